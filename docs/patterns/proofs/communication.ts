@@ -35,6 +35,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/rest/src/client/call.test.ts',
       'packages/protocols/rest/src/client/lines.test.ts',
       'packages/protocols/rest/src/client/service.test.ts',
+      'packages/protocols/rest/src/client/https.test.ts',
       'packages/protocols/rest/src/client/conformance.test.ts',
       'packages/dure/src/contract/openapi.test.ts',
       'examples/marketplace/main.test.ts',

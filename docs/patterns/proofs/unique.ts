@@ -45,6 +45,7 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/service/process/moves.test.ts',
       'packages/dure/src/service/process/placed.test.ts',
       'packages/tools/cli/src/split.test.ts',
+      'packages/tools/cli/src/dev-place.test.ts',
       'examples/marketplace/chaos/placing.test.ts',
     ],
   },
@@ -60,7 +61,11 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/tools/cli/src/readiness/hop.ts',
     ],
     guide: 'docs/guides/moving.md',
-    tests: ['packages/tools/cli/src/readiness/report.test.ts', 'packages/tools/cli/src/split.test.ts'],
+    tests: [
+      'packages/tools/cli/src/readiness/report.test.ts',
+      'packages/tools/cli/src/split.test.ts',
+      'packages/dure/src/service/asked.test.ts',
+    ],
   },
   U5: {
     state: 'works',

@@ -35,7 +35,7 @@ test('the order service goes in, out, and in again, one move a round', async () 
   assert.deepEqual([unnoticed!.rounds, unnoticed!.steps.map(({ name }) => name), visits()], [3, asked, 0])
   assert.deepEqual(told.slice(0, 2), [
     'order in stock: 900 ms, calls waited 310 ms',
-    'order out: 900 ms, calls waited 310 ms; predicted and measured: memory 100 MB and 95 MB, processor at most 2.0 % and 1.0 %',
+    'order out: 900 ms, calls waited 310 ms; predicted and measured: memory 100 MB and 95 MB, processor about 2.0 % and 1.0 %',
   ])
 })
 

@@ -36,6 +36,6 @@ export function describeMove({ name, moved, report, change }: Parameters<Placing
   const cost =
     report === undefined || change === undefined
       ? ''
-      : `; predicted and measured: memory ${megabytes(report.predicted.memory)} and ${megabytes(change.memory)}, processor at most ${percent(report.predicted.processor)} and ${percent(change.processor)}`
+      : `; predicted and measured: memory ${megabytes(report.predicted.memory)} and ${megabytes(change.memory)}, processor about ${percent(report.predicted.processor)} and ${percent(change.processor)}`
   return `${name}: ${Math.round(moved.ms)} ms, calls waited ${Math.round(moved.away)} ms${cost}`
 }

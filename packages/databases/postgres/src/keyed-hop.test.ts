@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { start } from 'dure/service'
+import { start, type Door, type World } from 'dure/service'
 import { silentLogger, type Span, type TelemetryOptions, type TelemetrySink } from 'dure/telemetry'
 import { counting, Counter } from './keyed.system.test-support.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
@@ -24,7 +24,16 @@ test(
     }
     const telemetry: TelemetryOptions = { sampling: 1, store: false, exporters: [() => sink] }
     const options = { directory, log: silentLogger() }
-    const outside = await start(counting(url), { ...options, part: ['broker'] })
+    let world: World | undefined
+    const door: Door = {
+      name: 'watch',
+      open: async (_host, given) => {
+        world = given
+        return { close: async () => {} }
+      },
+    }
+    const watched = { ...counting(url), doors: [door], telemetry: { store: false as const } }
+    const outside = await start(watched, { ...options, part: ['broker', 'doors'] })
     const copies = await Promise.all(
       [1, 2].map((copy) => start({ ...counting(url), telemetry }, { ...options, part: ['counter'], copy })),
     )
@@ -50,5 +59,20 @@ test(
     assert.equal(inner.parentId, outer.spanId)
     assert.equal(inner.traceId, outer.traceId)
     assert.notEqual(inner.copy, outer.copy)
+
+    const told = async (name: string): Promise<readonly (readonly [copy: unknown, value: number])[]> => {
+      const points = (await world!.telemetry!.metrics.readEverywhere()).find((one) => one.name === name)?.points ?? []
+      return points.map(({ attributes, ...point }) => [attributes['dure.copy'], 'value' in point ? point.value : 0] as const)
+    }
+    await until(async () => (await told('dure.keyed.shares')).reduce((sum, [, value]) => sum + value, 0) === 64)
+    const handed = await told('dure.keyed.handed_on')
+    const from = outer.copy === 'counter' ? undefined : outer.copy
+    assert.ok(handed.find(([copy]) => copy === from)![1] >= 1, JSON.stringify({ handed, from }))
+    const states = await told('dure.keyed.states')
+    assert.equal(
+      states.reduce((sum, [, value]) => sum + value, 0),
+      count,
+      'each is in memory once',
+    )
   },
 )

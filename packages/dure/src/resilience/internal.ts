@@ -2,6 +2,7 @@
 export { BOUND } from './balance/consistent-hash.ts'
 export { OVERLOAD } from './balance/zone-first.ts'
 export { completeBreaker } from './breaker.ts'
+export { roughSize } from './cache.ts'
 export { SHARES } from './concurrency.ts'
 export { completeEjection } from './ejection.ts'
 export { completeBudget } from './retry-budget.ts'

@@ -24,7 +24,7 @@ export {
 } from './numbers.ts'
 export { readLines } from './lines.ts'
 export { createLive, type Live } from './live.ts'
-export { httpAddress, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
+export { httpAddress, isDistrusted, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'
 export { ended, lastWords, localServer, type RunningServer, type ServerProgram } from './local-server.ts'

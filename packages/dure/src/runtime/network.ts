@@ -6,6 +6,13 @@ export function whyFetchFailed(thrown: unknown): string {
   return known ?? (typeof message === 'string' && message !== '' ? message : 'no answer came')
 }
 
+/** Whether it failed because the other side's certificate is signed by nobody who is trusted. */
+export function isDistrusted(thrown: unknown): boolean {
+  return whyFetchFailed(thrown) === DISTRUSTED
+}
+
+const DISTRUSTED = 'its certificate is signed by nobody who is trusted here'
+
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was broken off',
@@ -14,6 +21,16 @@ const WORDS: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name of its host cannot be looked up now',
   ETIMEDOUT: 'it could not be reached in time',
   UND_ERR_CONNECT_TIMEOUT: 'it could not be reached in time',
+  DEPTH_ZERO_SELF_SIGNED_CERT: DISTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: DISTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: DISTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: DISTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: DISTRUSTED,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what answers there does not speak TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'what answers there does not speak TLS',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it asks for a certificate of ours',
 }
 
 /** Whether a function is the platform's own `fetch`. */

@@ -15,7 +15,7 @@ import { createBulkhead, createEjection, createRetryBudget } from '../resilience
 import { createDeadlines, realRuntime } from '../runtime/runtime.ts'
 import { otlp, silentLogger } from '../telemetry/telemetry.ts'
 import { batchingSink, openTelemetry, spanStore } from '../telemetry/internal.ts'
-import { service, start, system, type React, type ServiceOptions } from './service.ts'
+import { keyedState, service, start, system, type React, type ServiceOptions } from './service.ts'
 import { supervise } from './supervisor/supervisor.ts'
 
 const runtime = realRuntime()
@@ -97,6 +97,7 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
   ...each('span sink', ['capacity', 'batch', 'interval', 'attempts', 'shutdownTimeout'], (limits) =>
     batchingSink({ name: 'x', runtime, log, deliver: () => {}, limits }),
   ),
+  ...each('keyed state', ['idleAfter', 'limit', 'bytes'], (given) => keyedState('x', { load: () => 0, ...(given as object) })),
   ...each('registry', ['poll'], embeddedRegistry),
   ...each('start', ['shutdownTimeout', 'copy'], (given) =>
     start(system('n', { services: [define({})] }), { ...world, ...(given as object) }),

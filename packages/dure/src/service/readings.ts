@@ -1,6 +1,7 @@
 import type { Broker, ReactionReading } from '../messaging/messaging.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
+import { tellerOf } from '../telemetry/internal.ts'
 import type { RetainedReading } from './retention.ts'
 import type { ServiceStatus } from './system.ts'
 
@@ -82,6 +83,6 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
 /** What is told of one service, out of what its process tells. */
 export function familiesOf(families: readonly MetricFamily[], service: string): readonly MetricFamily[] {
   return families.map((family): MetricFamily => {
-    return { ...family, points: family.points.filter(({ attributes }) => attributes['rpc.service'] === service) }
+    return { ...family, points: family.points.filter(({ attributes }) => tellerOf(attributes) === service) }
   })
 }

@@ -87,6 +87,11 @@ type FamilyName =
   | 'modelAge'
   | 'breaker'
   | 'guarded'
+  | 'asked'
+  | 'keyShares'
+  | 'keysHandedOn'
+  | 'keyedStates'
+  | 'keyedStatesSize'
   | 'dropped'
 
 const of =
@@ -182,6 +187,15 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     '{call}',
     'Calls under policies, by how they ended: who answered, or what kept them from being made',
   ),
+  asked: counter('rpc.client.calls', '{call}', 'Calls asked for, by who asked (`dure.caller`; empty at the door)'),
+  keyShares: gauge('dure.keyed.shares', '{share}', 'Shares of the keys, of 64, whose calls run in this copy'),
+  keysHandedOn: counter(
+    'dure.keyed.handed_on',
+    '{call}',
+    'Calls that came to this copy and were handed on to the one with their key',
+  ),
+  keyedStates: gauge('dure.keyed.states', '{state}', 'States of keys that are in memory'),
+  keyedStatesSize: gauge('dure.keyed.states.size', 'By', 'Bytes that they take, about'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 
@@ -218,13 +232,21 @@ function familyOf({ family, attributes, value }: Reading): MetricFamily {
 }
 
 const COPY = 'dure.copy'
+/** Who made the calls that a number is about; empty at the door. */
+export const CALLER = 'dure.caller'
+
+/** The service that tells a number: of calls that were made, the one that made them. Undefined where it is none's. */
+export function tellerOf(attributes: Attributes): string | undefined {
+  const teller = attributes[CALLER] ?? attributes['rpc.service']
+  return teller === undefined || teller === '' ? undefined : String(teller)
+}
 
 /** The numbers of a service, as those of this copy. */
 function named(family: MetricFamily, copy: number): MetricFamily {
   const points = family.points.map((point) => {
-    const service = point.attributes['rpc.service']
+    const service = tellerOf(point.attributes)
     if (service === undefined) return point
-    return { ...point, attributes: { ...point.attributes, [COPY]: copyName(String(service), copy) } }
+    return { ...point, attributes: { ...point.attributes, [COPY]: copyName(service, copy) } }
   })
   return { ...family, points }
 }

@@ -38,16 +38,4 @@ test('a real kube-apiserver: listed, watched, compacted, killed', { skip: missin
   )
   await ask('DELETE', `${SLICES}/orders-1`)
   await until('it goes on', () => registry.freshness().fresh && seen(registry) === '')
-
-  const role = await ask('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles', {
-    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'dure-registry' } },
-    rules: [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }],
-  })
-  assert.equal(role.status, 201)
-  const bound = await ask('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', {
-    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'dure-registry' } },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'dure-registry' },
-    subjects: [{ kind: 'ServiceAccount', name: 'shop', namespace: 'default' }],
-  })
-  assert.equal(bound.status, 201)
 })

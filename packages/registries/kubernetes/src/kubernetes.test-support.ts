@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -68,6 +68,31 @@ export async function started(
   await until('it is ready', async () => (await ask('GET', '/readyz')).status === 200, 60_000)
   await until('its namespace is there', async () => (await ask('GET', '/api/v1/namespaces/default')).status === 200, 60_000)
   return { server, kubeconfig, ask }
+}
+
+/** A namespace whose service account may do nothing yet; gives the kubeconfig of that account. */
+export async function accountIn({ directory }: LocalServer, ask: Ask, namespace: string): Promise<string> {
+  const account = `/api/v1/namespaces/${namespace}/serviceaccounts`
+  const make = async (path: string, object: object): Promise<Readonly<Record<string, unknown>>> => {
+    const { status, body } = await ask('POST', path, object)
+    if (status !== 201) throw new Error(`${path}: ${JSON.stringify(body)}`)
+    return body
+  }
+  await make('/api/v1/namespaces', { metadata: { name: namespace } })
+  await make(account, { metadata: { name: 'default' } })
+  const asked = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } }
+  const { status } = await make(`${account}/default/token`, asked)
+  const config = JSON.parse(readFileSync(join(directory, 'kubeconfig'), 'utf8')) as Kubeconfig
+  config.users[0].user = { token: (status as { readonly token: string }).token }
+  config.contexts[0].context.namespace = namespace
+  const file = join(directory, `kubeconfig-${namespace}`)
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
+  return file
+}
+
+type Kubeconfig = {
+  readonly users: readonly [{ user: { readonly token: string } }]
+  readonly contexts: readonly [{ readonly context: { namespace: string } }]
 }
 
 export const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'

@@ -234,6 +234,14 @@ test(
     const report = await place('orders', 'in', 'stock', '--report', '--seconds', '1')
     assert.match(report.out, /^"orders" from "orders" to "orders\+stock"\n\n {2}Hand-over: nobody waits/)
     assert.match(report.out, /Predicted\n {2}latency .*\n {2}processor .*\n {2}memory +-\d+ MB\n$/)
+    let measured: Awaited<ReturnType<typeof place>> | undefined
+    const measuring = place('orders', 'in', 'stock', '--report', '--seconds', '1', '--json').then((made) => (measured = made))
+    while (measured === undefined) assert.equal((await here(['call', 'orders.find', '{"id":7}', '--data', data])).code, 0)
+    const { before } = JSON.parse((await measuring).out)
+    assert.deepEqual(
+      before.calls.map(({ caller, callee }: { caller: string; callee: string }) => `${caller} → ${callee}`),
+      ['doors → orders'],
+    )
 
     const refused: [readonly string[], number, RegExp][] = [
       [['orders', 'out', '--yes'], 1, /Cannot move "orders" out: It runs in a process of its own already/],

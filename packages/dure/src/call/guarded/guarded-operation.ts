@@ -52,6 +52,8 @@ export class GuardedOperation {
   readonly place: string
   readonly window: CallWindow
   readonly options: GuardedOperationOptions
+  /** Calls and streams that were asked for so far, with policies or without. */
+  asked = 0
   #step: Step | undefined = undefined
   /** Of streams: what lets them in. */
   #gates: Guard | undefined = undefined
@@ -124,6 +126,7 @@ export class GuardedOperation {
   }
 
   call(route: Route, input: unknown, given: CallContext): Promise<unknown> {
+    this.asked++
     const step = this.#step
     const { timeout } = this.#policy
     const context = timeout === undefined || timeout === false ? given : this.#within(timeout, given)
@@ -215,6 +218,7 @@ export class GuardedOperation {
 
   /** A stream is let in like a call, and holds its place until it ends. */
   stream(route: Route, input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    this.asked++
     const gates = this.#gates
     if (gates === undefined) return route.stream(input, context, incoming)
     const { place, window } = this

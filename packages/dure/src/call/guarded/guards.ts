@@ -1,7 +1,7 @@
 import type { BreakerChange, BreakerReading, Guard } from '../../resilience/resilience.ts'
 import { createDeadlines, type Runtime } from '../../runtime/runtime.ts'
-import { FAMILIES, type Logger, type Reading } from '../../telemetry/telemetry.ts'
-import type { Tracer } from '../../telemetry/internal.ts'
+import { FAMILIES, type Attributes, type Logger, type Reading } from '../../telemetry/telemetry.ts'
+import { CALLER, type Tracer } from '../../telemetry/internal.ts'
 import type { Route, Target, Transport } from '../transport.ts'
 import type { CallEnd } from './call-window.ts'
 import { GuardedOperation, type Fallback, type SharedLimit } from './guarded-operation.ts'
@@ -115,7 +115,10 @@ export function createGuards(options: {
       }
     },
     readings,
-    metrics: () => readings().flatMap(readingsOf),
+    metrics: () => [
+      ...readings().flatMap(readingsOf),
+      ...[...operations.values()].flatMap(({ operation }) => askedOf(operation)),
+    ],
     stop: () => {
       watching.stop()
       deadlines.stop()
@@ -150,8 +153,18 @@ function guarded(route: Route, operation: GuardedOperation): Route {
 
 const STATES = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const
 
+const attributesOf = (service: string, operation: string, caller: string | undefined): Attributes => ({
+  ...{ 'rpc.service': service, 'rpc.method': operation, [CALLER]: caller ?? '' },
+})
+
+/** Of what was never asked nothing is told. */
+function askedOf({ asked, options: { target, caller } }: GuardedOperation): readonly Reading[] {
+  if (asked === 0) return []
+  return [{ family: FAMILIES.asked, attributes: attributesOf(target.service, target.operation, caller), value: asked }]
+}
+
 function readingsOf({ caller, service, operation, breaker, ever }: CallReading): readonly Reading[] {
-  const attributes = { 'rpc.service': service, 'rpc.method': operation, 'dure.caller': caller ?? '' }
+  const attributes = attributesOf(service, operation, caller)
   const ends = Object.entries(ever).filter(([, value]) => value > 0)
   return [
     ...(breaker === undefined ? [] : [{ family: FAMILIES.breaker, attributes, value: STATES[breaker.now.state] }]),

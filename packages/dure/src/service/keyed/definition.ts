@@ -11,6 +11,13 @@ export type KeyedStateOptions<State, Tables> = {
   readonly idleAfter?: number
   /** States in memory, at most; the one that was used longest ago goes. Default 10,000. */
   readonly limit?: number
+  /** Bytes of all that are in memory, about; a state that is larger than that is loaded at each call. Default 64 MiB. */
+  readonly bytes?: number
+  /**
+   * About how many bytes a state takes, or what else `bytes` is to bound: asked once each time that one is kept. Default: a look at
+   * its texts, numbers, lists and objects, which takes the longer the more it has.
+   */
+  readonly sizeOf?: (state: State) => number
 }
 
 /** A state as the service sees it. */
@@ -18,6 +25,8 @@ export type AnyKeyedState = Extension & {
   readonly load: (key: string, read: never) => unknown
   readonly idleAfter: number
   readonly limit: number
+  readonly bytes: number
+  readonly sizeOf: (state: never) => number
 }
 
 /** The state of a key, in memory between the calls of it. Listed among the `extensions` of its service; made by `keyedState`. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { CallError, command, contract, error, query } from '../../contract/contract.ts'
 import { database, sqlite } from '../../data/data.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
-import { keyedState, service, start, system } from '../service.ts'
+import { keyedState, service, start, system, type Door, type KeyedStateOptions, type World } from '../service.ts'
 
 const Refused = error('REFUSED')
 const name = z.object({ name: z.string() })
@@ -31,20 +31,17 @@ async function rig(
   {
     wait = async () => {},
     ended = () => {},
-    idleAfter = 60_000,
-    limit = 10,
+    ...bounds
   }: {
     readonly wait?: (name: string, signal: AbortSignal) => Promise<void>
     /** Told of each transaction of `add`, in the order in which they begin. */
     readonly ended?: (kept: Promise<number>) => void
-    readonly idleAfter?: number
-    readonly limit?: number
-  } = {},
+  } & Pick<KeyedStateOptions<number, unknown>, 'idleAfter' | 'limit' | 'bytes' | 'sizeOf'> = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-keyed-'))
   const loaded: string[] = []
   const value = keyedState('value', {
-    ...{ database: rows, idleAfter, limit },
+    ...{ database: rows, limit: 10, ...bounds },
     load: async (of, read) => {
       loaded.push(of)
       const row = await read.selectFrom('counters').select('value').where('name', '=', of).executeTakeFirst()
@@ -75,15 +72,31 @@ async function rig(
       bad: () => {},
     },
   })
-  const running = await start(
-    system('counting', { services: [counter], database: sqlite({ durability: 'process' }), telemetry: false }),
-    { directory, log: silentLogger(), shutdownTimeout: 1_000 },
-  )
+  let world: World | undefined
+  const door: Door = {
+    name: 'watch',
+    open: async (_host, given) => {
+      world = given
+      return { close: async () => {} }
+    },
+  }
+  const options = { database: sqlite({ durability: 'process' }), doors: [door], telemetry: { store: false as const } }
+  const running = await start(system('counting', { services: [counter], ...options }), {
+    ...{ directory, log: silentLogger(), shutdownTimeout: 1_000 },
+  })
   t.after(async () => {
     await running.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  return { client: running.client(Counter), loaded }
+  /** By name, of all that keyed operations tell. */
+  const told = async (): Promise<Readonly<Record<string, unknown>>> => {
+    const families = await world!.telemetry!.metrics.read()
+    const own = families.filter((family) => family.name.startsWith('dure.keyed.'))
+    return Object.fromEntries(
+      own.flatMap(({ name: family, points }) => points.map((point) => [family, 'value' in point && point.value])),
+    )
+  }
+  return { client: running.client(Counter), loaded, told }
 }
 
 const hundred = Array.from({ length: 100 }, (_, n) => n + 1)
@@ -121,6 +134,33 @@ test('states that nobody uses are put away, and so is the one that was used long
     await new Promise((resolve) => setTimeout(resolve, 5))
     await idle.client.read({ name: 'a' })
   }
+})
+
+test('states take no more bytes than they may; one that is too large, or of no known size, is loaded at each call', async (t) => {
+  const { client, loaded, told } = await rig(t, { bytes: 100, sizeOf: () => 40 })
+  for (const each of ['a', 'b', 'c', 'b', 'a']) await client.add({ name: each })
+  assert.deepEqual(loaded, ['a', 'b', 'c', 'a'])
+  assert.deepEqual(await told(), { 'dure.keyed.shares': 64, 'dure.keyed.states': 2, 'dure.keyed.states.size': 80 })
+  const growing = await rig(t, { bytes: 100, sizeOf: (value) => value * 40 })
+  for (let n = 1; n <= 5; n++) assert.equal(await growing.client.add({ name: 'a' }), n)
+  assert.deepEqual(growing.loaded, ['a', 'a', 'a'], 'from the third on')
+  assert.deepEqual((await growing.told())['dure.keyed.states'], 0)
+  const unknown = await rig(t, {
+    sizeOf: () => {
+      throw new Error('no size')
+    },
+  })
+  for (let n = 1; n <= 3; n++) assert.equal(await unknown.client.add({ name: 'a' }), n)
+  assert.equal(unknown.loaded.length, 3)
+})
+
+test('how many states there are and about what they take is told, also when all have gone', async (t) => {
+  const { client, told } = await rig(t, { limit: 3, idleAfter: 100 })
+  for (const each of ['a', 'b', 'c', 'd']) await client.add({ name: each })
+  assert.deepEqual(await told(), { 'dure.keyed.shares': 64, 'dure.keyed.states': 3, 'dure.keyed.states.size': 24 })
+  await assert.rejects(client.add({ name: 'refused' }))
+  while ((await told())['dure.keyed.states'] !== 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal((await told())['dure.keyed.states.size'], 0)
 })
 
 test('a call whose time is over while it waits does not run, and one that hangs holds up its key until its own time is', async (t) => {

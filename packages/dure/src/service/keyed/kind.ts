@@ -5,6 +5,7 @@ import { CallError, type AnyOperation } from '../../contract/contract.ts'
 import { describeThrown } from '../../contract/internal.ts'
 import type { SqlTransaction, StoreTransaction } from '../../data/data.ts'
 import { partitionOf } from '../../messaging/adapter.ts'
+import { FAMILIES, type Reading } from '../../telemetry/telemetry.ts'
 import { callOf, offeredIn } from '../context.ts'
 import type { Extension, ExtensionHost, ExtensionKind } from '../definition.ts'
 import { SHARES } from './assignment.ts'
@@ -32,6 +33,8 @@ export type Keyed = {
   readonly transactionsOf: (call: CallContext) => AroundTransactions | undefined
   readonly stateOf: (state: AnyKeyedState, context: object) => Promise<unknown>
   readonly stage: (tx: StoreTransaction, state: AnyKeyedState, value: unknown) => void
+  /** Calls that were handed on to another copy so far. */
+  readonly handedOn: () => number
 }
 
 /** The member of a transaction by which a state finds the one that it is said in. */
@@ -51,6 +54,7 @@ export const keyedKind: ExtensionKind = {
     return {
       join: (raw) => ({ [TRANSACTION]: { raw, keyed } }),
       listen: async () => shares.listen(),
+      readings: () => readingsOf(shares, keyed, warm),
       stop: async (how) => {
         await shares.stop(how)
         for (const each of warm.values()) each.stop()
@@ -72,6 +76,7 @@ type World = Pick<ExtensionHost, 'service' | 'runtime' | 'store' | 'toInstance'>
 function createKeyed(host: World, shares: Shares, warm: ReadonlyMap<AnyKeyedState, WarmStates>): Keyed {
   const { clock } = host.runtime
   const runs = createRuns(shares, warm)
+  let handed = 0
 
   const here = (held: HeldShare, key: string, place: string, call: ServedInput, work: () => unknown) => {
     const run: Run = { key, place, held, over: false, open: 0, failed: false, states: new Map() }
@@ -82,6 +87,7 @@ function createKeyed(host: World, shares: Shares, warm: ReadonlyMap<AnyKeyedStat
   const elsewhere = async (name: string, operation: AnyOperation, share: number, { input, call, own }: ServedInput) => {
     const owner = shares.ownerOf(share)
     if (owner?.instance === undefined) return { error: undefined, again: owner === undefined }
+    handed++
     try {
       const sent = handedOn(call, own, clock.monotonic())
       const value = await host.toInstance(owner.instance, `${HANDED_ON}${name}`).call(input, sent)
@@ -139,7 +145,24 @@ function createKeyed(host: World, shares: Shares, warm: ReadonlyMap<AnyKeyedStat
       return run.states.get(state)
     },
     stage: runs.stage,
+    handedOn: () => handed,
   }
+}
+
+function readingsOf(shares: Shares, keyed: Keyed, warm: ReadonlyMap<AnyKeyedState, WarmStates>): readonly Reading[] {
+  const states = [...warm].flatMap(([{ name }, one]) => {
+    const attributes = { 'dure.keyed.state': name }
+    const { states: value, bytes } = one.size()
+    return [
+      { family: FAMILIES.keyedStates, attributes, value },
+      { family: FAMILIES.keyedStatesSize, attributes, value: bytes },
+    ]
+  })
+  return [
+    { family: FAMILIES.keyShares, attributes: {}, value: shares.open() },
+    ...(shares.records === undefined ? [] : [{ family: FAMILIES.keysHandedOn, attributes: {}, value: keyed.handedOn() }]),
+    ...states,
+  ]
 }
 
 function keyOf(operation: AnyOperation, place: string, input: unknown): string {

@@ -2,7 +2,7 @@ import type { SqlStore } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { createAlarm, inTime, timeLeft, type Alarm } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { assignmentOf } from './assignment.ts'
+import { assignmentOf, SHARES } from './assignment.ts'
 import { createHeldShares, newShare, type HeldShare } from './held-shares.ts'
 import { shareRecords, type ShareMember, type ShareRecords } from './share-records.ts'
 
@@ -12,6 +12,8 @@ export type Shares = {
   readonly held: (share: number) => HeldShare | undefined
   /** Whether that is still so. */
   readonly holds: (held: HeldShare) => boolean
+  /** How many of them calls may begin in here now. */
+  readonly open: () => number
   /** The other copy that has a share, as far as it was seen. */
   readonly ownerOf: (share: number) => ShareMember | undefined
   /** Resolves when it has been looked once more whose they are. Undefined: nobody looks any more. */
@@ -33,6 +35,7 @@ export function ownShares({ timers }: Pick<Runtime, 'timers'>): Shares {
   return {
     held: () => (all.state === 'open' ? all : undefined),
     holds: () => all.state === 'open',
+    open: () => (all.state === 'open' ? SHARES : 0),
     ownerOf: () => undefined,
     look: () => undefined,
     records: undefined,
@@ -118,6 +121,7 @@ export function sharedShares(options: {
       return held !== undefined && holds(held) ? held : undefined
     },
     holds,
+    open: () => [...mine.numbers()].filter((share) => holds(mine.get(share)!)).length,
     ownerOf: (share) => owners.get(share),
     look: () => {
       if (stopped) return undefined

@@ -1,4 +1,5 @@
-import { checkNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
+import { roughSize } from '../../resilience/internal.ts'
+import { BYTES, checkNumbers, COUNT, WAIT } from '../../runtime/internal.ts'
 import type { KeyedState, KeyedStateOptions } from './definition.ts'
 import { keyedKind, stageState, stateOf } from './kind.ts'
 
@@ -48,10 +49,11 @@ import { keyedKind, stageState, stateOf } from './kind.ts'
  * ```
  */
 export function keyedState<State, Tables = unknown>(name: string, options: KeyedStateOptions<State, Tables>): KeyedState<State> {
-  const { load, idleAfter = 60_000, limit = 10_000 } = options
-  checkNumbers(`define the keyed state "${name}"`, { idleAfter, limit }, { idleAfter: WAIT, limit: COUNT })
+  const { load, idleAfter = 60_000, limit = 10_000, bytes = 67_108_864, sizeOf = roughSize } = options
+  const numbers = { idleAfter: WAIT, limit: COUNT, bytes: BYTES }
+  checkNumbers(`define the keyed state "${name}"`, { idleAfter, limit, bytes }, numbers)
   const state: KeyedState<State> = Object.freeze({
-    ...{ kind: keyedKind, name, load, idleAfter, limit },
+    ...{ kind: keyedKind, name, load, idleAfter, limit, bytes, sizeOf },
     of: (context: object) => stateOf(state, context) as Promise<State>,
     set: (tx: object, value: State) => stageState(state, tx, value),
   })

@@ -1,33 +1,44 @@
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import type { HeldShare } from './held-shares.ts'
 
-/** States of keys that stay in memory between calls: those used last, as many as may, until nobody has used them for a while. */
+/** States of keys that stay in memory between calls: those used last, as many and as large as may, until nobody has used them for a while. */
 export type WarmStates = {
   /** What was kept of a key while this share was held; undefined when nothing is. */
   readonly get: (key: string, held: HeldShare) => { readonly value: unknown } | undefined
   readonly put: (key: string, held: HeldShare, value: unknown) => void
   readonly drop: (key: string) => void
-  readonly size: () => number
+  /** How many there are, and about how many bytes they take. */
+  readonly size: () => { readonly states: number; readonly bytes: number }
   readonly stop: () => void
 }
 
-type Warm = { readonly held: HeldShare; readonly value: unknown; readonly usedAt: number }
+type Warm = { readonly held: HeldShare; readonly value: unknown; readonly size: number; readonly usedAt: number }
 
 export function createWarmStates(options: {
   readonly runtime: Pick<Runtime, 'clock' | 'timers'>
   /** Keys, at most. */
   readonly limit: number
+  /** Of all of them, at most. */
+  readonly bytes: number
+  readonly sizeOf: (state: never) => number
   /** Milliseconds. */
   readonly idleAfter: number
 }): WarmStates {
-  const { limit, idleAfter } = options
+  const { limit, bytes, sizeOf, idleAfter } = options
   const { clock, timers } = options.runtime
   /** The one that was used last is the last. */
   const states = new Map<string, Warm>()
+  let total = 0
   let timer: Timer | undefined
 
-  const use = (key: string, warm: Omit<Warm, 'usedAt'>): void => {
+  const drop = (key: string): void => {
+    total -= states.get(key)?.size ?? 0
     states.delete(key)
+  }
+
+  const use = (key: string, warm: Omit<Warm, 'usedAt'>): void => {
+    drop(key)
+    total += warm.size
     states.set(key, { ...warm, usedAt: clock.monotonic() })
     timer ??= timers.after(idleAfter, sweep)
   }
@@ -40,7 +51,7 @@ export function createWarmStates(options: {
         timer = timers.after(usedAt + idleAfter - now, sweep)
         return
       }
-      states.delete(key)
+      drop(key)
     }
   }
 
@@ -48,19 +59,33 @@ export function createWarmStates(options: {
     get: (key, held) => {
       const found = states.get(key)
       if (found === undefined) return undefined
-      if (found.held !== held) states.delete(key)
+      if (found.held !== held) drop(key)
       else use(key, found)
       return found.held === held ? found : undefined
     },
     put: (key, held, value) => {
-      use(key, { held, value })
-      if (states.size > limit) states.delete(states.keys().next().value!)
+      drop(key)
+      const size = sizeOfState(sizeOf, value)
+      // One that would drive out all others and itself; also one whose size nobody knows.
+      if (!(size <= bytes)) return
+      use(key, { held, value, size })
+      while (states.size > limit || total > bytes) drop(states.keys().next().value!)
     },
-    drop: (key) => void states.delete(key),
-    size: () => states.size,
+    drop,
+    size: () => ({ states: states.size, bytes: total }),
     stop: () => {
       timer?.cancel()
       states.clear()
+      total = 0
     },
+  }
+}
+
+/** Not a number where it cannot be told: what is in memory must not stay what it was because of that. */
+function sizeOfState(sizeOf: (state: never) => number, value: unknown): number {
+  try {
+    return Math.max(0, sizeOf(value as never))
+  } catch {
+    return Number.NaN
   }
 }

@@ -3,7 +3,7 @@ import { cancelledError, NOT_BEGUN, type ConnectPeer, type Peer, type Route, typ
 import type { CallContext } from 'dure/call'
 import type { Address } from 'dure/discovery'
 import { createDeadlines, type Deadlines, type Runtime } from 'dure/runtime'
-import { backoff, whyFetchFailed } from 'dure/runtime/internal'
+import { backoff, isDistrusted, whyFetchFailed } from 'dure/runtime/internal'
 import { Pool } from 'undici'
 import { Exchange, type Receiver } from './exchange.ts'
 import { requestHeaders } from './headers.ts'
@@ -69,7 +69,8 @@ function createPeer(address: Address, settings: Settings): Peer {
 
   const lost: Sending['lost'] = (place, error, sent) => {
     if (!sent) {
-      const why = stopped ? 'this side has stopped' : whyFetchFailed(error)
+      const advice = isDistrusted(error) ? '; give "tls" the certificate of who signed it ("ca")' : ''
+      const why = stopped ? 'this side has stopped' : `${whyFetchFailed(error)}${advice}`
       failures++
       down = { until: clock.monotonic() + backoff(BACKOFF, failures, random), why }
       return unreached(place, why)

@@ -65,8 +65,7 @@ const listCommand: Command<Shell> = defineCommand({
     try {
       const freshness = registry.freshness()
       const instances: readonly Instance[] = registry.services().flatMap((name) => registry.instances(name))
-      if (!freshness.fresh && instances.length === 0)
-        throw new CliError(`Cannot ask the registry: ${why}; give its address with --registry, or start one: dure registry start`)
+      if (!freshness.fresh && instances.length === 0) throw new CliError(`Cannot ask the registry: ${why}; ${adviceFor(why)}`)
       const directory = resolve(this.cwd, '.dure')
       const now = realRuntime().clock.now()
       printResult(this, flags, { instances, freshness }, () =>
@@ -79,6 +78,12 @@ const listCommand: Command<Shell> = defineCommand({
     }
   },
 })
+
+/** One that answers has the address right. */
+function adviceFor(why: string): string {
+  if (/^it answered 40[13]\b/.test(why)) return 'look at the account that it is asked with'
+  return 'give its address with --registry, or start one: dure registry start'
+}
 
 export const registryCommands: RouteMap<Shell> = defineRoutes({
   routes: { start: startCommand, list: listCommand },

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
-import type { MetricFamily } from 'dure/telemetry'
+import { FAMILIES, type MetricFamily } from 'dure/telemetry'
 import { realRuntime } from 'dure/runtime'
 import { askMetrics, askPlacement } from '../control/control.ts'
 
 /** What was measured of a running system over some seconds. */
 export type Measured = {
   readonly operations: readonly MeasuredOperation[]
+  /** Who called whom. */
+  readonly calls: readonly MeasuredCalls[]
   readonly processes: readonly MeasuredProcess[]
 }
 export type MeasuredOperation = {
@@ -16,6 +18,8 @@ export type MeasuredOperation = {
   readonly mean: number
   readonly p99: number
 }
+/** `caller`: a service, or `doors`. */
+export type MeasuredCalls = { readonly caller: string; readonly callee: string; readonly perSecond: number }
 export type MeasuredProcess = {
   readonly name: string
   /** Bytes in memory, and the part of one processor; undefined where this computer does not tell. */
@@ -43,6 +47,7 @@ export async function measure(directory: string, seconds: number): Promise<Measu
   const elapsed = (after.at - before.at) / 1_000
   return {
     operations: operationsOf(before.metrics, after.metrics, elapsed),
+    calls: callsOf(before.metrics, after.metrics, elapsed),
     processes: after.processes.map(({ name, pid, cpu }) => {
       const then = before.processes.find((one) => one.pid === pid)?.cpu
       const used = cpu === undefined || then === undefined ? undefined : (cpu - then) / elapsed
@@ -83,6 +88,26 @@ function totalsOf(families: readonly MetricFamily[]): ReadonlyMap<string, Totals
       sum: sum + point.sum,
       below: point.below.map((value, at) => value + (below[at] ?? 0)),
     })
+  }
+  return totals
+}
+
+function callsOf(before: readonly MetricFamily[], after: readonly MetricFamily[], elapsed: number): readonly MeasuredCalls[] {
+  const earlier = askedOf(before)
+  return [...askedOf(after)].flatMap(([key, now]) => {
+    const count = now - (earlier.get(key) ?? 0)
+    const [caller = '', callee = ''] = key.split(' ')
+    return count <= 0 ? [] : [{ caller: caller === '' ? 'doors' : caller, callee, perSecond: count / elapsed }]
+  })
+}
+
+/** Calls by caller and callee, over all operations and copies. */
+function askedOf(families: readonly MetricFamily[]): ReadonlyMap<string, number> {
+  const totals = new Map<string, number>()
+  for (const point of families.find(({ name }) => name === FAMILIES.asked.name)?.points ?? []) {
+    if (!('value' in point)) continue
+    const key = `${String(point.attributes['dure.caller'])} ${String(point.attributes['rpc.service'])}`
+    totals.set(key, (totals.get(key) ?? 0) + point.value)
   }
   return totals
 }

@@ -15,6 +15,12 @@ const operation = (service: string, name: string, perSecond: number) => ({
 })
 const before: Measured = {
   operations: [operation('주문', '찾기', 100), operation('stock', 'reserve', 50), operation('mail', 'sent', 1)],
+  calls: [
+    { caller: 'doors', callee: '주문', perSecond: 60 },
+    { caller: 'stock', callee: '주문', perSecond: 40 },
+    { caller: '주문', callee: 'stock', perSecond: 20 },
+    { caller: 'mail', callee: 'stock', perSecond: 30 },
+  ],
   processes: [
     { name: '주문+stock', memory: 150 * MB, processor: 0.4 },
     { name: 'mail', memory: 90 * MB, processor: 0.1 },
@@ -27,21 +33,22 @@ const apart = [
 const plan = { service: '주문', from: '주문+stock', to: '주문', overlaps: false, apart, together: [] }
 const layout = (columns: number) => ({ columns, color: false, piped: false })
 
-test('a split costs the wire, a share of a processor at most, and a process as large as the smallest', () => {
+test('a split costs the wire and some of a processor for the calls that cross it, and a process as large as the smallest', () => {
   const { latency, calls, processor, memory } = predict({ plan, hop, before })
-  assert.deepEqual([latency.toFixed(3), calls, processor.toFixed(3), memory], ['0.200', 150, '0.015', 90 * MB])
+  assert.deepEqual([latency.toFixed(3), calls, processor.toFixed(3), memory], ['0.200', 60, '0.006', 90 * MB])
 })
 
 test('brought back, it saves them', () => {
   const back = { ...plan, from: '주문', to: '주문+stock', apart: [], together: apart }
   const alone = { ...before, processes: [...before.processes, { name: '주문', memory: 80 * MB, processor: 0.2 }] }
   const { latency, processor, memory } = predict({ plan: back, hop, before: alone })
-  assert.deepEqual([latency.toFixed(3), processor.toFixed(3), memory], ['-0.200', '-0.015', -80 * MB])
+  assert.deepEqual([latency.toFixed(3), processor.toFixed(3), memory], ['-0.200', '-0.006', -80 * MB])
 })
 
 test('what was measured stands beside what was predicted; what is not known is not guessed', () => {
   const after: Measured = {
     operations: [{ ...operation('주문', '찾기', 100), mean: 2.5 }],
+    calls: [],
     processes: [...before.processes, { name: '주문', memory: 85 * MB, processor: 0.02 }],
   }
   const change = changeOf('주문', before, after)
@@ -51,6 +58,7 @@ test('what was measured stands beside what was predicted; what is not known is n
   assert.match(text, /a call at the service +\+0 +\+500 µs/)
   const silent = changeOf('주문', before, {
     operations: [],
+    calls: [],
     processes: [{ name: 'mail', memory: undefined, processor: undefined }],
   })
   assert.deepEqual([silent.mean[1], silent.memory], [undefined, undefined])
@@ -62,7 +70,7 @@ for (const columns of [80, 120]) {
     const text = readinessText(report, layout(columns))
     for (const line of text.split('\n')) assert.ok(widthOf(line) <= columns, line)
     assert.match(text, /Hand-over: its store has one owner, so calls wait/)
-    assert.match(text, /주문 → stock, stock → 주문/)
+    assert.match(text, /주문 → stock \(20\.0\),\s+stock → 주문 \(40\.0\)/)
     assert.match(text, /찾기 +100\.0 +2\.00 ms +< 8\.19 ms/)
   })
 }

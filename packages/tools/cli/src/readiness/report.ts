@@ -9,9 +9,9 @@ import type { Measured, MeasuredOperation } from './measure.ts'
 export type Prediction = {
   /** Milliseconds that a call takes longer (less than 0: shorter) which goes to another process than now, or no longer does. */
   readonly latency: number
-  /** Calls a second that are concerned, at most: contracts say who may call, and not how often each does. */
+  /** Calls a second that change sides, as they were measured by who calls whom. */
   readonly calls: number
-  /** Of one processor, at most. */
+  /** Of one processor, about: a call of the probe is a small one. */
   readonly processor: number
   /** Bytes; undefined where it is not known. */
   readonly memory: number | undefined
@@ -39,11 +39,10 @@ export function predict({ plan, hop, before }: Omit<Readiness, 'predicted'>): Pr
   }
 }
 
-/** Calls a second of everything that these calls may ask for. */
-function ratesOf(calls: Plan['apart'], { operations }: Measured): number {
-  const callees = new Set(calls.map(({ callee }) => callee))
-  return sumOf(operations.filter(({ service }) => callees.has(service)).map(({ perSecond }) => perSecond))
-}
+/** Calls a second. */
+const rateOf = ({ caller, callee }: Plan['apart'][number], { calls }: Measured): number =>
+  calls.find((one) => one.caller === caller && one.callee === callee)?.perSecond ?? 0
+const ratesOf = (calls: Plan['apart'], measured: Measured): number => sumOf(calls.map((one) => rateOf(one, measured)))
 
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0)
 
@@ -73,7 +72,7 @@ export function readinessText({ plan, hop, before, predicted }: Readiness, layou
   const say = (text: string): string => hang('  ', text, layout.columns)
   const own = before.operations.filter(({ service }) => service === plan.service)
   const calls = (some: Plan['apart']): string =>
-    some.map(({ caller, callee }) => `${visible(caller)} → ${visible(callee)}`).join(', ')
+    some.map((one) => `${visible(one.caller)} → ${visible(one.callee)} (${rateOf(one, before).toFixed(1)})`).join(', ')
   return [
     paint(layout, 'bold', `"${visible(plan.service)}" from "${visible(plan.from)}" to "${visible(plan.to)}"`),
     '',
@@ -85,9 +84,9 @@ export function readinessText({ plan, hop, before, predicted }: Readiness, layou
     say(
       plan.apart.length === 0
         ? 'Calls that begin to cross processes: none.'
-        : `Calls that begin to cross processes: ${calls(plan.apart)}.`,
+        : `Calls that begin to cross processes, and how many a second: ${calls(plan.apart)}.`,
     ),
-    ...(plan.together.length === 0 ? [] : [say(`Calls that cross no more: ${calls(plan.together)}.`)]),
+    ...(plan.together.length === 0 ? [] : [say(`Calls that cross no more, and how many a second: ${calls(plan.together)}.`)]),
     say(
       `A call on this machine: ${durationText(hop.local.ms)} within a process, ${durationText(hop.remote.ms)} to another, with ${durationText(hop.remote.cpu)} of a processor.`,
     ),
@@ -96,9 +95,9 @@ export function readinessText({ plan, hop, before, predicted }: Readiness, layou
     ...operationsTable(own, layout),
     paint(layout, 'bold', 'Predicted'),
     say(
-      `latency    ${signed(predicted.latency, durationText)} a call that changes sides, at most ${predicted.calls.toFixed(1)} of them a second`,
+      `latency    ${signed(predicted.latency, durationText)} a call that changes sides, ${predicted.calls.toFixed(1)} of them a second`,
     ),
-    say(`processor  ${signed(predicted.processor * 100, percent)} of one, at most`),
+    say(`processor  ${signed(predicted.processor * 100, percent)} of one, about`),
     say(`memory     ${predicted.memory === undefined ? 'not known on this computer' : signed(predicted.memory, megabytes)}`),
   ].join('\n')
 }
@@ -126,7 +125,7 @@ export function comparisonText(predicted: Prediction, change: Change, layout: La
     [
       ['', 'PREDICTED', 'MEASURED'],
       ['a call at the service', '+0', known ? signed(after - before, durationText) : 'not called'],
-      ['processor, of one', `${signed(predicted.processor * 100, percent)} at most`, signed(change.processor * 100, percent)],
+      ['processor, of one', `${signed(predicted.processor * 100, percent)} about`, signed(change.processor * 100, percent)],
       ['memory', memory(predicted.memory), memory(change.memory)],
     ],
     { columns: layout.columns, shorten: [0], right: [1, 2] },

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { project, SYSTEM } from './project.test-support.ts'
+import { spawned } from './spawned.test-support.ts'
+
+const LISTS = `
+const Lists = contract('lists', { version: '1.0.0', owner: 'team-notes', operations: { all: query({ output: z.string() }) } })
+const lists = service(Lists, { handlers: { all: () => text } })
+export default system('noted', { services: [notes, lists], security: 'off' })
+`
+
+test(
+  'dev --split: a service moves, stays there while an edit cannot be loaded, and is where its placement says after one that can',
+  { timeout: 180_000 },
+  async () => {
+    const { root, file, shared } = project()
+    writeFileSync(file, SYSTEM.replace(/export default .*\n/, LISTS))
+    const dev = spawned(['dev', '--split'], { cwd: root })
+    await dev.until(/is ready in \d+ ms/)
+    const asked = async (...words: readonly string[]) => {
+      const one = spawned(words, { cwd: root })
+      return { code: await one.exit, out: one.out(), err: one.err() }
+    }
+    const place = (...words: readonly string[]) => asked('place', ...words, '--yes', '--seconds', '0')
+    const where = async (): Promise<readonly string[]> => {
+      const { out } = await asked('place', '--json')
+      return (JSON.parse(out) as readonly { readonly name: string }[]).map(({ name }) => name)
+    }
+    const read = async (): Promise<string> => (await asked('call', 'notes.read')).out.trim()
+    assert.deepEqual(await where(), ['broker', 'notes', 'lists'])
+    const joined = await place('notes', 'in', 'lists')
+    assert.equal(joined.code, 0, joined.err)
+    assert.deepEqual([await where(), await read()], [['broker', 'notes+lists'], '"one"'])
+
+    // A new process is of the files as they are now, and these cannot be loaded.
+    writeFileSync(shared, 'export const text: = 1')
+    await dev.until(/the one before the change goes on/)
+    const failed = await place('notes', 'out')
+    assert.equal(failed.code, 1)
+    assert.match(failed.err, /Cannot move "notes"|"notes"/)
+    assert.deepEqual([await where(), await read()], [['broker', 'notes+lists'], '"one"'])
+
+    writeFileSync(shared, "export const text = 'two'")
+    await dev.until(/Ready again/)
+    assert.deepEqual([await where(), await read()], [['broker', 'notes', 'lists'], '"two"'])
+    const again = await place('notes', 'in', 'lists')
+    assert.equal(again.code, 0, again.err)
+    assert.deepEqual([await where(), await read()], [['broker', 'notes+lists'], '"two"'])
+    dev.child.kill('SIGTERM')
+    assert.equal(await dev.exit, 0)
+  },
+)
