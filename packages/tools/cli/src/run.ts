@@ -54,13 +54,15 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const say = sayTo(shell, options.log, system.name)
   const { running, urls } = await runPart(shell, options, { ...system, doors }, directory)
   shell.supervised?.placing(running.place)
+  // Whoever reads that it is ready may end it at once.
+  const stopped = shell.stopped()
   if (shell.supervised !== undefined) shell.supervised.ready({ urls })
   else if (pretty && watched?.again !== true)
     print(shell, welcome({ shell, system, file, directory, urls, part, log: options.log }))
   else if (!pretty) say('info', 'Ready', { pid: process.pid, directory, urls })
   shell.watched?.ready(urls)
 
-  const reason = await shell.stopped()
+  const reason = await stopped
   const quiet = shell.watched?.replaced() === true
   if (pretty && !quiet) say('info', 'Stopping: finishing what is under way', { reason })
   await running.stop(shell.supervised?.manner())

@@ -76,6 +76,8 @@ export async function splitSystem(
   let here: Awaited<ReturnType<typeof runPart>> | undefined
   try {
     here = main && (await runPart(shell, { ...options, part: main.members }, { ...system, doors }, directory))
+    // Whoever reads that it is ready may end it at once.
+    const stopped = shell.stopped()
     const theirs = supervisor.ready.flatMap((info) => (info as { urls?: readonly Url[] } | null)?.urls ?? [])
     const urls = [...theirs, ...(here?.urls ?? [])]
     if (options.log !== 'json') {
@@ -84,7 +86,7 @@ export async function splitSystem(
     } else report('info', 'Ready', { pid: process.pid, directory, urls, processes: supervisor.processes() })
     shell.supervised?.ready({ urls })
     shell.watched?.ready(urls)
-    const reason = await shell.stopped()
+    const reason = await stopped
     if (shell.watched?.replaced() !== true) report('info', 'Stopping: finishing what is under way', { reason })
   } finally {
     process.off('SIGUSR2', replace)

@@ -88,12 +88,12 @@ describe('https', { skip }, () => {
   const own = skip === false ? selfMade('own') : undefined
   const ca = own?.cert
 
-  test('who is trusted is called, over one connection', async (t) => {
+  test('who is trusted is called, over connections that are kept', async (t) => {
     const { seen, port } = await theirs(t, own!)
     const shop = await ours(t, { url: `https://localhost:${port}`, tls: { ca: ca! } })
-    assert.equal(await shop.buy(), 95)
-    assert.equal(await shop.buy(), 95)
-    assert.deepEqual(seen, { asked: 2, connections: 1 })
+    for (let n = 0; n < 20; n++) assert.equal(await shop.buy(), 95)
+    assert.equal(seen.asked, 20)
+    assert.ok(seen.connections < 5, `${seen.connections} connections`)
   })
 
   test('who is not trusted is sent nothing: the log says why and what to do, the caller not who it was', async (t) => {
@@ -102,7 +102,7 @@ describe('https', { skip }, () => {
     const log = createLogger({ clock: realRuntime().clock, write: (line) => void lines.push(line) })
     const shop = await ours(t, { url: `https://localhost:${port}` }, log)
     await assert.rejects(shop.buy(), (thrown) => {
-      unavailable(/billing|shop/)(thrown)
+      unavailable(/cannot be reached now/)(thrown)
       assert.doesNotMatch((thrown as Error).message, /localhost|certificate/)
       return true
     })

@@ -60,8 +60,9 @@ export const gatewayCommand: Command<Shell> = defineCommand({
         }
       }
       const watcher = watchSources(dirname(file), { ignore: [], concerns: (path) => path === file, onChange: () => void again() })
+      const stopped = this.stopped()
       print(this, `Gateway at ${started.url}`)
-      await this.stopped()
+      await stopped
       watcher.close()
       await started.stop()
     } finally {

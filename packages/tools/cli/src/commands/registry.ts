@@ -40,8 +40,9 @@ const startCommand: Command<Shell> = defineCommand({
     const alive = keepAlive()
     try {
       const { url, stop } = await startRegistry({ directory, port, host, log, ...(credentials && { credentials }) }).catch(failed)
+      const stopped = this.stopped()
       print(this, `Registry at ${url}`)
-      await this.stopped()
+      await stopped
       await stop()
     } finally {
       alive.stop()

@@ -70,7 +70,7 @@ for (const columns of [80, 120]) {
     const text = readinessText(report, layout(columns))
     for (const line of text.split('\n')) assert.ok(widthOf(line) <= columns, line)
     assert.match(text, /Hand-over: its store has one owner, so calls wait/)
-    assert.match(text, /주문 → stock \(20\.0\),\s+stock → 주문 \(40\.0\)/)
+    assert.match(text, /주문 → stock\s+\(20\.0\),\s+stock → 주문\s+\(40\.0\)/)
     assert.match(text, /찾기 +100\.0 +2\.00 ms +< 8\.19 ms/)
   })
 }
