@@ -29,7 +29,7 @@ test(
       name: 'watch',
       open: async (_host, given) => {
         world = given
-        return { close: async () => {} }
+        return { url: undefined, close: async () => {} }
       },
     }
     const watched = { ...counting(url), doors: [door], telemetry: { store: false as const } }

@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { contract, query, stream } from '../contract/contract.ts'
 import { FAMILIES, silentLogger } from '../telemetry/telemetry.ts'
-import { service, start, system, type Door, type Running, type World } from './service.ts'
+import { looking } from './looking.test-support.ts'
+import { service, start, system, type Running } from './service.ts'
 
 const Stock = contract('stock', {
   version: '1.0.0',
@@ -35,14 +36,7 @@ const shop = service(Shop, {
 })
 
 test('who asked whom is told by the process of whoever asked, once, wherever the others run', async (t) => {
-  let world: World | undefined
-  const door: Door = {
-    name: 'watch',
-    open: async (_host, given) => {
-      world = given
-      return { close: async () => {} }
-    },
-  }
+  const { door, metrics } = looking()
   const shops = system('shops', { services: [stock, shop], doors: [door], telemetry: { store: false } })
   const directory = mkdtempSync(join(tmpdir(), 'dure-asked-'))
   const running: Running[] = []
@@ -60,8 +54,7 @@ test('who asked whom is told by the process of whoever asked, once, wherever the
   await run(['shop'], 2)
   const outside = await run(['doors'])
   const told = async (name: string) => {
-    const families = await world!.telemetry!.metrics.readEverywhere()
-    const points = families.find((one) => one.name === name)?.points ?? []
+    const points = (await metrics()).find((one) => one.name === name)?.points ?? []
     return points.map(({ attributes, ...point }) => [
       `${attributes['dure.copy'] ?? attributes['dure.caller']}>${attributes['rpc.service']}.${attributes['rpc.method']}`,
       'value' in point ? point.value : 0,

@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { CallError, command, contract, error, query } from '../../contract/contract.ts'
 import { database, sqlite } from '../../data/data.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
-import { keyedState, service, start, system, type Door, type KeyedStateOptions, type World } from '../service.ts'
+import { looking } from '../looking.test-support.ts'
+import { keyedState, service, start, system, type KeyedStateOptions } from '../service.ts'
 
 const Refused = error('REFUSED')
 const name = z.object({ name: z.string() })
@@ -72,14 +73,7 @@ async function rig(
       bad: () => {},
     },
   })
-  let world: World | undefined
-  const door: Door = {
-    name: 'watch',
-    open: async (_host, given) => {
-      world = given
-      return { close: async () => {} }
-    },
-  }
+  const { door, metrics } = looking()
   const options = { database: sqlite({ durability: 'process' }), doors: [door], telemetry: { store: false as const } }
   const running = await start(system('counting', { services: [counter], ...options }), {
     ...{ directory, log: silentLogger(), shutdownTimeout: 1_000 },
@@ -90,8 +84,7 @@ async function rig(
   })
   /** By name, of all that keyed operations tell. */
   const told = async (): Promise<Readonly<Record<string, unknown>>> => {
-    const families = await world!.telemetry!.metrics.read()
-    const own = families.filter((family) => family.name.startsWith('dure.keyed.'))
+    const own = (await metrics()).filter((family) => family.name.startsWith('dure.keyed.'))
     return Object.fromEntries(
       own.flatMap(({ name: family, points }) => points.map((point) => [family, 'value' in point && point.value])),
     )

@@ -1,26 +1,19 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
-import type { Door, World } from '../service.ts'
+import { looking } from '../looking.test-support.ts'
 import { until } from '../rig.test-support.ts'
 import { desk, Desk } from './copies.test-support.ts'
 import { supervised } from './supervised-system.test-support.ts'
 
 /** Copies of a desk without a store, and this process as their caller. */
 async function rig(t: TestContext, copies: number) {
-  let telemetry: World['telemetry']
-  const door: Door = {
-    name: 'looking',
-    open: async (_host, world) => {
-      telemetry = world.telemetry
-      return { url: undefined, close: async () => {} }
-    },
-  }
+  const { door, telemetry } = looking()
   const running = await supervised(t, {
     ...{ make: () => desk([door]), program: new URL('./copies.test-support.ts', import.meta.url) },
     copies: { desk: copies },
   })
-  return { ...running, telemetry: telemetry!, pids: () => running.pidsOf('desk') }
+  return { ...running, telemetry: telemetry(), pids: () => running.pidsOf('desk') }
 }
 
 /** Calls without end: who answered how often, what failed, and the longest that one took. */
