@@ -10,6 +10,7 @@
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
+ * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
@@ -30,6 +31,7 @@ import { NODES } from './install/toolbox.ts'
 import {
   emmett as emmettJudge,
   eureka as eurekaJudge,
+  h2spec,
   hystrix as hystrixJudge,
   missing,
   natsPy,
@@ -67,6 +69,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
   balance,
+  'gateway-h2': gatewayH2,
   hystrix,
   keyed,
   threads,
@@ -168,6 +171,12 @@ async function balance(): Promise<boolean> {
   const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path))
   if (nginx === undefined) throw new Error('Cannot ask nginx: it is not installed; on Debian: apt-get install nginx-light')
   return ourProgram('dure/src/resilience/balance/nginx.test-support.ts', [nginx])
+}
+
+async function gatewayH2(): Promise<boolean> {
+  const answer = h2spec.there() ? 'installed' : h2spec.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask h2spec: it ${answer}.`)
+  return ourProgram('platform/gateway/src/peers.test-support.ts', [join(h2spec.folder, 'h2spec')])
 }
 
 async function hystrix(): Promise<boolean> {

@@ -120,6 +120,12 @@ export const eureka: Judges = judges('eureka', 'eureka/pom.xml', {
 })
 const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 
+/** What asks a server of HTTP/2 for all that RFC 9113 and RFC 7541 say of one. */
+export const h2spec: Judges = judges('h2spec', 'h2spec.txt', {
+  possible: () => runs('go', ['version']),
+  steps: (folder) => [['env', `GOBIN=${folder}`, 'go', 'install', readFileSync(join(folder, 'h2spec.txt'), 'utf8').trim()]],
+})
+
 /** Netflix' Hystrix dashboard, and Jetty to run it. */
 export const hystrix: Judges = judges('hystrix', 'hystrix/pom.xml', {
   possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),

@@ -12,6 +12,7 @@ import { createDecisions } from './exchange.ts'
 import { createProxy, createTime, limitsOf, type Limits } from './proxy/proxy.ts'
 import { liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
 import { createAccessLog } from './seen.ts'
+import { createHandshakes, liveTls, type Handshakes, type LiveTls, type TlsOptions } from './tls/tls.ts'
 
 export type GatewayOptions = {
   /** What goes where; with `liveRoutes` it can change while the gateway runs. */
@@ -23,6 +24,8 @@ export type GatewayOptions = {
   /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   readonly limits?: Partial<Limits>
+  /** Certificates: it then speaks TLS alone, and HTTP/2 with those who know it. With `liveTls` they can change while it runs. */
+  readonly tls?: TlsOptions | LiveTls
   /** Whether what requests say of where they came from (`X-Forwarded-*`, `Forwarded`) is true: only behind a proxy of one's own. Default false. */
   readonly trustForwarded?: boolean
   /**
@@ -66,7 +69,7 @@ export function gateway(options: GatewayOptions): GatewayDoor {
 }
 
 export type StartedGateway = {
-  /** `http://127.0.0.1:8080`. */
+  /** `http://127.0.0.1:8080`, or with TLS `https://…`. */
   readonly url: string
   /** Takes nothing new, answers what is under way, and ends. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
@@ -74,7 +77,7 @@ export type StartedGateway = {
 
 /**
  * The same by itself, before services that know nothing of Dure.
- * @throws {SystemError} when a route cannot be used
+ * @throws {SystemError} when a route or a certificate cannot be used
  * @throws {Error} when the port is taken
  *
  * @example
@@ -136,13 +139,19 @@ export async function startGateway(
   }
 }
 
-const [CONNECTIONS, REFUSED, UNROUTED, DROPPED]: readonly [Family, Family, Family, Family] = [
+const [CONNECTIONS, REFUSED, UNSHAKEN, UNROUTED, DROPPED]: readonly [Family, Family, Family, Family, Family] = [
   { name: 'dure.gateway.connections', unit: '{connection}', kind: 'gauge', help: 'Connections of clients that are open' },
   {
     name: 'dure.gateway.connections.refused',
     unit: '{connection}',
     kind: 'counter',
     help: 'Connections that were turned away, as there were too many',
+  },
+  {
+    name: 'dure.gateway.handshakes.failed',
+    unit: '{connection}',
+    kind: 'counter',
+    help: 'Connections whose TLS handshake has failed, or was not begun as there were too many',
   },
   {
     name: 'dure.gateway.unrouted',
@@ -158,6 +167,31 @@ async function open(
   limits: Limits,
   world: World,
   registryOf: (() => Promise<Registry>) | undefined,
+): Promise<OpenDoor> {
+  const { tls } = options
+  const handshakes =
+    tls === undefined ? undefined : createHandshakes({ tls: 'watch' in tls ? tls : liveTls(tls), limits, ...world })
+  try {
+    return await openWith(options, { limits, world, registryOf, handshakes })
+  } catch (error) {
+    handshakes?.stop()
+    throw error
+  }
+}
+
+async function openWith(
+  options: GatewayOptions & { readonly routes: LiveRoutes },
+  {
+    limits,
+    world,
+    registryOf,
+    handshakes,
+  }: {
+    readonly limits: Limits
+    readonly world: World
+    readonly registryOf: (() => Promise<Registry>) | undefined
+    readonly handshakes: Handshakes | undefined
+  },
 ): Promise<OpenDoor> {
   const { name = 'gateway', routes, trustForwarded = false } = options
   const { runtime, log, telemetry } = world
@@ -177,12 +211,13 @@ async function open(
     ...{ runtime, running, service: name, name: via, tracer: telemetry?.tracer, accessLog: accessLog?.log },
     unrouted: () => void unrouted++,
   })
-  const proxy = createProxy({ limits, runtime, time, decisions, name: via, trusting: trustForwarded })
+  const proxy = createProxy({ limits, runtime, time, decisions, name: via, trusting: trustForwarded, handshakes })
   const unobserve = telemetry?.metrics.observe(() =>
     (
       [
         [CONNECTIONS, proxy.connections()],
         [REFUSED, proxy.refused()],
+        [UNSHAKEN, handshakes?.failed() ?? 0],
         [UNROUTED, unrouted],
         [DROPPED, accessLog?.log.dropped() ?? 0],
       ] as const
@@ -196,7 +231,8 @@ async function open(
     await accessLog?.end()
   }
   try {
-    const url = await listen(proxy.server, addressOf(options), world.sockets?.get(name))
+    const where = await listen(proxy.server, addressOf(options), world.sockets?.get(name))
+    const url = `${handshakes === undefined ? 'http' : 'https'}://${where}`
     let closed: Promise<void> | undefined
     const close: OpenDoor['close'] = ({ timeout = limits.drain, replaced }: StopOptions = {}) =>
       (closed ??= end(Math.min(timeout, limits.drain), replaced))
@@ -237,7 +273,7 @@ async function listen(
     throw new Error(`Cannot open the gateway on ${host}:${port}: ${why}`, { cause })
   }
   const { address, port: actual } = server.address() as AddressInfo
-  return `http://${address.includes(':') ? `[${address}]` : address}:${actual}`
+  return `${address.includes(':') ? `[${address}]` : address}:${actual}`
 }
 
 function logTo(to: string | ((lines: string) => boolean | void), { runtime, log }: World) {

@@ -1,5 +1,4 @@
 /** The connection of one client over HTTP/1.1: its requests in their order, each passed on and answered before the next is looked at. */
-import type { Socket } from 'node:net'
 import { findHead, readRequest, type Fault, type Found, type Head } from '../wire/wire.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { textOf, unreadable, type Answer } from './answer.ts'
@@ -9,7 +8,7 @@ import { Inflow } from './inflow.ts'
 import { Outflow } from './outflow.ts'
 import { BODY, DECIDING, GONE, HEAD, LINGERING, TUNNEL, WAITING } from './phase.ts'
 import { ProxiedRequest } from './proxied-request.ts'
-import { accept, addressOf } from './sockets.ts'
+import { accept, addressOf, type Connection } from './sockets.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
 /** Bytes of a request that nobody reads any more and that are waited for, so that its answer is not lost. */
@@ -17,7 +16,7 @@ const MOST_LINGERING = 1_048_576
 const LINGER = 2_000
 
 export class ClientConnection extends ProxiedRequest {
-  readonly socket: Socket
+  readonly socket: Connection
   readonly address: string
   readonly port: number
   #reading = false
@@ -33,7 +32,7 @@ export class ClientConnection extends ProxiedRequest {
   readonly #answerWriter: AnswerWriter
 
   /** @param left told when it is gone */
-  constructor(accepted: Socket, around: Surroundings<ProxiedRequest>, left: (client: ClientConnection) => void) {
+  constructor(accepted: Connection, around: Surroundings<ProxiedRequest>, left: (client: ClientConnection) => void) {
     super(around)
     const socket = accept(accepted, (bytes, from, to) => this.#read(bytes, from, to), around.plainly)
     this.socket = socket
@@ -284,7 +283,7 @@ export class ClientConnection extends ProxiedRequest {
     else this.socket.end()
   }
 
-  protected destroy(): void {
+  destroy(): void {
     this.socket.destroy()
   }
 

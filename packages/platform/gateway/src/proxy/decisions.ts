@@ -25,6 +25,10 @@ export type Surroundings<Request> = {
   readonly decisions: Decisions<Request>
   readonly name: string
   readonly trusting: boolean
+  /** Whether clients come over TLS. */
+  readonly secure: boolean
+  /** What they speak, as the field Via says it; undefined: the version that the head of each request has. */
+  readonly version?: string | undefined
   readonly closing: () => boolean
   /** Reads as all sockets do. */
   readonly plainly?: boolean | undefined

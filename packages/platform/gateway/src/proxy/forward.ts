@@ -72,17 +72,20 @@ export function requestHead(
   {
     trusting,
     name,
+    version,
   }: {
     /** Whether what is said of those before is believed, and handed on. */
     readonly trusting: boolean
     /** What this gateway calls itself. */
     readonly name: string
+    /** Of HTTP, where it is not that of the head. */
+    readonly version?: string | undefined
   },
 ): string {
   const { head, method, target, edits, traceparent, correlation } = passing
   // One that is HTTP/1.0 need not say whom it is for.
   const host = head.host === '' ? `host: ${to.host}:${to.port}\r\n` : ''
-  const via = `via: ${joined(fieldOfKind(head, VIA, 'via'), head.minor === 1 ? '1.1' : '1.0')} ${name}\r\n`
+  const via = `via: ${joined(fieldOfKind(head, VIA, 'via'), version ?? (head.minor === 1 ? '1.1' : '1.0'))} ${name}\r\n`
   const lines = `${passedLines(head, REQUEST_DROPS, edits)}${cameLines(passing, trusting)}${via}`
   let text = `${method} ${target} HTTP/1.1\r\n${host}${lines}traceparent: ${traceparent}\r\nx-correlation-id: ${correlation}\r\n`
   if (head.upgrade !== '') text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`

@@ -1,13 +1,13 @@
-import type { Socket } from 'node:net'
+import type { Connection } from './sockets.ts'
 
 /** Whether a client is read from: not while bytes wait that are not looked at yet, and not while nobody takes what it sends. */
 export class Inflow {
   blocked = false
   #later: Buffer | undefined = undefined
   #paused = false
-  readonly #socket: Socket
+  readonly #socket: Connection
 
-  constructor(socket: Socket) {
+  constructor(socket: Connection) {
     this.#socket = socket
   }
 

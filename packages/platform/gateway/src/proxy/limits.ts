@@ -13,6 +13,12 @@ export type Limits = {
   readonly connections: number
   /** Connections to one instance at once; a request for which there is none is refused. Default 1,024. */
   readonly upstreamConnections: number
+  /** In which the TLS handshake of a connection must be over. Default 10,000. */
+  readonly handshakeTimeout: number
+  /** TLS handshakes under way at once; who comes when there are as many is turned away. Default 1,000. */
+  readonly handshakes: number
+  /** Requests under way on one connection of HTTP/2. Default 100. */
+  readonly streams: number
   /** In which the head of a request must be there, once it has begun. Default 10,000. */
   readonly headTimeout: number
   /** In which all of a request must be there. Default 300,000. */
@@ -37,6 +43,9 @@ export const LIMITS: Limits = {
   ...HEAD_LIMITS,
   connections: 10_000,
   upstreamConnections: 1_024,
+  handshakeTimeout: 10_000,
+  handshakes: 1_000,
+  streams: 100,
   headTimeout: 10_000,
   requestTimeout: 300_000,
   idleTimeout: 60_000,
@@ -54,6 +63,7 @@ const NUMBERS: Ranges<Limits> = {
     fields: { ...COUNT, most: 10_000 },
     target: { ...COUNT, most: 1_048_576 },
   },
+  ...{ handshakeTimeout: WAIT, handshakes: COUNT, streams: { ...COUNT, most: 10_000 } },
   ...{ connections: COUNT, upstreamConnections: COUNT, headTimeout: WAIT, requestTimeout: WAIT, idleTimeout: WAIT },
   ...{ stallTimeout: WAIT, streamTimeout: WAIT, connectTimeout: WAIT, upstreamIdleTimeout: WAIT, replay: BYTES, drain: WAIT },
 }

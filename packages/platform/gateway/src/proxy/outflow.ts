@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net'
 import { copyInto, copyOf, sizeOf } from './copy.ts'
+import type { Connection } from './sockets.ts'
 
 /** Bytes that wait to be taken before whoever writes them is told to wait. */
 const MOST_WAITING = 65_536
@@ -14,7 +14,7 @@ let spare: Buffer | undefined
  * that costs as much as the write itself.
  */
 export class Outflow {
-  readonly #socket: Socket
+  readonly #socket: Connection
   readonly #plainly: boolean
   readonly #drained: () => void
   /** Sizes of writes that the system has not taken yet, and their sum. */
@@ -27,7 +27,7 @@ export class Outflow {
   #writing = false
 
   /** @param drained told when more may be written, after `full()` */
-  constructor(socket: Socket, drained: () => void, plainly = false) {
+  constructor(socket: Connection, drained: () => void, plainly = false) {
     this.#socket = socket
     this.#plainly = plainly
     this.#drained = drained

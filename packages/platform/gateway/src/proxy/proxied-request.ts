@@ -15,7 +15,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   /** Of the client, and the port that it came in by. */
   abstract readonly address: string
   abstract readonly port: number
-  readonly secure: boolean = false
+  readonly secure: boolean
   readonly came = { host: '', lines: '' }
   method = ''
   target = ''
@@ -49,6 +49,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   constructor(around: Surroundings<ProxiedRequest>) {
     super(around.time)
     this.around = around
+    this.secure = around.secure
     this.head = createHead(around.limits)
     this.body = new RequestBody(around.limits)
   }

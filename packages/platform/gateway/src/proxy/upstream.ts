@@ -17,7 +17,7 @@ import {
 } from '../wire/wire.ts'
 import type { Limits } from './limits.ts'
 import { Outflow } from './outflow.ts'
-import { connect } from './sockets.ts'
+import { connect, type Address, type SecureTo } from './sockets.ts'
 import { Timed, type Time } from './timed.ts'
 
 /** Whoever waits for an answer. */
@@ -70,15 +70,15 @@ export class UpstreamConnection extends Timed {
     super(time)
     this.endpoint = endpoint
     this.#head = createHead(endpoint.limits)
-    this.socket = connect(endpoint, (bytes, from, to) => this.#read(bytes, from, to))
-    this.socket.on('connect', () => {
+    const connected = (): void => {
       this.connected = true
       this.never()
-    })
+    }
+    this.socket = connect(endpoint, (bytes, from, to) => this.#read(bytes, from, to), connected)
     this.socket.on('error', (error) => this.#ended(error.message))
     this.socket.on('end', () => this.#ended(undefined))
     this.socket.on('close', () => this.#ended('the connection was closed'))
-    this.outflow = new Outflow(this.socket, () => this.asker?.drained())
+    this.outflow = new Outflow(this.socket, () => this.asker?.drained(), endpoint.secure !== undefined)
     this.lateIn(endpoint.limits.connectTimeout)
   }
 
@@ -229,6 +229,7 @@ export class Endpoint {
   readonly name: string
   readonly host: string
   readonly port: number
+  readonly secure: SecureTo | undefined
   readonly limits: Limits
   readonly time: Time
   health: HostHealth | undefined
@@ -240,10 +241,11 @@ export class Endpoint {
   #busy = 0
   readonly pending = (): number => this.#busy
 
-  constructor(address: { readonly host: string; readonly port: number }, limits: Limits, time: Time) {
+  constructor(address: Address, limits: Limits, time: Time) {
     this.name = `${address.host}:${address.port}`
     this.host = address.host
     this.port = address.port
+    this.secure = address.secure
     this.limits = limits
     this.time = time
   }

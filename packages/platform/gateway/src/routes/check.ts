@@ -2,7 +2,7 @@ import { SystemError } from 'dure/service'
 import { completeEjection, completeBudget } from 'dure/resilience/internal'
 import { COUNT, WAIT, wrongNumbers } from 'dure/runtime/internal'
 import { checkField } from '../proxy/proxy.ts'
-import { addressOf, type UpstreamOptions } from '../upstreams/upstreams.ts'
+import { addressOf, secureTo, type UpstreamOptions } from '../upstreams/upstreams.ts'
 import { METHODS } from '../wire/wire.ts'
 import { templateOf } from './path.ts'
 import type { GatewayConfiguration, RouteOptions } from './options.ts'
@@ -178,11 +178,14 @@ function upstreamProblems(options: UpstreamOptions): readonly string[] {
   else if ('addresses' in options) {
     for (const text of options.addresses)
       if (typeof text !== 'string' || addressOf(text) === undefined)
-        problems.push(`its address ${JSON.stringify(text)} is none; give a host and a port, "127.0.0.1:8080"`)
+        problems.push(
+          `its address ${JSON.stringify(text)} is none; give a host and a port, "127.0.0.1:8080" or "https://orders.internal:8443"`,
+        )
   } else if (options.service === undefined || options.service === '') problems.push('it has neither addresses nor a service')
   try {
     completeEjection(options.ejection ?? {})
     completeBudget(options.budget ?? {})
+    secureTo(options)
   } catch (error) {
     problems.push((error as Error).message)
   }

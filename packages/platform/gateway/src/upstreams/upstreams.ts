@@ -4,12 +4,13 @@ import { createEjection, createRetryBudget, leastOfTwo, type EjectionPolicy, typ
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { hashOf } from './hash.ts'
-import { Endpoint, type Failure, type Limits, type Time } from '../proxy/proxy.ts'
+import { Endpoint, type Address, type Failure, type Limits, type Time } from '../proxy/proxy.ts'
+import { secureTo, type UpstreamTls } from './secure.ts'
 
 /** Where a service is. */
 export type UpstreamOptions = (
   | {
-      /** Where its instances are: `127.0.0.1:8080`. */
+      /** Where its instances are: `127.0.0.1:8080`, or over TLS `https://orders.internal:8443`. */
       readonly addresses: readonly string[]
     }
   | {
@@ -19,6 +20,8 @@ export type UpstreamOptions = (
       readonly endpoint?: string
     }
 ) & {
+  /** Whom to believe over TLS. Instances that the registry tells of are asked over TLS when it is given, even if `{}`. */
+  readonly tls?: UpstreamTls
   /** Which instances are left out for a while. Default: after 5 failures in a row, for 1 to 30 s, and never more than half of them. */
   readonly ejection?: Partial<EjectionPolicy>
   /** How many repetitions there may be. Default: a fifth of the requests, and 10 a second besides. */
@@ -40,13 +43,14 @@ export type Upstream = {
   readonly stop: () => void
 }
 
-const ADDRESS = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/
+const ADDRESS = /^(https:\/\/)?(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/
 
 /** Reads `127.0.0.1:8080`; undefined when it is none. */
-export function addressOf(text: string): { readonly host: string; readonly port: number } | undefined {
+export function addressOf(text: string): { readonly host: string; readonly port: number; readonly https: boolean } | undefined {
   const found = ADDRESS.exec(text)
-  const port = Number(found?.[3])
-  return found === null || port < 1 || port > 65_535 ? undefined : { host: found[1] ?? found[2]!, port }
+  const port = Number(found?.[4])
+  if (found === null || port < 1 || port > 65_535) return undefined
+  return { host: found[2] ?? found[3]!, port, https: found[1] !== undefined }
 }
 
 export function createUpstream(
@@ -69,7 +73,7 @@ export function createUpstream(
   const look = (): void => {
     ready = [...endpoints.values()].filter(({ health }) => health?.state() === 'in')
   }
-  const see = (addresses: readonly { readonly host: string; readonly port: number }[]): void => {
+  const see = (addresses: readonly Address[]): void => {
     const now = new Map(addresses.map((address) => [`${address.host}:${address.port}`, address]))
     for (const [key, endpoint] of endpoints)
       if (!now.has(key)) {
@@ -91,10 +95,13 @@ export function createUpstream(
     look()
   }
   let watching: { readonly stop: () => void } | undefined
-  if ('addresses' in options) see(options.addresses.map((text) => addressOf(text)!))
+  const secure = secureTo(options)
+  if ('addresses' in options)
+    see(options.addresses.map((text) => addressOf(text)!).map(({ https, ...at }) => (https ? { ...at, secure } : at)))
   else {
     const { service, endpoint = 'http' } = options
-    const take = (instances: readonly Instance[]): void => see(instances.flatMap((each) => tcpOf(each, endpoint)))
+    const take = (instances: readonly Instance[]): void =>
+      see(instances.flatMap((each) => tcpOf(each, endpoint)).map((at) => ({ ...at, secure })))
     watching = registry!.watch(service, take)
     take(registry!.instances(service))
   }
@@ -143,3 +150,4 @@ function tcpOf({ status, endpoints }: Instance, endpoint: string): readonly { re
   return status === 'up' && address?.kind === 'tcp' ? [{ host: address.host, port: address.port }] : []
 }
 export { hashOf } from './hash.ts'
+export { secureTo, type UpstreamTls } from './secure.ts'
