@@ -105,7 +105,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
     const { head } = client
     if (fieldOfKind(head, VIA, 'via')?.includes(name) === true)
       return problem(508, 'LOOP_DETECTED', 'The request has come back to this gateway: a route leads to itself')
-    const match = running.table.find(head)
+    const match = running.table.find(head, client.address)
     if (match.is !== 'found') {
       client.traceparent = childTraceparent(undefined, false, ids)
       return unfound(match.is === 'other methods' ? match.allow : match.is)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { request } from 'node:http'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +47,42 @@ test('a request goes to the route that asks for most, and to nobody where there 
   assert.equal((await get('/shop/%2e%2e%2fadmin')).status, 400)
   assert.match((await get('/nothing')).text, /"code":"PATH_NOT_FOUND"/)
   assert.ok(url)
+})
+
+test('a route may ask for hosts, parameters of the query, cookies and addresses', async (t) => {
+  const names = ['any', 'label', 'below', 'query', 'cookie', 'far']
+  const servers = await Promise.all(names.map((name) => named(t, name)))
+  const upstreams = Object.fromEntries(servers.map(({ address }, i) => [names[i]!, { addresses: [address] }]))
+  const { get, url } = await started(t, {
+    routes: {
+      upstreams,
+      routes: {
+        any: { to: 'any' },
+        label: { host: '*.shop.test', to: 'label' },
+        below: { host: '**.shop.test', to: 'below' },
+        query: { prefix: '/q', query: { 'a b': 'c&d', e: true }, to: 'query', addresses: ['127.0.0.0/8', '::1'] },
+        cookie: { prefix: '/c', cookies: { tier: 'gold' }, to: 'cookie' },
+        far: { prefix: '/far', addresses: ['10.0.0.0/8', '192.0.2.7'], to: 'far' },
+      },
+    },
+  })
+  const to = async (path: string, headers: Record<string, string> = {}) => (await get(path, { headers })).text.split(' ')[0]
+  // `fetch` sends its own Host.
+  const at = (host: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      request(url, { headers: { host } }, async (answer) => resolve((await bodyOf(answer)).split(' ')[0]!))
+        .on('error', reject)
+        .end()
+    })
+  assert.equal(await at('eu.shop.test'), 'label')
+  assert.equal(await at('A.eu.Shop.test:80'), 'below')
+  assert.equal(await at('shop.test'), 'any')
+  assert.equal(await to('/q?x&a+b=c%26d&e'), 'query')
+  assert.equal(await to('/q?a+b=c&a%20b=c%26d&e=5'), 'query')
+  for (const path of ['/q', '/q?a+b=c&e', '/q?a+b=c%26d']) assert.equal(await to(path), 'any')
+  assert.equal(await to('/c', { cookie: 'a=b; tier=gold' }), 'cookie')
+  assert.equal(await to('/c', { cookie: 'tier=golden; xtier=gold' }), 'any')
+  assert.equal(await to('/far'), 'any')
 })
 
 test('instances of a registry’s service are found, and who drains gets nothing more', async (t) => {

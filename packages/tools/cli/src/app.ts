@@ -18,7 +18,7 @@ import { scheduleCommands } from './commands/schedule.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
 import { doctorCommand } from './commands/doctor.ts'
-import { gatewayCommand } from './commands/gateway.ts'
+import { gatewayCommands } from './commands/gateway/gateway.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
@@ -138,7 +138,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     compat: compatCommand,
     registry: registryCommands,
     registrar: registrarCommand,
-    gateway: gatewayCommand,
+    gateway: gatewayCommands,
     schemas: schemasCommands,
     check: checkCommands,
     sim: simCommand,

@@ -1,10 +1,11 @@
 import { checkField } from '../proxy/proxy.ts'
 import { filter, type Filter } from '../filter.ts'
 
-/** Fields by name: a value that they are set to, or false to take them out. */
-export type HeaderChanges = Readonly<Record<string, string | false>>
+/** Fields by name: a value that they are set to, false to take them out, or a value that is put behind those that are there. */
+export type HeaderChanges = Readonly<Record<string, string | false | { readonly add: string }>>
 
 type Changed = {
+  readonly header: (name: string) => string | undefined
   readonly setHeader: (name: string, value: string) => void
   readonly removeHeader: (name: string) => void
 }
@@ -15,12 +16,23 @@ const change =
     for (const name in changes) {
       const value = changes[name]!
       if (value === false) message.removeHeader(name)
-      else message.setHeader(name, value)
+      else if (typeof value === 'string') message.setHeader(name, value)
+      else {
+        const before = message.header(name.toLowerCase())
+        message.setHeader(name, before === undefined ? value.add : `${before}, ${value.add}`)
+      }
     }
   }
 
+function check(name: string, value: HeaderChanges[string]): void {
+  checkField(name, value === false ? '' : typeof value === 'string' ? value : value.add)
+  // Its values have commas of their own.
+  if (typeof value === 'object' && name.toLowerCase() === 'set-cookie')
+    throw new TypeError('Cannot put another value behind "set-cookie": it is not a list; set it')
+}
+
 /**
- * Sets headers of requests and answers, or takes them out.
+ * Sets headers of requests and answers, adds to them, or takes them out.
  * @throws {TypeError} when a field cannot be of such a name, or have such a value
  *
  * @example
@@ -32,8 +44,7 @@ const change =
  * ```
  */
 export function headers({ request, answer }: { readonly request?: HeaderChanges; readonly answer?: HeaderChanges }): Filter {
-  for (const changes of [request, answer])
-    for (const [name, value] of Object.entries(changes ?? {})) checkField(name, value === false ? '' : value)
+  for (const changes of [request, answer]) for (const [name, value] of Object.entries(changes ?? {})) check(name, value)
   return filter('headers', {
     ...(request !== undefined && { before: change(request) }),
     ...(answer !== undefined && { after: change(answer) }),

@@ -1,3 +1,4 @@
+import { checkNumbers, COUNT } from 'dure/runtime/internal'
 import { templateOf } from '../routes/routes.ts'
 import { filter, type Filter } from '../filter.ts'
 
@@ -13,8 +14,9 @@ function writer(path: string): (parameters: Readonly<Record<string, string>>) =>
 }
 
 /**
- * Changes the path of a request: to another one, `{ path: '/v2/{id}' }`; or without what it begins with, `{ without: '/api' }`, and
- * with something before it, `{ before: '/v2' }`. Its query stays. A path is changed once and not looked up again.
+ * Changes the path of a request: to another one, `{ path: '/v2/{id}' }`; without its first segments, `{ strip: 1 }`; or without what it
+ * begins with, `{ without: '/api' }`; and with something before it, `{ before: '/v2' }`. Its query stays. A path is changed once and not
+ * looked up again.
  * @throws {TypeError} when a path is none
  *
  * @example
@@ -25,13 +27,22 @@ function writer(path: string): (parameters: Readonly<Record<string, string>>) =>
  * console.log(routes.orders.filters[0]?.name) // → rewrite
  * ```
  */
-export function rewrite(how: { readonly path: string } | { readonly without?: string; readonly before?: string }): Filter {
+export function rewrite(
+  how:
+    | { readonly path: string }
+    | { readonly without?: string; readonly before?: string }
+    | { readonly strip: number; readonly before?: string },
+): Filter {
   if ('path' in how) {
     const write = writer(how.path)
     return filter('rewrite', { before: (request) => request.setPath(write(request.parameters)) })
   }
-  const without = trimmed(how.without)
   const before = trimmed(how.before)
+  if ('strip' in how) {
+    const { strip } = checkNumbers('rewrite paths', how, { strip: { ...COUNT, most: 100 } })
+    return filter('rewrite', { before: (request) => request.setPath(`${before}${stripped(request.path, strip)}`) })
+  }
+  const without = trimmed(how.without)
   return filter('rewrite', {
     before: (request) => {
       const { path } = request
@@ -39,6 +50,18 @@ export function rewrite(how: { readonly path: string } | { readonly without?: st
       request.setPath(`${before}${begins ? path.slice(without.length) : path}` || '/')
     },
   })
+}
+
+/** Empty segments do not count, as where routes are looked up. */
+function stripped(path: string, count: number): string {
+  let at = 0
+  for (let left = count; left > 0; left--) {
+    while (path[at] === '/') at++
+    const next = path.indexOf('/', at)
+    if (next === -1) return '/'
+    at = next
+  }
+  return path.slice(at)
 }
 
 /** A literal beginning, without a slash at its end. */

@@ -4,7 +4,7 @@ import type { UpstreamOptions } from '../upstreams/upstreams.ts'
 
 /** Where a request goes, and how. What is not given is asked for by no request. */
 export type RouteOptions = {
-  /** `api.example.com`, or `*.example.com` for all below it. Default: any. */
+  /** `api.example.com`; `*.example.com` for one label before it; `**.example.com` for all below it. Default: any. */
   readonly host?: string
   /** `/orders/{id}`: this path alone, `{…}` standing for any one segment. */
   readonly path?: string
@@ -13,6 +13,12 @@ export type RouteOptions = {
   readonly methods?: readonly string[]
   /** By name: the value that the header must have, or true for any. */
   readonly headers?: Readonly<Record<string, string | true>>
+  /** Parameters of the query by name, decoded: the value that one must have, or true for any. */
+  readonly query?: Readonly<Record<string, string | true>>
+  /** Cookies by name: the value that it must have, or true for any. */
+  readonly cookies?: Readonly<Record<string, string | true>>
+  /** Where clients are: addresses, or networks (`10.0.0.0/8`). */
+  readonly addresses?: readonly string[]
   /** Name of an upstream, or of a service of the registry; or several, each with its share. */
   readonly to: string | readonly { readonly upstream: string; readonly weight: number }[]
   /** Of clients that have this cookie, each comes to the same upstream and instance again; who has none is given one. Default: none. */
@@ -30,6 +36,8 @@ export type RouteOptions = {
 }
 
 export type GatewayConfiguration = {
+  /** What it is called where gateways are asked for what they have: a commit, a date. Default of a file: a hash of what it says. */
+  readonly version?: string
   readonly routes: Readonly<Record<string, RouteOptions>>
   /** By the names that routes know. A name that is not here is that of a service in the registry. */
   readonly upstreams?: Readonly<Record<string, UpstreamOptions>>

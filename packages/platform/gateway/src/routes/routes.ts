@@ -5,8 +5,9 @@ import type { GatewayConfiguration, RouteOptions } from './options.ts'
 
 export type { GatewayConfiguration, RouteOptions } from './options.ts'
 export { templateOf } from './path.ts'
-export { createTable, type Matcher, type Table } from './table.ts'
-export { matcherOf, targetsOf } from './check.ts'
+export { createTable, type Table } from './table.ts'
+export { matcherOf, type Matcher } from './matcher.ts'
+export { checkOf, firstOf, targetsOf } from './check.ts'
 
 /** A configuration that can change while gateways use it. */
 export type LiveRoutes = {

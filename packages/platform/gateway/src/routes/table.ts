@@ -1,18 +1,7 @@
 /** Which route a request takes. A change of one route touches the nodes on its own path, and no other. */
-import { fieldOf, type Head } from '../wire/wire.ts'
-import { segmentsOf, type Template } from './path.ts'
-
-/** What a route asks of a request. */
-export type Matcher = {
-  readonly name: string
-  /** In lower case, without a port; `*.example.com` for all below; undefined for any. */
-  readonly host: string | undefined
-  readonly template: Template
-  /** All paths at it and below it, too. */
-  readonly prefix: boolean
-  readonly methods: readonly string[] | undefined
-  readonly headers: readonly (readonly [name: string, value: string | true])[]
-}
+import type { Head } from '../wire/wire.ts'
+import type { Matcher } from './matcher.ts'
+import { segmentsOf } from './path.ts'
 
 export type Match<R> =
   | { readonly is: 'found'; readonly route: R; readonly segments: readonly string[] }
@@ -33,7 +22,8 @@ export type Table<R extends Matcher> = {
   readonly remove: (name: string) => void
   readonly get: (name: string) => R | undefined
   readonly all: () => IterableIterator<R>
-  readonly find: (head: Head) => Match<R>
+  /** @param address of the client */
+  readonly find: (head: Head, address: string) => Match<R>
 }
 
 export function createTable<R extends Matcher>(): Table<R> {
@@ -75,22 +65,23 @@ export function createTable<R extends Matcher>(): Table<R> {
     list.sort((one, other) => askedBy(other) - askedBy(one) || (one.name < other.name ? -1 : 1))
   }
 
-  const find = (head: Head): Match<R> => {
+  const find = (head: Head, address: string): Match<R> => {
     const segments = segmentsOf(head.target, head.pathEnd)
     if (segments === undefined) return MALFORMED
-    const asked: Search = { segments, head, allow: undefined }
+    const asked: Search = { segments, head, address, allow: undefined }
     const route = (hosts.size > 0 ? ofHost(asked) : undefined) ?? search(anywhere, asked, 0)
     if (route !== undefined) return { is: 'found', route, segments }
     return asked.allow === undefined ? NOTHING : { is: 'other methods', allow: [...asked.allow].sort() }
   }
   const ofHost = (asked: Search): R | undefined => {
     const host = hostOf(asked.head.host)
-    const own = hosts.get(host)
-    let route = own === undefined ? undefined : search(own, asked, 0)
-    for (let dot = host.indexOf('.'); route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1)) {
-      const below = hosts.get(`*${host.slice(dot)}`)
-      if (below !== undefined) route = search(below, asked, 0)
+    const look = (name: string): R | undefined => {
+      const root = hosts.get(name)
+      return root === undefined ? undefined : search(root, asked, 0)
     }
+    const first = host.indexOf('.')
+    let route = look(host) ?? (first === -1 ? undefined : look(`*${host.slice(first)}`))
+    for (let dot = first; route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1)) route = look(`**${host.slice(dot)}`)
     return route
   }
 
@@ -100,7 +91,7 @@ export function createTable<R extends Matcher>(): Table<R> {
 const MALFORMED = { is: 'malformed' } as const
 const NOTHING = { is: 'nothing' } as const
 
-const askedBy = ({ headers, methods }: Matcher): number => headers.length * 2 + (methods === undefined ? 0 : 1)
+const askedBy = ({ conditions, methods }: Matcher): number => conditions.length * 2 + (methods === undefined ? 0 : 1)
 
 const isEmpty = <R>({ literals, parameter, exact, prefix }: Node<R>): boolean =>
   literals.size === 0 && parameter === undefined && exact.length === 0 && prefix.length === 0
@@ -123,6 +114,7 @@ function takeOut<R extends Matcher>(node: Node<R>, route: R, depth: number): voi
 type Search = {
   readonly segments: readonly string[]
   readonly head: Head
+  readonly address: string
   /** Methods of routes that have its path. */
   allow: Set<string> | undefined
 }
@@ -139,18 +131,15 @@ function search<R extends Matcher>(node: Node<R>, asked: Search, depth: number):
 }
 
 function chosen<R extends Matcher>(routes: readonly R[], asked: Search): R | undefined {
-  const { head } = asked
+  const { head, address } = asked
   for (const route of routes) {
-    const { headers, methods } = route
-    if (headers.length > 0 && !headers.every(([name, value]) => isThere(fieldOf(head, name), value))) continue
+    const { conditions, methods } = route
+    if (conditions.length > 0 && !conditions.every((holds) => holds(head, address))) continue
     if (methods === undefined || methods.includes(head.method)) return route
     for (const method of methods) (asked.allow ??= new Set()).add(method)
   }
   return undefined
 }
-
-const isThere = (found: string | undefined, value: string | true): boolean =>
-  value === true ? found !== undefined : found === value
 
 /** In lower case, without its port. */
 export function hostOf(host: string): string {

@@ -1,0 +1,106 @@
+/** Where a gateway by itself has its routes from: a file that may change. */
+import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { GatewayConfiguration, LiveRoutes } from '@dure/gateway'
+import { realRuntime, type Timer } from 'dure/runtime'
+import type { Logger } from 'dure/telemetry'
+import { importFile } from './load.ts'
+import { CliError, EXIT, type Shell } from './shell.ts'
+
+type Gateway = typeof import('@dure/gateway')
+
+export type RouteSource = {
+  readonly routes: LiveRoutes
+  /** Why what was meant to come next is not taken; undefined when it is. */
+  readonly refused: () => string | undefined
+  readonly close: () => void
+}
+
+/** Milliseconds between looks at a file, and for which it must have been left alone. Folders that are mounted tell of no changes. */
+const [LOOK, QUIET] = [250, 100]
+/** Bytes of a file that are read at all. */
+const MOST_BYTES = 16 * 1_048_576
+
+/** @throws {CliError} when the file cannot be used */
+export async function routesOfFile(
+  shell: Shell,
+  options: { readonly library: Gateway; readonly config: string; readonly log: Logger },
+): Promise<RouteSource> {
+  const { library, config, log } = options
+  const file = resolve(shell.cwd, config)
+  const read = library.routesReader()
+  const routes = library.liveRoutes(await readRoutes(file, { shown: config, read }).catch(misused))
+  const { timers } = realRuntime()
+  let refused: string | undefined
+  let count = 0
+  let timer: Timer | undefined
+  const again = async (): Promise<void> => {
+    try {
+      routes.set(await readRoutes(file, { shown: config, read, change: ++count }))
+      refused = undefined
+      log.info('The routes have changed', { file: config, version: routes.current().version })
+    } catch (error) {
+      refused = (error as Error).message
+      log.error('The routes are not taken, and the old ones go on', { file: config, error: refused })
+    }
+  }
+  const look = (): void => {
+    timer?.cancel()
+    timer = timers.after(QUIET, () => void again())
+  }
+  watchFile(file, { interval: LOOK }, look)
+  return {
+    routes,
+    refused: () => refused,
+    close: () => {
+      timer?.cancel()
+      unwatchFile(file, look)
+    },
+  }
+}
+
+/** @throws {CliError} when it is too large to be one */
+export function readSome(file: string, shown: string): string {
+  try {
+    const { size } = statSync(file)
+    if (size <= MOST_BYTES) return readFileSync(file, 'utf8')
+    throw new CliError(`Cannot read "${shown}": it has ${size} bytes; give ${MOST_BYTES} at most`, { exitCode: EXIT.misuse })
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause
+    throw new CliError(`Cannot read "${shown}": ${(cause as Error).message}`, { exitCode: EXIT.misuse, cause })
+  }
+}
+
+const WRITTEN = /\.(?:json|ya?ml)$/
+
+async function readRoutes(
+  file: string,
+  how: {
+    readonly shown: string
+    readonly read: ReturnType<Gateway['routesReader']>
+    /** Tells versions of a module apart, which would be loaded once. */
+    readonly change?: number
+  },
+): Promise<GatewayConfiguration> {
+  const { shown, read, change = 0 } = how
+  if (WRITTEN.test(file)) return read(readSome(file, shown), shown)
+  const exports =
+    change === 0
+      ? await importFile(file, shown)
+      : ((await import(`${pathToFileURL(file).href}?${change}`)) as Readonly<Record<string, unknown>>)
+  const { routes } = exports
+  if (typeof routes === 'object' && routes !== null) return routes as GatewayConfiguration
+  throw new CliError(
+    `Cannot use "${shown}" for a gateway: it exports no "routes"; add: export const routes = { routes: {…}, upstreams: {…} }`,
+    { exitCode: EXIT.misuse },
+  )
+}
+
+/** What says what is wrong needs no stack. */
+export function misused(cause: unknown): never {
+  const { message } = cause as Error
+  throw message.startsWith('Cannot ') && !(cause instanceof CliError)
+    ? new CliError(message, { exitCode: EXIT.misuse, cause })
+    : cause
+}
