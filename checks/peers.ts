@@ -6,6 +6,7 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
+ * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
@@ -40,6 +41,7 @@ import {
   qpidJms,
   redisPy,
   schemas as schemaJudges,
+  springGateway,
   springKafka,
   springRabbit,
   threads as autocannon,
@@ -66,6 +68,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   rabbitmq: () => broker('rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
   schemas,
   eureka,
+  'gateway-import': gatewayImport,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
   balance,
@@ -157,6 +160,12 @@ async function eureka(): Promise<boolean> {
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
   console.log(output.trim())
   return code === 0
+}
+
+async function gatewayImport(): Promise<boolean> {
+  const answer = springGateway.there() ? 'installed' : springGateway.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Gateway: it ${answer}.`)
+  return ourProgram('platform/gateway/src/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
 }
 
 async function kubernetes(): Promise<boolean> {

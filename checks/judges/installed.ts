@@ -118,6 +118,17 @@ export const eureka: Judges = judges('eureka', 'eureka/pom.xml', {
     ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
   ],
 })
+
+/** Spring Cloud Gateway, with what it needs to run by a file of settings. */
+export const springGateway: Judges = judges('spring-gateway', 'spring-gateway/pom.xml', {
+  sources: ['spring-gateway/Gateway.java'],
+  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mkdir', '-p', join(folder, 'src/main/java/judge')],
+    ['mv', join(folder, 'Gateway.java'), join(folder, 'src/main/java/judge')],
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
+  ],
+})
 const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 
 /** What asks a server of HTTP/2 for all that RFC 9113 and RFC 7541 say of one. */

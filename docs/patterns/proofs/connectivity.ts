@@ -53,17 +53,23 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
   },
   N4: {
-    state: 'begun',
-    part: {
-      en: 'by a gateway, from the registry or fixed addresses; Kubernetes’ documents not yet',
-      ko: '게이트웨이가 레지스트리나 정해진 주소로. Kubernetes 문서는 아직',
-    },
-    code: ['packages/platform/gateway/src/upstreams/upstreams.ts', 'packages/platform/gateway/src/proxy/proxy.ts'],
+    state: 'works',
+    code: [
+      'packages/platform/gateway/src/upstreams/upstreams.ts',
+      'packages/platform/gateway/src/proxy/proxy.ts',
+      'packages/platform/gateway/src/ingress/translate.ts',
+      'packages/platform/gateway/src/import/import.ts',
+      'packages/registries/kubernetes/src/objects.ts',
+    ],
     guide: 'docs/guides/gateway.md',
     tests: [
       'packages/platform/gateway/src/system.test.ts',
       'packages/platform/gateway/src/gateway.test.ts',
       'packages/platform/gateway/src/proxy/failing.test.ts',
+      'packages/platform/gateway/src/ingress/ingress.test.ts',
+      'packages/platform/gateway/src/ingress/apiserver.test.ts',
+      'packages/registries/kubernetes/src/objects.test.ts',
+      'packages/platform/gateway/src/import/import.test.ts',
     ],
   },
   N3: {

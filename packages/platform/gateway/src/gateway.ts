@@ -20,3 +20,14 @@ export { cors, type CorsOptions } from './filters/cors.ts'
 export { bodyLimit, requestLimit, type CountedBy, type RequestLimitOptions } from './filters/bounds.ts'
 export { apiKeys, authenticate, type ApiKeysOptions, type AuthenticateOptions } from './filters/consumers.ts'
 export { routesReader, type ReadRoutes } from './written/written.ts'
+export {
+  followIngress,
+  ingressRoutes,
+  readIngressFile,
+  type IngressNote,
+  type IngressOptions,
+  type IngressRoutes,
+  type IngressSource,
+} from './ingress/ingress.ts'
+export { startOperator, type GatewayStatus } from './operator.ts'
+export { importRoutes, type Imported, type ImportNote, type ImportOptions } from './import/import.ts'

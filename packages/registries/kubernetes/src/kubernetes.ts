@@ -1,26 +1,19 @@
 /** The Registry port on Kubernetes: EndpointSlices are read, and Kubernetes itself registers what runs in it. */
-import { KubeConfig } from '@kubernetes/client-node'
 import type { Registry } from 'dure/discovery'
 import { networkRegistry } from 'dure/discovery/internal'
 import { checkNumbers, WAIT, WAIT_OR_NONE } from 'dure/runtime/internal'
 import type { Adapter, World } from 'dure/service'
-import { createApi } from './api.ts'
-import { instancesOf, type Lookup } from './slices.ts'
-import { createSlices } from './watch.ts'
+import { connect, type ClusterOptions } from './connect.ts'
+import { instancesOf, readSlice, type Lookup, type Slice } from './slices.ts'
+import { createObjects } from './watch.ts'
 
-export type KubernetesRegistryOptions = {
-  /** The namespace whose Services are found. Default: that of the pod, or of the configuration's context. */
-  readonly namespace?: string
+export { kubernetesObjects, type KubernetesKind, type KubernetesObjects, type KubernetesObjectsOptions } from './objects.ts'
+
+export type KubernetesRegistryOptions = ClusterOptions & {
   /** Labels of EndpointSlices (Kubernetes copies those of a Service): `app.kubernetes.io/part-of=shop`. Default: all. */
   readonly selector?: string
-  /** A kubeconfig file. Default: `KUBECONFIG`, `~/.kube/config`, or inside a pod its service account. */
-  readonly kubeconfig?: string
   /** Which host stands behind an address of type FQDN. Default: the name itself, which is looked up when it is called. */
   readonly lookup?: Lookup
-  /** Milliseconds between questions whether the server is there. Default 5,000. */
-  readonly heartbeat?: number
-  /** Milliseconds that an answer may take. Default 5,000. */
-  readonly timeout?: number
   /** Milliseconds between saying that it drains and taking no more calls: until Kubernetes has told everybody. Default 1,000. */
   readonly grace?: number
 }
@@ -45,24 +38,16 @@ export function kubernetesRegistry(options: KubernetesRegistryOptions = {}): Ada
 }
 
 async function open(options: KubernetesRegistryOptions, world: World): Promise<Registry> {
-  const { selector, lookup = (name) => name, heartbeat = 5_000, timeout = 5_000, grace = 1_000 } = options
+  const { selector, lookup = (name) => name, heartbeat = 5_000, grace = 1_000 } = options
   const { runtime, log } = world
-  const config = new KubeConfig()
-  if (options.kubeconfig === undefined) config.loadFromDefault()
-  else config.loadFromFile(options.kubeconfig)
-  const cluster = config.getCurrentCluster()
-  if (cluster === null)
-    throw new TypeError('Cannot use Kubernetes as registry: its configuration names no cluster; set KUBECONFIG')
-  const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
-  const api = createApi({ config, timeout, timers: runtime.timers })
-  const slices = createSlices({ api, namespace, selector, interval: heartbeat, timers: runtime.timers, log })
+  const { api, base, pathOf } = connect(options, runtime.timers)
+  const { follow, objects } = createObjects<Slice>({
+    ...{ api, path: pathOf('/apis/discovery.k8s.io/v1', 'endpointslices'), selector, read: readSlice, interval: heartbeat },
+    timers: runtime.timers,
+    unused: (slice, why) => log.warn('An EndpointSlice is not used', { slice, why }),
+  })
   return networkRegistry(
-    {
-      base: `${cluster.server} (namespace "${namespace}")`,
-      advice: 'look at its address and your account',
-      follow: slices.follow,
-      instances: () => instancesOf(slices.slices(), lookup),
-    },
+    { base, advice: 'look at its address and your account', follow, instances: () => instancesOf(objects(), lookup) },
     { heartbeat, registerTimeout: 0, grace },
     world,
   )

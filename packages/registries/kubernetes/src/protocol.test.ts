@@ -1,54 +1,13 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
 import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { open, pod, seen, slice, until } from './kubernetes.test-support.ts'
+import { answering, GONE, line, listOf, versioned } from './server.test-support.ts'
 
-type Handler = (query: URLSearchParams, response: ServerResponse, request: IncomingMessage) => void
-
-/** Answers as a kube-apiserver does, by what `apiserver.test.ts` sees of a real one. */
-async function answering(t: TestContext, handlers: { list: Handler; watch: Handler }): Promise<string> {
-  const server = createServer((request, response) => {
-    const { searchParams } = new URL(request.url!, 'http://here')
-    if (searchParams.get('watch') === 'true') handlers.watch(searchParams, response, request)
-    else handlers.list(searchParams, response, request)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const folder = mkdtempSync(join(tmpdir(), 'dure-kube-'))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const { port } = server.address() as AddressInfo
-  const file = join(folder, 'kubeconfig')
-  const config = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'here' },
-    contexts: [{ name: 'here', context: { cluster: 'here', user: 'me', namespace: 'shop' } }],
-    clusters: [{ name: 'here', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'me', user: { token: 'a-token' } }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  return file
-}
 const orders = (...names: readonly string[]): object =>
   slice('orders-1', 'orders', { endpoints: names.map((name, at) => pod(name, `10.0.0.${at + 1}`)) })
-const versioned = (object: object, resourceVersion: string): object => ({
-  ...object,
-  metadata: { ...(object as { metadata: object }).metadata, resourceVersion },
-})
-const listOf = (version: string, ...items: readonly object[]): string =>
-  JSON.stringify({ kind: 'EndpointSliceList', metadata: { resourceVersion: version }, items })
-const line = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`
-const GONE = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version: 7 (9)' }
-
 test('a version that is forgotten, said by an event or a status: it is listed anew, and nobody stays who has gone', async (t) => {
   let version = 7
   const lists: string[] = []

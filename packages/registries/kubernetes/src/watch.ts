@@ -1,56 +1,57 @@
-/** The EndpointSlices of a namespace, kept up to date here: a list, then what changes from its version on. */
+/** The objects of one kind in a namespace, kept up to date here: a list, then what changes from its version on. */
 import { RegistryAway } from 'dure/discovery/internal'
 import type { Timers } from 'dure/runtime'
-import type { Logger } from 'dure/telemetry'
 import type { Api, Json } from './api.ts'
-import { readSlice, type Slice } from './slices.ts'
 
-export type Slices = {
+export type Objects<T> = {
   /** Lists, then watches until the server has forgotten where we are (410), or the signal aborts. @throws {RegistryAway} */
   readonly follow: (seen: () => void, signal: AbortSignal) => Promise<void>
-  readonly slices: () => Iterable<Slice>
+  readonly objects: () => Iterable<T>
 }
 
-/** Slices that are asked for at once, and that are kept; seconds of one watch; slices that are named in the log. */
-const [PAGE, MOST_SLICES, WATCH, MOST_TOLD] = [500, 20_000, 300, 100]
+/** Objects that are asked for at once, and that are kept; seconds of one watch; objects that are told of. */
+const [PAGE, MOST_OBJECTS, WATCH, MOST_TOLD] = [500, 20_000, 300, 100]
 /** Times that a list is begun anew because its continuation is forgotten while it is read. */
 const ATTEMPTS = 5
 
-export function createSlices(options: {
+export function createObjects<T>(options: {
   readonly api: Api
-  readonly namespace: string
+  /** `/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices`. */
+  readonly path: string
   readonly selector: string | undefined
+  /** What an object says; undefined when it is of no interest. @throws when it is none */
+  readonly read: (object: Json) => T | undefined
   /** Milliseconds between questions whether the server is there: a watch says nothing of one that stands still. */
   readonly interval: number
   readonly timers: Timers
-  readonly log: Pick<Logger, 'warn'>
-}): Slices {
-  const { api, namespace, selector, interval, timers, log } = options
-  const path = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`
+  /** Told once of each that cannot be used. */
+  readonly unused: (name: string, why: string) => void
+}): Objects<T> {
+  const { api, path, selector, read, interval, timers, unused } = options
   const at = (query: Readonly<Record<string, string | number>>): string =>
     `${path}?${new URLSearchParams({ ...(selector !== undefined && { labelSelector: selector }), ...textsOf(query) })}`
-  let known = new Map<string, Slice>()
+  let known = new Map<string, T>()
   let version = ''
   const told = new Set<string>()
 
-  const put = (into: Map<string, Slice>, object: Json): void => {
+  const put = (into: Map<string, T>, object: Json): void => {
     const name = nameOf(object)
     try {
-      const slice = readSlice(object)
-      if (slice === undefined) return void into.delete(name)
-      if (!into.has(name) && into.size >= MOST_SLICES) throw new RangeError(`there are more than ${MOST_SLICES}`)
-      into.set(name, slice)
+      const value = read(object)
+      if (value === undefined) return void into.delete(name)
+      if (!into.has(name) && into.size >= MOST_OBJECTS) throw new RangeError(`there are more than ${MOST_OBJECTS}`)
+      into.set(name, value)
     } catch (error) {
       into.delete(name)
       if (told.has(name) || told.size >= MOST_TOLD) return
       told.add(name)
-      log.warn('An EndpointSlice is not used', { slice: name, why: (error as Error).message })
+      unused(name, (error as Error).message)
     }
   }
   const list = async (): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        const found = new Map<string, Slice>()
+        const found = new Map<string, T>()
         for (let more: string | undefined = ''; more !== undefined;) {
           const answer = await api.get(at({ limit: PAGE, ...(more !== '' && { continue: more }) }))
           const { items, metadata } = answer as { readonly items?: unknown; readonly metadata?: Json }
@@ -125,7 +126,7 @@ export function createSlices(options: {
       }
       if (why !== undefined) throw why
     },
-    slices: () => known.values(),
+    objects: () => known.values(),
   }
 }
 

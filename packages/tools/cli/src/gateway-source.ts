@@ -1,10 +1,11 @@
-/** Where a gateway by itself has its routes from: a file that may change. */
+/** Where a gateway by itself has its routes from: a file that may change, or Kubernetes. */
 import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GatewayConfiguration, LiveRoutes } from '@dure/gateway'
 import { realRuntime, type Timer } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
+import { library } from './commands/registry-library.ts'
 import { importFile } from './load.ts'
 import { CliError, EXIT, type Shell } from './shell.ts'
 
@@ -14,7 +15,11 @@ export type RouteSource = {
   readonly routes: LiveRoutes
   /** Why what was meant to come next is not taken; undefined when it is. */
   readonly refused: () => string | undefined
-  readonly close: () => void
+  /** Since when it is not known whether they are still right; undefined when they are. */
+  readonly staleSince: () => number | undefined
+  /** The registry that goes with it. */
+  readonly registry: string | undefined
+  readonly close: () => void | Promise<void>
 }
 
 /** Milliseconds between looks at a file, and for which it must have been left alone. Folders that are mounted tell of no changes. */
@@ -25,24 +30,96 @@ const MOST_BYTES = 16 * 1_048_576
 /** @throws {CliError} when the file cannot be used */
 export async function routesOfFile(
   shell: Shell,
-  options: { readonly library: Gateway; readonly config: string; readonly log: Logger },
+  options: { readonly gateway: Gateway; readonly config: string; readonly log: Logger },
 ): Promise<RouteSource> {
-  const { library, config, log } = options
+  const { gateway, config, log } = options
   const file = resolve(shell.cwd, config)
-  const read = library.routesReader()
-  const routes = library.liveRoutes(await readRoutes(file, { shown: config, read }).catch(misused))
+  const read = gateway.routesReader()
+  const routes = gateway.liveRoutes(await readRoutes(file, { shown: config, read }).catch(misused))
+  let count = 0
+  const { refused, close } = following({ file, shown: config, log }, async () => {
+    routes.set(await readRoutes(file, { shown: config, read, change: ++count }))
+    log.info('The routes have changed', { file: config, version: routes.current().version })
+  })
+  return { routes, refused, staleSince: () => undefined, registry: undefined, close }
+}
+
+/** @throws {CliError} when the documents cannot be had */
+export async function routesOfIngress(
+  shell: Shell,
+  options: { readonly gateway: Gateway; readonly from: string; readonly ingressClass: string | undefined; readonly log: Logger },
+): Promise<RouteSource> {
+  const { gateway, from, ingressClass, log } = options
+  const runtime = realRuntime()
+  const how = { runtime, log, ...(ingressClass !== undefined && { ingressClass }) }
+  if (from.startsWith('kubernetes:')) {
+    const namespace = new URL(from).hostname
+    const { kubernetesObjects } = await library<typeof import('@dure/kubernetes')>(shell, 'Kubernetes', '@dure/kubernetes')
+    const adapter = kubernetesObjects({ kinds: ['Ingress', 'Service'], ...(namespace !== '' && { namespace }) })
+    const source = await Promise.resolve(adapter({ directory: resolve(shell.cwd, '.dure'), runtime, log })).catch(misused)
+    const { routes, freshness, stop } = gateway.followIngress({ ...how, source, instances: 'registry' })
+    return {
+      ...{ routes, refused: () => undefined, registry: from },
+      staleSince: () => {
+        const fresh = freshness()
+        return fresh.fresh ? undefined : fresh.since
+      },
+      close: async () => {
+        stop()
+        await source.stop()
+      },
+    }
+  }
+  const file = resolve(shell.cwd, from)
+  const read = (): readonly unknown[] => gateway.readIngressFile(readSome(file, from), from)
+  let objects = ((): readonly unknown[] => {
+    try {
+      return read()
+    } catch (error) {
+      return misused(error)
+    }
+  })()
+  const watchers = new Set<() => void>()
+  const { routes, stop } = gateway.followIngress({
+    ...how,
+    source: {
+      objects: () => objects,
+      watch: (changed) => {
+        watchers.add(changed)
+        return { stop: () => void watchers.delete(changed) }
+      },
+      freshness: () => ({ fresh: true }),
+    },
+  })
+  const { refused, close } = following({ file, shown: from, log }, async () => {
+    objects = read()
+    for (const changed of watchers) changed()
+  })
+  return {
+    ...{ routes, refused, staleSince: () => undefined, registry: undefined },
+    close: () => {
+      close()
+      stop()
+    },
+  }
+}
+
+/** Takes a file anew whenever it has changed, and has been left alone for a moment. */
+function following(
+  about: { readonly file: string; readonly shown: string; readonly log: Logger },
+  take: () => Promise<void>,
+): { readonly refused: () => string | undefined; readonly close: () => void } {
+  const { file, shown, log } = about
   const { timers } = realRuntime()
   let refused: string | undefined
-  let count = 0
   let timer: Timer | undefined
   const again = async (): Promise<void> => {
     try {
-      routes.set(await readRoutes(file, { shown: config, read, change: ++count }))
+      await take()
       refused = undefined
-      log.info('The routes have changed', { file: config, version: routes.current().version })
     } catch (error) {
       refused = (error as Error).message
-      log.error('The routes are not taken, and the old ones go on', { file: config, error: refused })
+      log.error('The routes are not taken, and the old ones go on', { file: shown, error: refused })
     }
   }
   const look = (): void => {
@@ -51,7 +128,6 @@ export async function routesOfFile(
   }
   watchFile(file, { interval: LOOK }, look)
   return {
-    routes,
     refused: () => refused,
     close: () => {
       timer?.cancel()

@@ -7,6 +7,8 @@ import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts
 import { filterOf, guardPart } from './filters.ts'
 import { lineAt, readDocuments, type Located } from './yaml.ts'
 
+export { readDocuments, type Located } from './yaml.ts'
+
 /** Reads a file of routes. @throws {SystemError} naming all that is wrong, each with its line, its place and what to do */
 export type ReadRoutes = (text: string, file: string) => GatewayConfiguration
 
@@ -77,7 +79,8 @@ export function routesReader(): ReadRoutes {
   }
 }
 
-function refuse(file: string, faults: readonly { readonly line: number; readonly why: string }[]): never {
+/** @throws {SystemError} */
+export function refuse(file: string, faults: readonly { readonly line: number; readonly why: string }[]): never {
   const sorted = faults.toSorted((one, other) => one.line - other.line)
   throw new SystemError(`Cannot use "${file}"`, firstOf(sorted.map(({ line, why }) => `${file}:${line}: ${why}`)))
 }

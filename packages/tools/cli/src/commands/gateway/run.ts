@@ -1,18 +1,22 @@
 import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
-import { keepAlive } from 'dure/runtime'
-import { misused, routesOfFile } from '../../gateway-source.ts'
+import { keepAlive, realRuntime } from 'dure/runtime'
+import { misused, routesOfFile, routesOfIngress, type RouteSource } from '../../gateway-source.ts'
 import { loggerOf } from '../../log.ts'
-import { print, type Shell } from '../../shell.ts'
+import { CliError, EXIT, print, type Shell } from '../../shell.ts'
 import { defineCommand, parsedFlag, portNumber, registryFlag, textFlag } from '../parameters.ts'
 import { library, registryAt, registryUrl } from '../registry-library.ts'
 
 type Flags = {
-  readonly config: string
+  readonly config?: string
+  readonly ingress?: string
+  readonly ingressClass?: string
   readonly port?: number
   readonly host?: string
   readonly registry?: string
   readonly accessLog?: string
+  readonly operator?: number
+  readonly announce?: string
 }
 
 export const runCommand: Command<Shell> = defineCommand({
@@ -20,26 +24,41 @@ export const runCommand: Command<Shell> = defineCommand({
   help: `
         Runs an API gateway by itself, before services that may know nothing of Dure, until somebody wants it to end. Its file is YAML, JSON, or a
         module that exports "routes": { routes, upstreams }. When the file changes it is read again: taken whole, or refused whole and the old routes
-        go on. Names that are no upstream are services of the registry.`,
+        go on. Names that are no upstream are services of the registry.
+
+        Or its routes are Ingress documents of Kubernetes: those of a namespace, as they change, with the instances that Kubernetes knows; or of a file.`,
   examples: [
     'dure gateway --config gateway.yaml',
+    'dure gateway --ingress kubernetes://shop',
     'dure gateway --config gateway.ts --port 80 --registry http://127.0.0.1:8761/eureka',
   ],
   flags: {
-    config: { kind: 'parsed', parse: String, placeholder: 'FILE', brief: 'What goes where' },
+    config: textFlag('FILE', 'What goes where'),
+    ingress: textFlag('FROM', 'The same as Ingress documents: kubernetes://NAMESPACE, or a file of YAML'),
+    ingressClass: textFlag('NAME', 'Ingresses of which class are meant, beside those without one (default dure)'),
     port: parsedFlag(portNumber, 'N', 'Where it listens (default 8080)'),
     host: textFlag('HOST', 'On which address (default 127.0.0.1, this machine only)'),
     registry: registryFlag,
     accessLog: textFlag('FILE', 'Where a line of JSON goes for each request'),
+    operator: parsedFlag(portNumber, 'N', 'Where it says which configuration it has, for dure gateway wait (on --host)'),
+    announce: textFlag('NAME', 'The service that it is in the registry, with its operator address'),
   },
   positional: { kind: 'tuple', parameters: [] },
-  async func(this: Shell, { config, port = 8080, host = '127.0.0.1', registry, accessLog }: Flags): Promise<void> {
+  async func(this: Shell, flags: Flags): Promise<void> {
+    const { config, ingress, ingressClass, port = 8080, host = '127.0.0.1', accessLog } = flags
     const gateway = await library<typeof import('@dure/gateway')>(this, 'an API gateway', '@dure/gateway')
     const log = loggerOf(this)
-    const url = registryUrl(this, registry)
     const alive = keepAlive()
     try {
-      const source = await routesOfFile(this, { library: gateway, config, log })
+      if ((config === undefined) === (ingress === undefined))
+        throw new CliError('Cannot run a gateway: say where its routes are: --config FILE, or --ingress', {
+          exitCode: EXIT.misuse,
+        })
+      const source =
+        config !== undefined
+          ? await routesOfFile(this, { gateway, config, log })
+          : await routesOfIngress(this, { gateway, from: ingress!, ingressClass, log })
+      const url = registryUrl(this, flags.registry) ?? source.registry
       const started = await gateway
         .startGateway({
           ...{ routes: source.routes, port, host, log, directory: resolve(this.cwd, '.dure') },
@@ -47,12 +66,57 @@ export const runCommand: Command<Shell> = defineCommand({
           ...(accessLog !== undefined && { accessLog: resolve(this.cwd, accessLog) }),
         })
         .catch(misused)
-      print(this, `Gateway at ${started.url}`)
+      const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
+      print(this, `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`)
       await this.stopped()
-      source.close()
+      await told.stop()
+      await source.close()
       await started.stop()
     } finally {
       alive.stop()
     }
   },
 })
+
+/** Says which configuration it has, at an address of its own, and in the registry where that is. */
+async function tellOf(
+  shell: Shell,
+  about: {
+    readonly flags: Flags
+    readonly host: string
+    readonly gateway: typeof import('@dure/gateway')
+    readonly source: RouteSource
+    readonly url: string | undefined
+    readonly at: string
+  },
+): Promise<{ readonly at: string | undefined; readonly stop: () => Promise<void> }> {
+  const { flags, host, gateway, source, url } = about
+  const { announce: name } = flags
+  const port = flags.operator ?? (name === undefined ? undefined : 0)
+  if (port === undefined) return { at: undefined, stop: async () => {} }
+  if (name !== undefined && url === undefined)
+    throw new CliError('Cannot announce the gateway: there is no registry; give --registry', { exitCode: EXIT.misuse })
+  const { routes, refused, staleSince } = source
+  const status = () => ({ version: routes.current().version, refused: refused(), staleSince: staleSince() })
+  const operator = await gateway.startOperator({ port, host, status })
+  if (name === undefined) return { at: operator.url, stop: operator.stop }
+  const runtime = realRuntime()
+  const registry = await (
+    await registryAt(shell, url!)
+  )({ directory: resolve(shell.cwd, '.dure'), runtime, log: loggerOf(shell) })
+  const endpoints = { http: addressIn(about.at), operator: addressIn(operator.url) }
+  const id = `${endpoints.http.host}:${name}:${endpoints.http.port}`
+  await registry.register({ service: name, id, version: '0.0.0', status: 'up', endpoints, metadata: {} })
+  return {
+    at: operator.url,
+    stop: async () => {
+      await registry.stop()
+      await operator.stop()
+    },
+  }
+}
+
+function addressIn(url: string): { readonly kind: 'tcp'; readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url)
+  return { kind: 'tcp', host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port === '' ? 80 : port) }
+}

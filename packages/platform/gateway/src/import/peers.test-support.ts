@@ -1,0 +1,219 @@
+/** Spring Cloud Gateway by a configuration of its own, and ours by what was imported of it, are asked the same: one line a check. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '@dure/testing/servers'
+import { realRuntime } from 'dure/runtime'
+import { silentLogger } from 'dure/telemetry'
+import { importRoutes, routesReader, startGateway } from './gateway.ts'
+import { virtualRegistry } from './registry.test-support.ts'
+
+const [jar = ''] = process.argv.slice(2)
+const settings = fileURLToPath(import.meta.resolve('./import/application.test-support.yml'))
+
+type Asked = {
+  readonly method: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+type Answered = { readonly status: number; readonly headers: Readonly<Record<string, unknown>>; readonly body: string }
+
+let failed = false
+async function check(name: string, work: () => Promise<string>): Promise<void> {
+  const said = await work().catch((error: unknown) => error as Error)
+  failed ||= said instanceof Error
+  console.log(said instanceof Error ? `✖ ${name}: ${said.stack}` : `✔ ${name}: ${said}`)
+}
+
+/** Whose fields each gateway makes in its own way: where a request came from, its trace, and how a message travels. */
+const OWN =
+  /^(?:x-forwarded-|forwarded$|via$|traceparent$|x-correlation-id$|connection$|content-length$|transfer-encoding$|date$|keep-alive$|cache-control$|pragma$|expires$)/
+const mattering = (headers: IncomingHttpHeaders): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !OWN.test(name))
+      .toSorted(),
+  )
+
+/** A service that says which it is and what it was asked. */
+async function service(name: string): Promise<Server> {
+  let turn = 0
+  const server = createServer(async (incoming, response) => {
+    let body = ''
+    for await (const part of incoming) body += String(part)
+    const { method, url = '', headers } = incoming
+    // Every second one fails, whoever asks.
+    const status = url.startsWith('/retried')
+      ? turn++ % 2 === 0
+        ? 503
+        : 200
+      : url.includes('teapot')
+        ? 418
+        : url.includes('missing')
+          ? 404
+          : 200
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'x-server': name,
+      'x-secret': 'x',
+      'x-twice': 'a',
+      'set-cookie': ['a=b', 'c=d'],
+    })
+    response.end(JSON.stringify({ name, method, url, headers: mattering(headers), body }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+const portOf = (server: Server): number => (server.address() as AddressInfo).port
+
+function ask(url: string, { method, path, headers = {}, body }: Asked): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    // Both are called by one name, which stands in what services are told.
+    const how = {
+      method,
+      headers: { host: 'edge.test', ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }), ...headers },
+    }
+    request(url + path, how, async (answer) => {
+      let text = ''
+      for await (const part of answer) text += String(part)
+      resolve({ status: answer.statusCode!, headers: mattering(answer.headers), body: text })
+    })
+      .once('error', reject)
+      .end(body)
+  })
+}
+
+/** Two hundred and more, of each route what it asks for and what it does not. */
+function requests(): readonly Asked[] {
+  const paths = [
+    ...[
+      '/api/orders',
+      '/api/orders/',
+      '/api/orders/7',
+      '/api/orders/7/lines?all=true',
+      '/api/orders/a%20b',
+      '/api/ordersx',
+      '/api',
+    ],
+    ...['/stock/apple', '/stock/apple/', '/stock/a%2Bb', '/stock', '/stock/apple/more', '/stock/%EB%91%90%EB%A0%88'],
+    ...['/legacy', '/legacy/', '/legacy/a/b?c=d', '/legacyx', '/shop', '/shop/a', '/shop/teapot', '/shop/missing'],
+    ...[
+      '/search',
+      '/search?q=tea',
+      '/search?x=q',
+      '/search?q',
+      '/offers',
+      '/old',
+      '/old/a/b',
+      '/headers',
+      '/headers/a',
+      '/more/x/headers',
+    ],
+    ...['/more/headers', '/local', '/far', '/since', '/over', '/guarded/a', '/guarded/teapot', '/nothing', '/'],
+  ]
+  const beta = { 'x-beta': 'yes', 'x-internal': 'secret', 'x-tenant': 'evil', authorization: 'Bearer t' }
+  const gold = { 'x-beta': 'no', cookie: 'a=b; tier=gold', accept: 'text/plain, */*;q=0.1' }
+  return [
+    ...paths.map((path) => ({ method: 'GET', path })),
+    ...paths.map((path) => ({ method: 'GET', path, headers: beta })),
+    ...paths.map((path) => ({ method: 'GET', path, headers: gold })),
+    ...paths.map((path) => ({ method: 'GET', path, headers: { host: 'a.b.tenant.test' } })),
+    ...paths
+      .filter((path) => !path.startsWith('/api'))
+      .map((path) => ({ method: 'POST', path, body: '{"a":1}', headers: { 'content-type': 'application/json' } })),
+    ...['POST', 'PUT', 'DELETE'].map((method) => ({ method, path: '/api/orders/7', body: 'hello' })),
+    ...[0, 1_024, 1_025, 100_000].map((size) => ({ method: 'POST', path: '/upload', body: 'x'.repeat(size) })),
+    ...['tenant.test', 'eu.tenant.test', 'TENANT.test', 'xtenant.test'].map((host) => ({
+      method: 'GET',
+      path: '/a?b',
+      headers: { host },
+    })),
+    ...Array.from({ length: 5 }, (_, i) => ({ method: 'GET', path: `/retried/${i}` })),
+  ]
+}
+
+const [orders, stock] = [await service('orders'), await service('stock')]
+const environment = { ORDERS_PORT: String(portOf(orders)), STOCK_PORT: String(portOf(stock)) }
+const port = await freePort()
+const spring = spawn(
+  'java',
+  [
+    '-Xmx256m',
+    '-XX:TieredStopAtLevel=1',
+    '-jar',
+    jar,
+    `--server.port=${port}`,
+    `--spring.config.location=file:${settings}`,
+    '--logging.level.root=WARN',
+    '--spring.main.banner-mode=off',
+  ],
+  { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } },
+)
+let output = ''
+for (const stream of [spring.stdout, spring.stderr])
+  stream.on('data', (bytes) => (output = (output + String(bytes)).slice(-4_000)))
+const registry = virtualRegistry()
+registry.set('stock', [`127.0.0.1:${environment.STOCK_PORT}`])
+
+try {
+  const theirs = `http://127.0.0.1:${port}`
+  for (let i = 0; ; i++) {
+    if ((await ask(theirs, { method: 'GET', path: '/shop' }).catch(() => undefined))?.status === 200) break
+    if (i > 2_400 || spring.exitCode !== null) throw new Error(`Spring does not answer: ${output}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  const { yaml, notes } = importRoutes(readFileSync(settings, 'utf8'), {
+    file: 'application.yml',
+    environment,
+    now: realRuntime().clock.now(),
+  })
+  await check('what is said of the configuration', async () => {
+    const left = notes.filter(({ is }) => is === 'left out').map(({ what }) => what)
+    // Whose time is over, and what has a filter that is not here.
+    assert.deepEqual(left, ['route "over"', 'route "tidy"'])
+    return `${left.length} routes are left out, ${notes.length - left.length} things differ`
+  })
+  const read = routesReader()(yaml, 'gateway.yaml')
+  const gateway = await startGateway({ port: 0, routes: read, log: silentLogger(), registry: () => registry.registry })
+  try {
+    await check('both answer alike', async () => {
+      const all = requests()
+      let own = 0
+      for (const each of all) {
+        const [there, here] = [await ask(theirs, each), await ask(gateway.url, each)]
+        const about = `${each.method} ${each.path} ${JSON.stringify(each.headers ?? {})}`
+        assert.equal(here.status, there.status, `${about}: ${there.body.slice(0, 300)} ${here.body.slice(0, 300)}`)
+        // What a gateway answers by itself it says in its own words.
+        if (there.headers['x-server'] === undefined) {
+          own++
+          assert.equal(here.headers['location'], there.headers['location'], about)
+          continue
+        }
+        assert.deepEqual(JSON.parse(here.body), JSON.parse(there.body), about)
+        assert.deepEqual(here.headers, there.headers, about)
+      }
+      assert.ok(all.length >= 200, String(all.length))
+      return `${all.length} requests, ${own} of them answered by the gateways themselves: status, body and headers are the same`
+    })
+    await check('a method that no route asks for', async () => {
+      const asked = { method: 'PATCH', path: '/api/orders/7' }
+      const [there, here] = [await ask(theirs, asked), await ask(gateway.url, asked)]
+      assert.deepEqual([there.status, here.status], [404, 405])
+      return '404 there, 405 here'
+    })
+  } finally {
+    await gateway.stop({ timeout: 0 })
+  }
+} finally {
+  spring.kill('SIGKILL')
+  for (const server of [orders, stock]) {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+if (failed) process.exitCode = 1

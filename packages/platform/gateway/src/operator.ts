@@ -1,0 +1,59 @@
+/** What a gateway says of itself to who runs it: which configuration it has. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** Which configuration a gateway has. */
+export type GatewayStatus = {
+  /** Of the configuration that it uses. */
+  readonly version: string | undefined
+  /** Why what was meant to come next was not taken; undefined when nothing was refused since. */
+  readonly refused?: string | undefined
+  /** Since when it is not known whether its routes are still right, in milliseconds since the epoch; undefined when they are. */
+  readonly staleSince?: number | undefined
+}
+
+/**
+ * Answers `GET /status` with what a gateway says of itself, as JSON. Whoever reaches it may read it, so it is on this machine alone unless
+ * told otherwise.
+ * @throws {Error} when the port is taken
+ *
+ * @example
+ * ```ts
+ * import { liveRoutes, startOperator } from '@dure/gateway'
+ *
+ * const routes = liveRoutes({ version: 'a1b2', routes: {} })
+ * const operator = await startOperator({ port: 0, status: () => ({ version: routes.current().version }) })
+ * console.log(await (await fetch(`${operator.url}/status`)).json()) // → { version: 'a1b2' }
+ * await operator.stop()
+ * ```
+ */
+export async function startOperator(options: {
+  readonly port: number
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  readonly status: () => GatewayStatus
+}): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const { port, host = '127.0.0.1', status } = options
+  const server = createServer((request, response) => {
+    const found = request.method === 'GET' && request.url === '/status'
+    response.writeHead(found ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify(found ? status() : { status: 404, code: 'PATH_NOT_FOUND', message: 'There is GET /status' }))
+  })
+  server.listen({ host, port })
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    throw new Error(`Cannot open the gateway's operator address on ${host}:${port}: ${(cause as Error).message}`, { cause })
+  }
+  const { address, port: actual } = server.address() as AddressInfo
+  return {
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${actual}`,
+    stop: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
