@@ -38,7 +38,7 @@ test('objects are listed and watched by kind; while the server is away the last 
     list: (query, response, request) => {
       if (!there) return void response.writeHead(503).end('{"message":"it is not ready"}')
       const services = request.url!.startsWith('/api/v1/namespaces/shop/services')
-      assert.ok(services || request.url!.startsWith('/apis/networking.k8s.io/v1/namespaces/shop/ingresses'), request.url)
+      assert.ok(services || request.url!.startsWith('/apis/networking.k8s.io/v1/namespaces/shop/ingresses'), request.url!)
       if (query.get('limit') === '1') return void response.end(listOf(String(version)))
       response.end(listOf(String(version), named(services ? 'orders' : `web-${version}`)))
     },

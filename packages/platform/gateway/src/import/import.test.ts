@@ -351,7 +351,7 @@ test('whatever a file has, it is read or refused, and what is written can be rea
       try {
         imported(text)
       } catch (error) {
-        assert.equal((error as Error).name, 'SystemError', (error as Error).stack)
+        assert.equal((error as Error).name, 'SystemError', String((error as Error).stack))
       }
     }),
     { numRuns: 500 },

@@ -99,7 +99,7 @@ export function ingressRoutes(documents: Iterable<unknown>, options: IngressOpti
         services,
         instances: options.instances ?? 'documents',
       })
-      if ('why' in found) note(where, found.why)
+      if (found.why !== undefined) note(where, found.why)
       if (found.name !== undefined) upstreams[found.name] ??= found.upstream
       return found.name
     }

@@ -179,7 +179,7 @@ test('whatever a text is, it is taken or refused by a SystemError', () => {
       try {
         assert.ok(read(text, file).version)
       } catch (error) {
-        assert.equal((error as Error).name, 'SystemError', (error as Error).stack)
+        assert.equal((error as Error).name, 'SystemError', String((error as Error).stack))
       }
     }),
     { numRuns: 2_000 },
