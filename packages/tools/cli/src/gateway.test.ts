@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { createServer as createHttpServer } from 'node:http'
-import { renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { dure, temporary } from './shell.test-support.ts'
+import { startRegistry } from '@dure/registry'
+import { silentLogger } from 'dure/telemetry'
+import { dure, linkLibrary, temporary } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
 
 test('dure gateway: routes of a file, which change with it, whole or not at all', async (t) => {
@@ -26,7 +28,7 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
   write('a')
   const wrong = await dure(['gateway', '--config', file], here)
   assert.equal(wrong.code, 2)
-  assert.match(wrong.err, /Cannot use the routes: Route "one": its prefix "a" does not begin with "\/"/)
+  assert.match(wrong.err, /gateway\.json:1: routes\.one\.prefix: its prefix "a" does not begin with "\/"/)
   write('/a')
   const accessLog = join(folder, 'access.log')
   const running = spawned(['gateway', '--config', file, '--port', String(port), '--access-log', accessLog], here)
@@ -79,4 +81,109 @@ test('dure gateway: a file of YAML, with filters, put in place of another', asyn
   assert.equal(await ask('/a/b/c'), 'it was /c')
   running.child.kill('SIGTERM')
   assert.equal(await running.exit, 0)
+})
+
+test('dure gateway --ingress: documents of a file, which change with it', async (t) => {
+  const server = createHttpServer((request, response) => void response.end(`it was ${request.url}`)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => void server.close())
+  const file = join(temporary(), 'ingress.yaml')
+  const port = (server.address() as AddressInfo).port
+  const write = (path: string): void =>
+    writeFileSync(
+      file,
+      `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, annotations: { x.test/rewrite: / } }
+spec:
+  rules: [{ http: { paths: [{ path: ${path}, pathType: Prefix, backend: { service: { name: orders, port: { number: 80 } } } }] } }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: orders-1, labels: { kubernetes.io/service-name: orders } }
+addressType: IPv4
+ports: [{ port: ${port} }]
+endpoints: [{ addresses: [127.0.0.1] }]
+`,
+    )
+  const here = { cwd: import.meta.dirname }
+  write('/a')
+  const running = spawned(['gateway', '--ingress', file, '--port', '0'], here)
+  await running.until(/Gateway at /)
+  await running.until(/annotation that is not understood/)
+  const [, url] = /Gateway at (\S+)/.exec(running.all())!
+  const ask = async (path: string): Promise<string> => (await fetch(url + path)).text()
+  assert.equal(await ask('/a/1'), 'it was /a/1')
+  writeFileSync(file, 'kind: [')
+  await running.until(/The routes are not taken/)
+  assert.equal(await ask('/a/2'), 'it was /a/2')
+  write('/b')
+  await running.until(/The routes have changed/)
+  assert.equal(await ask('/b/3'), 'it was /b/3')
+  running.child.kill('SIGTERM')
+  assert.equal(await running.exit, 0)
+  for (const words of [[], ['--ingress', file, '--config', file]])
+    assert.match((await dure(['gateway', ...words], here)).err, /say where its routes are: --config FILE, or --ingress/)
+})
+
+test('dure gateway wait: until every instance has a version, told by address or found in the registry', async (t) => {
+  const folder = temporary()
+  const registry = await startRegistry({ directory: join(folder, 'registry'), port: 0, log: silentLogger() })
+  t.after(() => registry.stop())
+  const here = { cwd: import.meta.dirname }
+  const files = ['one', 'two'].map((name) => join(folder, `${name}.yaml`))
+  const write = (file: string, version: string): void =>
+    writeFileSync(file, `version: ${version}\nupstreams: { x: { addresses: [] } }\nroutes: { x: { to: x } }\n`)
+  for (const file of files) write(file, 'v1')
+  const announced = ['--registry', registry.url, '--announce', 'edge']
+  const running = files.map((file) =>
+    spawned(['gateway', '--config', file, '--port', '0', '--operator', '0', ...announced], here),
+  )
+  for (const each of running) await each.until(/Gateway at /)
+  const at = running.map((each) => /its operator address http:\/\/(\S+)/.exec(each.all())![1]!)
+  const addressed = at.flatMap((each) => ['--at', each])
+  const found = ['--registry', registry.url, '--name', 'edge']
+  for (const how of [addressed, found]) {
+    const { code, out, err } = await dure(['gateway', 'wait', 'v1', ...how], here)
+    assert.deepEqual([code, out], [0, 'All 2 instances have version v1\n'], err)
+  }
+  // One has it, and one refuses what it is given.
+  write(files[0]!, 'v2')
+  writeFileSync(files[1]!, 'routes: 7')
+  await running[1]!.until(/The routes are not taken/)
+  const early = await dure(['gateway', 'wait', 'v2', '--timeout', '1', ...found], here)
+  assert.equal(early.code, 1)
+  assert.match(early.err, /Not every instance has version v2:\n {2}- .*/)
+  assert.match(early.err, /it has v1; it refused another one: Cannot use .*two\.yaml:1: routes: "routes" is no object/)
+  const waiting = dure(['gateway', 'wait', '--config', files[0]!, ...addressed], here)
+  write(files[1]!, 'v2')
+  assert.equal((await waiting).code, 0)
+  running[1]!.child.kill('SIGTERM')
+  assert.equal(await running[1]!.exit, 0)
+  const gone = await dure(['gateway', 'wait', 'v2', '--timeout', '1', ...addressed], here)
+  assert.match(gone.err, /it does not answer/)
+  assert.equal((await dure(['gateway', 'wait', 'v2', ...found], here)).out, 'The instance has version v2\n')
+  running[0]!.child.kill('SIGTERM')
+  assert.equal(await running[0]!.exit, 0)
+})
+
+test('dure gateway import: routes of another gateway as a file, and what is not among them', async () => {
+  const folder = temporary()
+  linkLibrary(folder)
+  const route = (id: string, filter: string): string =>
+    `  - id: ${id}\n    uri: \${ORDERS:lb://orders}\n    predicates: ["Path=/${id}/**"]\n    filters: [${filter}]\n`
+  writeFileSync(
+    join(folder, 'application.yml'),
+    `spring.cloud.gateway.routes:\n${route('a', 'StripPrefix=1')}${route('b', 'SaveSession')}`,
+  )
+  const here = { cwd: folder, env: { ORDERS: 'http://orders:81' } }
+  const shown = await dure(['gateway', 'import', 'application.yml'], here)
+  assert.equal(shown.code, 1)
+  assert.match(shown.out, /^# Made of application\.yml[^]*\n {2}a:\n {4}prefix: \/a\n {4}to: orders:81\n/)
+  assert.match(shown.err, /application\.yml:9: left out: route "b": its filter SaveSession[^]*One thing is left out/)
+  const written = await dure(['gateway', 'import', 'application.yml', '--out', 'gateway.yaml', '--ignore', 'SaveSession'], here)
+  assert.deepEqual([written.code, written.out], [0, ''])
+  assert.match(readFileSync(join(folder, 'gateway.yaml'), 'utf8'), /prefix: \/b/)
+  writeFileSync(join(folder, 'application.yml'), 'a: [')
+  assert.equal((await dure(['gateway', 'import', 'application.yml'], here)).code, 2)
 })

@@ -46,7 +46,7 @@ test('predicates become what a route asks for', () => {
     one: { host: '**.shop.org', prefix: '/', to: 'orders' },
     'one.2': { host: 'shop.org', prefix: '/', to: 'orders' },
   })
-  assert.deepEqual(of('Header=X-Tenant, acme', 'Header=X-Any', 'Query=red, gree\\\\.n', 'Query=all', 'Cookie=tier, .+'), {
+  assert.deepEqual(of('Header=X-Tenant, acme', 'Header=X-Any', 'Query=red, gree\\.n', 'Query=all', 'Cookie=tier, .+'), {
     one: {
       prefix: '/',
       headers: { 'X-Tenant': 'acme', 'X-Any': true },
@@ -156,7 +156,7 @@ test('what is not understood is left out with its route, and said with its line'
     return said
   }
   const because = (predicates: readonly string[], filters: readonly string[] = [], uri?: string): string =>
-    out(one(predicates, filters, uri))[0]!
+    out(one(predicates, filters, uri)).join('\n')
   assert.equal(
     because(['CloudFoundryRouteService']),
     '6 left out: route "one": its predicate CloudFoundryRouteService: there is no such predicate here',
@@ -196,8 +196,8 @@ test('what is not understood is left out with its route, and said with its line'
 server.port: 80
 `)
   assert.deepEqual(more.said, [
-    '14 left out: spring.cloud.gateway.globalcors.cors-configurations./**.allowedOrigins: it is not understood: see whether it matters',
-    '15 left out: spring.cloud.gateway.discovery.locator.enabled: it is not understood: see whether it matters',
+    '15 left out: spring.cloud.gateway.globalcors.cors-configurations./**.allowedOrigins: it is not understood: see whether it matters',
+    '16 left out: spring.cloud.gateway.discovery.locator.enabled: it is not understood: see whether it matters',
   ])
 })
 
@@ -300,7 +300,7 @@ zuul:
     [
       '17 left out: route "odd": its path "/api',
       '18 left out: route "local": its url "for',
-      '19 left out: zuul.ignored-patterns: it is',
+      '19 left out: zuul.ignored-patterns: it i',
     ],
   )
 })

@@ -113,7 +113,7 @@ export const markAll = (setting: Setting): void => {
 
 /** Settings with a value that nobody has looked at. */
 export function unused(setting: Setting, name = ''): readonly { readonly line: number; readonly name: string }[] {
-  if (setting.text !== undefined && !setting.used) return [{ line: setting.line, name }]
+  if (setting.text !== undefined && setting.text !== '' && !setting.used) return [{ line: setting.line, name }]
   return [...setting.children.values()].flatMap((each) => unused(each, name === '' ? each.name : `${name}.${each.name}`))
 }
 

@@ -81,7 +81,8 @@ export function createTable<R extends Matcher>(): Table<R> {
     }
     const first = host.indexOf('.')
     let route = look(host) ?? (first === -1 ? undefined : look(`*${host.slice(first)}`))
-    for (let dot = first; route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1)) route = look(`**${host.slice(dot)}`)
+    for (let dot = first; route === undefined && dot !== -1; dot = host.indexOf('.', dot + 1))
+      route = look(`**${host.slice(dot)}`)
     return route
   }
 
