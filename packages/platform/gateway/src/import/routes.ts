@@ -56,18 +56,18 @@ export function freeName(wanted: string, taken: Readonly<Record<string, unknown>
 
 /** Puts routes in one table: weights joined, those that nobody would ever come to left out, and what the other order changes said. */
 export function arranged(drafts: readonly Draft[], note: (note: ImportNote) => void): Record<string, WrittenRoute> {
-  const kept: Draft[] = []
+  const earlier: Draft[] = []
   const routes: Record<string, WrittenRoute> = {}
   for (const draft of joined(drafts, note)) {
     const { name, line, route } = draft
     const what = `route "${name}"`
-    const earlier = kept.find((each) => covers(each.route, route))
-    if (earlier !== undefined) {
+    const first = earlier.find((each) => covers(each.route, route))
+    if (first !== undefined) {
       note({
         line,
         is: 'differs',
         what,
-        why: `it is not written: route "${earlier.name}" before it takes all its requests there too`,
+        why: `it is not written: route "${first.name}" before it takes all its requests there too`,
       })
       continue
     }
@@ -76,7 +76,7 @@ export function arranged(drafts: readonly Draft[], note: (note: ImportNote) => v
       note({ line, is: 'left out', what, why })
       continue
     }
-    for (const before of kept)
+    for (const before of earlier)
       if (overlap(before.route, route) && goesFirst({ ...route, name }, { ...before.route, name: before.name }))
         note({
           line,
@@ -84,7 +84,7 @@ export function arranged(drafts: readonly Draft[], note: (note: ImportNote) => v
           what,
           why: `requests that route "${before.name}" asks for as well go to that one there, which is written first, and to this one here, which asks for more`,
         })
-    kept.push(draft)
+    earlier.push(draft)
     routes[name] = route
   }
   return routes

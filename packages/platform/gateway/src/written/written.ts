@@ -4,7 +4,7 @@ import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/service'
 import type { Filter } from '../filter.ts'
 import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts'
-import { filterOf, guardPart } from './filters.ts'
+import { filterOf, guardPart } from '../by-name.ts'
 import { lineAt, readDocuments, type Located } from './yaml.ts'
 
 export { readDocuments, type Located } from './yaml.ts'

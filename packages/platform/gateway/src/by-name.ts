@@ -1,12 +1,12 @@
 /** Filters and guards as files have them: by their names, with their options. */
 import { dirname, resolve } from 'node:path'
 import { breaker, bulkhead, limit, rateLimit, type Guard } from 'dure/resilience'
-import { bodyLimit, requestLimit } from '../filters/bounds.ts'
-import { apiKeys } from '../filters/consumers.ts'
-import { cors } from '../filters/cors.ts'
-import { headers } from '../filters/headers.ts'
-import { redirect, rewrite } from '../filters/paths.ts'
-import type { Filter } from '../filter.ts'
+import { bodyLimit, requestLimit } from './filters/bounds.ts'
+import { apiKeys } from './filters/consumers.ts'
+import { cors } from './filters/cors.ts'
+import { headers } from './filters/headers.ts'
+import { redirect, rewrite } from './filters/paths.ts'
+import type { Filter } from './filter.ts'
 
 type Kind = 'text' | 'number' | 'boolean' | 'object' | 'texts' | 'changes' | readonly string[]
 type About = {
