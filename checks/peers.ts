@@ -165,7 +165,7 @@ async function eureka(): Promise<boolean> {
 async function gatewayImport(): Promise<boolean> {
   const answer = springGateway.there() ? 'installed' : springGateway.install()
   if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Gateway: it ${answer}.`)
-  return ourProgram('platform/gateway/src/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
+  return ourProgram('platform/gateway/src/import/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
 }
 
 async function kubernetes(): Promise<boolean> {

@@ -178,7 +178,10 @@ test('what is not understood is left out with its route, and said with its line'
   assert.match(because(['Path=/a/{x}'], ['AddRequestHeader=X-A, b-{x}']), /values with parts of the path/)
   assert.match(because(['Path=/a'], ['RedirectTo=200, https://x']), /Cannot redirect with status 200/)
   assert.match(because(['Path=/a'], ['StripPrefix=x']), /"strip" of filter "rewrite" is no number|"strip" is/)
-  assert.match(because(['Path=/a'], [], 'https://orders'), /is not http:\/\/ and not lb:\/\//)
+  assert.match(because(['Path=/a'], [], 'ftp://orders'), /is not http:\/\/, https:\/\/ or lb:\/\//)
+  assert.deepEqual(imported(one(['Path=/a'], [], 'https://orders')).upstreams, {
+    'https://orders:443': { addresses: ['https://orders:443'] },
+  })
   assert.match(because(['Path=/a'], [], '${ORDERS}'), /"\$\{ORDERS\}" is not known here: set ORDERS/)
   assert.deepEqual(imported(one(['Path=/a'], [], '${ORDERS:http://orders:81}')).routes['one']?.['to'], 'orders:81')
   assert.deepEqual(

@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '@dure/testing/servers'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
-import { importRoutes, routesReader, startGateway } from './gateway.ts'
-import { virtualRegistry } from './registry.test-support.ts'
+import { importRoutes, routesReader, startGateway } from '../gateway.ts'
+import { virtualRegistry } from '../registry.test-support.ts'
 
 const [jar = ''] = process.argv.slice(2)
-const settings = fileURLToPath(import.meta.resolve('./import/application.test-support.yml'))
+const settings = fileURLToPath(import.meta.resolve('./application.test-support.yml'))
 
 type Asked = {
   readonly method: string

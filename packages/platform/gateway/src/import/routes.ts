@@ -35,10 +35,12 @@ export function targetOf(
     return service === '' ? `"${uri}" names no service` : { upstream: service.toLowerCase() }
   }
   if (scheme === 'no') return { upstream: 'nobody', options: { addresses: [] } }
-  if (scheme !== 'http' && scheme !== 'ws') return `"${uri}" is not http:// and not lb://, which upstreams here are`
+  const https = scheme === 'https' || scheme === 'wss'
+  if (!https && scheme !== 'http' && scheme !== 'ws')
+    return `"${uri}" is not http://, https:// or lb://, which upstreams here are`
   try {
-    const { hostname, port, host, pathname } = new URL(`http://${rest}`)
-    const upstream = `${hostname}:${port === '' ? '80' : port}`
+    const { hostname, port, host, pathname } = new URL(`${https ? 'https' : 'http'}://${rest}`)
+    const upstream = `${https ? 'https://' : ''}${hostname}:${port === '' ? (https ? '443' : '80') : port}`
     return { upstream, options: { addresses: [upstream] }, host, path: pathname.replace(/\/$/, '') }
   } catch {
     return `"${uri}" is no address`

@@ -223,6 +223,7 @@ function upstreamProblems(options: UpstreamOptions): readonly string[] {
   if (!isObject(options)) return ['it is no object']
   for (const field of Object.keys(options))
     if (!UPSTREAM_FIELDS.has(field)) problems.push(`it has "${field}", which upstreams have not`)
+  if (options.tls !== undefined && !isObject(options.tls)) problems.push('its "tls" is no object')
   if ('addresses' in options && !Array.isArray(options.addresses)) problems.push('its addresses are no list')
   else if ('addresses' in options) {
     for (const text of options.addresses)

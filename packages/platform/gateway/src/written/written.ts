@@ -1,5 +1,6 @@
 /** Routes as files have them: read whole, or refused whole, saying what is wrong in which line. */
 import { createHash } from 'node:crypto'
+import { dirname, resolve } from 'node:path'
 import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/service'
 import type { Filter } from '../filter.ts'
@@ -94,16 +95,27 @@ type Reading = {
 /** What the file says, with its filters and guards made. What is wrong of them is noted, and the rest left for the check of all. */
 function configurationOf({ value }: Located, reading: Reading): GatewayConfiguration {
   if (!isObject(value)) return value as GatewayConfiguration
-  const { routes, filters } = value as { readonly routes?: unknown; readonly filters?: unknown }
+  const { routes, filters, upstreams } = value as { readonly [part in 'routes' | 'filters' | 'upstreams']?: unknown }
   return {
     ...value,
     ...(filters !== undefined && { filters: filtersOf(filters, ['filters'], reading) }),
+    ...(isObject(upstreams) && {
+      upstreams: Object.fromEntries(Object.entries(upstreams).map(([name, each]) => [name, upstreamOf(each, reading.file)])),
+    }),
     ...(isObject(routes) && {
       routes: Object.fromEntries(
         Object.entries(routes).map(([name, route]) => [name, isObject(route) ? routeOf(name, route, reading) : (route as never)]),
       ),
     }),
   } as GatewayConfiguration
+}
+
+/** Files are named from where the file of routes is. */
+function upstreamOf(upstream: unknown, file: string): unknown {
+  const { tls } = (upstream ?? {}) as { readonly tls?: unknown }
+  const { caFile } = (tls ?? {}) as { readonly caFile?: unknown }
+  if (typeof caFile !== 'string') return upstream
+  return { ...(upstream as object), tls: { ...(tls as object), caFile: resolve(dirname(file), caFile) } }
 }
 
 function routeOf(name: string, route: object, reading: Reading): object {

@@ -67,8 +67,10 @@ export const runCommand: Command<Shell> = defineCommand({
         })
         .catch(misused)
       const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
+      // Whoever reads that it is ready may end it at once.
+      const stopped = this.stopped()
       print(this, `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`)
-      await this.stopped()
+      await stopped
       await told.stop()
       await source.close()
       await started.stop()
