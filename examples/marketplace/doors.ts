@@ -1,9 +1,22 @@
+import { join } from 'node:path'
 import { control } from '@dure/cli'
 import { rest } from '@dure/rest'
-import type { Door } from 'dure/service'
+import type { Door, Service } from 'dure/service'
 import type { MarketplaceFlags } from './flags.ts'
 
-/** Where the marketplace is asked: over HTTP, and by the owner of its data directory with `dure dead`, `lag`, `call` and `list`. */
-export function doorsOf({ port, host }: MarketplaceFlags): readonly Door[] {
-  return [rest({ port, host }), control()]
+/**
+ * Where the marketplace is asked: over HTTP, by the owner of its data directory with `dure dead`, `lag`, `call` and `list`; and by the
+ * shop's own clients, with services made for them, when there is to be a gateway.
+ */
+export async function doorsOf({
+  port,
+  host,
+  frontends: at,
+  keys,
+  data,
+}: MarketplaceFlags): Promise<{ readonly doors: readonly Door[]; readonly frontends: readonly Service[] }> {
+  if (at === undefined) return { doors: [rest({ port, host }), control()], frontends: [] }
+  const { frontendContracts, frontendDoors, frontends } = await import('./frontends.ts')
+  const others = frontendDoors({ port: at, host, keys, accessLog: join(data, 'access.log') })
+  return { doors: [rest({ port, host, contracts: { except: frontendContracts } }), control(), ...others], frontends }
 }

@@ -19,6 +19,18 @@ export const replicasFlag = (help: string): Flag<Readonly<Record<string, number>
 const FLAGS = {
   port: numberFlag({ help: 'Port of the HTTP door; 0 takes a free one', fallback: 8080, most: 65_535 }),
   host: textFlag('HOST', 'Address it listens on; 0.0.0.0 is everybody', '127.0.0.1'),
+  frontends: flag<number | undefined>({
+    ...numberFlag({
+      help: 'Port of a gateway before the services made for browsers (web.localhost) and telephones (m.localhost); 0 takes a free one (default: none of these)',
+      fallback: 0,
+      most: 65_535,
+    }),
+    fallback: undefined,
+  }),
+  keys: flag<string | undefined>({
+    ...textFlag('FILE', 'With --frontends: the keys that its clients must have, as JSON (default: everybody is let in)'),
+    read: notEmpty,
+  }),
   data: flag({ ...textFlag('DIR', 'Where everything is kept', '.data/marketplace'), read: notEmpty }),
   products: flag<number | undefined>({
     ...numberFlag({
@@ -105,6 +117,8 @@ export function marketplaceFlags(words: readonly string[]): MarketplaceFlags | u
       'Cannot use --replicas without --split: all together there is one of each service; add --split, or --threads',
     )
   }
+  if (flags?.keys !== undefined && flags.frontends === undefined)
+    throw new FlagError('Cannot use --keys without --frontends: they are those of its clients; add --frontends 8081')
   if (flags?.outbox === 'wal' && flags.database === 'sqlite' && flags.postgres === '') {
     throw new FlagError('Cannot use --outbox wal with --database sqlite: the log is that of PostgreSQL; add --database postgres')
   }

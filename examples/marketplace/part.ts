@@ -25,7 +25,7 @@ async function main(supervised: Supervised): Promise<void> {
     checkout: flags.checkout,
     readModel: flags.model,
     witness: flags.witness,
-    doors: doorsOf(flags),
+    ...(await doorsOf(flags)),
     ...storesOf(flags, process.env[DATABASE]),
     broker: await brokerOf(flags, process.env[BROKER]),
   })

@@ -53,7 +53,7 @@ async function open(flags: MarketplaceFlags, steps: (() => Promise<void>)[]): Pr
     checkout: flags.checkout,
     readModel: flags.model,
     witness: flags.witness,
-    doors: doorsOf(flags),
+    ...(await doorsOf(flags)),
     ...storesOf(flags, server?.url),
     broker: await brokerOf(flags, broker?.url),
   })
@@ -102,7 +102,7 @@ async function openSplit(
     checkout: flags.checkout,
     readModel: flags.model,
     witness: flags.witness,
-    doors: doorsOf(flags),
+    ...(await doorsOf(flags)),
     ...storesOf(flags, server?.url),
     broker: await brokerOf(flags, broker?.url),
   })

@@ -28,6 +28,8 @@ export type MarketplaceOptions = {
   readonly markPause?: number
   /** The seller's dashboard is made as a read model as well. Default false. */
   readonly readModel?: boolean
+  /** Services made for the shop's own clients: `frontends`. Default: none. */
+  readonly frontends?: readonly Service[]
   /** A witness stands in every store. Default false. */
   readonly witness?: boolean
   /** Default: none. */
@@ -49,6 +51,7 @@ export function marketplace(options: MarketplaceOptions): System {
     readModel = false,
     checkout = 'events',
     witness = false,
+    frontends = [],
     policies = POLICIES,
     ...rest
   } = options
@@ -57,6 +60,7 @@ export function marketplace(options: MarketplaceOptions): System {
     services: [
       ...[cartService, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
       ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause, checkout === 'choreography')],
+      ...frontends,
     ],
     placement: 'together',
     telemetry: telemetryOf(process.env),

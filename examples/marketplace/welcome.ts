@@ -5,7 +5,7 @@ import type { MarketplaceFlags } from './flags.ts'
 import { Product } from './services/product/contract.ts'
 
 export type WelcomeOptions = {
-  readonly running: Pick<Running, 'client'>
+  readonly running: Pick<Running, 'client' | 'doors'>
   /** Of its HTTP door. */
   readonly url: string
   readonly flags: Pick<MarketplaceFlags, 'data'>
@@ -15,7 +15,12 @@ export type WelcomeOptions = {
 export async function welcome({ running, url, flags }: WelcomeOptions): Promise<string> {
   const { products, sellers } = await running.client(Product).totals()
   const [first] = (await running.client(Product).list({ limit: 1 })).items
-  const head = `ready\n\n  ${url}  ${products.toLocaleString('en')} products of ${sellers.toLocaleString('en')} sellers\n  ${url}/openapi.json  what it can do\n`
+  const gateway = running.doors.find(({ name }) => name === 'gateway')?.url
+  const clients =
+    gateway === undefined
+      ? ''
+      : `  curl -s -H 'Host: m.localhost' ${gateway}/home/1  for telephones; web.localhost is for browsers\n`
+  const head = `ready\n\n  ${url}  ${products.toLocaleString('en')} products of ${sellers.toLocaleString('en')} sellers\n  ${url}/openapi.json  what it can do\n${clients}`
   if (first === undefined) return `${head}\nThere is nothing to sell yet: POST /product, or start with --products 1000`
   const { sellerId, productId, name, price, freightValue, version } = first
   const item = { sellerId, productId, productName: name, unitPrice: price, freightValue, quantity: 1, version }

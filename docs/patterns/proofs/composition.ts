@@ -25,11 +25,47 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/system.test.ts',
     ],
   },
+  X2: {
+    state: 'begun',
+    part: {
+      en: 'who asks by API keys or a function, the access log, metrics of each consumer, traces, isolation by breakers; no login yet',
+      ko: 'API 키나 함수로 아는 호출자, 접근 로그, 소비자마다의 메트릭, 추적, 브레이커로 격리. 로그인은 아직',
+    },
+    code: [
+      'packages/platform/gateway/src/filters/consumers.ts',
+      'packages/platform/gateway/src/seen.ts',
+      'packages/platform/gateway/src/counts.ts',
+      'packages/platform/gateway/src/begin.ts',
+    ],
+    guide: 'docs/guides/gateway.md',
+    tests: ['examples/marketplace/frontends-seen.test.ts', 'packages/platform/gateway/src/gateway.test.ts'],
+  },
+  X4: {
+    state: 'works',
+    code: [
+      'examples/marketplace/frontends.ts',
+      'examples/marketplace/services/web/service.ts',
+      'examples/marketplace/services/mobile/service.ts',
+      'packages/protocols/rest/src/rest.ts',
+      'packages/platform/gateway/src/door.ts',
+    ],
+    guide: 'docs/guides/bff.md',
+    tests: ['examples/marketplace/frontends.test.ts', 'examples/marketplace/frontends-seen.test.ts'],
+  },
   X5: {
     state: 'works',
-    part: { en: 'in a service; at the gateway not yet', ko: '서비스 안에서. 게이트웨이에서는 아직' },
-    code: ['packages/dure/src/query/compose.ts', 'packages/dure/src/query/batch.ts'],
+    code: [
+      'packages/dure/src/query/compose.ts',
+      'packages/dure/src/query/part.ts',
+      'packages/dure/src/query/batch.ts',
+      'examples/marketplace/services/mobile/service.ts',
+    ],
     guide: 'docs/guides/composition.md',
-    tests: ['packages/dure/src/query/compose.test.ts', 'examples/marketplace/dashboard.test.ts'],
+    tests: [
+      'packages/dure/src/query/compose.test.ts',
+      'packages/tools/simulation/src/composed/board.test.ts',
+      'examples/marketplace/dashboard.test.ts',
+      'examples/marketplace/frontends.test.ts',
+    ],
   },
 }

@@ -24,6 +24,7 @@ export async function composeDashboard({ sellerId }: { sellerId: number }, conte
       packages: { ask: ({ shipment }: Context) => askPackages(shipment, orders), fallback: UNKNOWN },
     }),
   })
+  const parts = missing.map(({ part }) => part)
   const entries = orders.map((line) =>
     entryOf(
       line,
@@ -33,7 +34,7 @@ export async function composeDashboard({ sellerId }: { sellerId: number }, conte
   return {
     sellerView: { sellerId, ...sumsOf(entries) },
     orderEntries: entries,
-    missing: missing.includes('packages') || known ? [...missing] : [...missing, 'packages'],
+    missing: known || missing.some(({ part }) => part === 'packages') ? parts : [...parts, 'packages'],
   }
 }
 
@@ -48,15 +49,15 @@ type Packages = {
 const UNKNOWN: Packages = { packages: new Map(), known: false }
 
 async function askPackages(shipment: Context['shipment'], lines: readonly Line[]): Promise<Packages> {
-  const orders = new Map(lines.map((line) => [keyOf(line), { customerId: line.customerId, orderId: line.orderId }]))
+  const orders = lines.map(({ customerId, orderId }) => ({ customerId, orderId }))
   let known = true
-  const packages = await batch(orders.keys(), async (keys) => {
-    const answered = await shipment.packagesOf.attempt({ orders: keys.map((key) => orders.get(key)!) })
+  const ask = async (some: typeof orders) => {
+    const answered = await shipment.packagesOf.attempt({ orders: some })
     if (!answered.ok) throw answered.error
     known &&= answered.from !== 'fallback'
     return answered.value
-  })
-  return { packages, known }
+  }
+  return { packages: await batch(orders, ask, { by: keyOf }), known }
 }
 
 function entryOf({ orderItemId: _, ...line }: Line, shipped: Package | undefined): Entry {

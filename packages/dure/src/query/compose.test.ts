@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { contract, error, query } from '../contract/contract.ts'
+import { CallError, contract, error, query, stream } from '../contract/contract.ts'
 import { service, start, system, type Service } from '../service/service.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { batch } from './batch.ts'
@@ -22,6 +22,7 @@ const Parts = contract('parts', {
     unknown: query({ output: text, errors: { Unknown } }),
     large: query({ output: text }),
     names: query({ input: z.array(z.int()), output: z.array(text) }),
+    lines: stream({ input: z.int(), output: text }),
   },
 })
 
@@ -41,6 +42,10 @@ const parts = (ended: (reason: unknown) => void) =>
       unknown: () => Promise.reject(Unknown({})),
       large: () => 'x'.repeat(10_000),
       names: (ids) => ids.map(String),
+      async *lines(count, { signal }) {
+        signal.addEventListener('abort', () => ended(signal.reason))
+        for (let line = 0; line < count; line++) yield 'x'.repeat(1_000)
+      },
     },
   })
 
@@ -84,21 +89,37 @@ test('parts that hang, fail or are too large are missing; the rest answers insid
           },
         },
         large: { ask: ({ parts }) => parts.large() },
+        unknown: { ask: ({ parts }) => parts.unknown() },
       },
     })
+    if (composed.whole) {
+      // Nothing is missing of a whole answer, and its compiler knows.
+      const all: string[] = [composed.quick, composed.hang, composed.fail, composed.large]
+      return all
+    }
     const certain: string = composed.deaf
     // @ts-expect-error without a fallback it may be missing
     const uncertain: string = composed.hang
     // @ts-expect-error a fallback that is made may fail
     const made: string = composed.fail
-    const missing: readonly ('quick' | 'hang' | 'deaf' | 'fail' | 'twice' | 'thrown' | 'large')[] = composed.missing
-    assert.deepEqual([certain, uncertain, made], ['stood in', undefined, 'made'])
-    return { ...composed, missing: missing.toSorted() }
+    const missing: readonly ('quick' | 'hang' | 'deaf' | 'fail' | 'twice' | 'thrown' | 'large' | 'unknown')[] =
+      composed.missing.map(({ part }) => part)
+    assert.deepEqual([certain, uncertain, made, missing.length], ['stood in', undefined, 'made', 7])
+    return composed
   })
   const { answer } = await client.ask()
   assert.deepEqual(answer, {
-    ...{ quick: 'here', deaf: 'stood in', fail: 'made' },
-    missing: ['deaf', 'fail', 'hang', 'large', 'thrown', 'twice'],
+    ...{ quick: 'here', deaf: 'stood in', fail: 'made', whole: false },
+    // In the order of the parts, and without a word of what was thrown.
+    missing: [
+      { part: 'hang', why: 'DEADLINE_EXCEEDED' },
+      { part: 'deaf', why: 'DEADLINE_EXCEEDED' },
+      { part: 'fail', why: 'INTERNAL' },
+      { part: 'twice', why: 'INTERNAL' },
+      { part: 'thrown', why: 'INTERNAL' },
+      { part: 'large', why: 'RESOURCE_EXHAUSTED' },
+      { part: 'unknown', why: 'NOT_FOUND' },
+    ],
   })
   assert.equal(ended.length, 1)
 })
@@ -119,9 +140,61 @@ test('parts that follow use what was said before them, and are asked though one 
     }),
   )
   assert.deepEqual((await client.ask()).answer, {
-    ...{ ids: [1, 2, 2, 3], names: ['1', '2', '3'], nothing: 'nothing' },
-    missing: ['hang'],
+    ...{ ids: [1, 2, 2, 3], names: ['1', '2', '3'], nothing: 'nothing', whole: false },
+    missing: [{ part: 'hang', why: 'DEADLINE_EXCEEDED' }],
   })
+})
+
+test('an answer with all of its parts is whole; words for those who run a service stay inside', async (t) => {
+  const { client } = await asker(t, async (context) => {
+    const whole = await compose(context, { parts: { quick: { ask: ({ parts }) => parts.quick('here') } } })
+    const inside = await compose(context, {
+      parts: { sealed: { ask: () => Promise.reject(new CallError('UNAUTHENTICATED', 'a password', { inside: true })) } },
+    })
+    return [whole, inside]
+  })
+  assert.deepEqual((await client.ask()).answer, [
+    { quick: 'here', whole: true, missing: [] },
+    { whole: false, missing: [{ part: 'sealed', why: 'INTERNAL' }] },
+  ])
+})
+
+test('a stream is gathered, and given up as soon as it is more than there is room for', async (t) => {
+  let taken = 0
+  const { client, ended } = await asker(t, async (context) => {
+    const composed = await compose(context, {
+      memory: 20_000,
+      parts: {
+        few: { ask: ({ parts }) => parts.lines(3) },
+        many: { ask: ({ parts }) => parts.lines(1_000_000) },
+        // Whoever heeds nothing is read no further, either.
+        deaf: {
+          ask: async function* () {
+            for (;;) {
+              taken++
+              yield 'x'.repeat(1_000)
+              await Promise.resolve()
+            }
+          },
+        },
+        // What the others had taken is free again.
+        after: { ask: async ({ parts }) => (await parts.quick(''), 'y'.repeat(10_000)), timeout: 300 },
+      },
+      concurrency: 1,
+    })
+    const few: string[] | undefined = composed.few
+    assert.equal(few?.length, 3)
+    return { few: few.length, after: composed.after?.length, missing: composed.missing }
+  })
+  assert.deepEqual((await client.slow()).answer, {
+    ...{ few: 3, after: 10_000 },
+    missing: [
+      { part: 'many', why: 'RESOURCE_EXHAUSTED' },
+      { part: 'deaf', why: 'RESOURCE_EXHAUSTED' },
+    ],
+  })
+  assert.ok(taken < 20, `${taken} values`)
+  assert.equal(ended.length, 1)
 })
 
 test('a required part fails the answer with its own error, and nothing else is waited for', async (t) => {
@@ -188,6 +261,7 @@ test('what cannot be composed is refused in words', async (t) => {
   const ask = () => 1
   const { client } = await asker(t, async (context) => {
     await refuse(() => compose(context, { parts: { missing: { ask } } }))
+    await refuse(() => compose(context, { parts: { whole: { ask } } }))
     await refuse(() => compose(context, { parts: { one: { ask } }, next: () => ({ one: { ask } }) }))
     await refuse(() => compose(context, { parts: { one: { ask, timeout: -1 } } }))
     await refuse(() => compose(context, { parts: { one: { ask } }, concurrency: 0 }))
@@ -197,6 +271,7 @@ test('what cannot be composed is refused in words', async (t) => {
   await client.slow()
   assert.deepEqual(refused, [
     'Cannot compose part "missing": there is one of that name already; call it something else',
+    'Cannot compose part "whole": there is one of that name already; call it something else',
     'Cannot compose part "one": there is one of that name already; call it something else',
     'Cannot compose part "one": "timeout" is -1; give a number of milliseconds from 1 to 2147483647',
     'Cannot compose an answer: "concurrency" is 0; give a whole number from 1 to 2147483647',

@@ -1,15 +1,18 @@
 import type { CallContext } from '../call/call.ts'
 import { Cancellation, type CancelListener } from '../call/internal.ts'
-import { CallError } from '../contract/contract.ts'
-import { BYTES, checkNumbers, COUNT, inTime, WAIT, WAIT_OR_NONE } from '../runtime/internal.ts'
-import { narrowing, type Narrow } from '../service/internal.ts'
+import type { Status } from '../contract/contract.ts'
+import { BYTES, checkNumbers, COUNT, WAIT, WAIT_OR_NONE } from '../runtime/internal.ts'
+import { narrowing } from '../service/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { forEachLimited } from './limited.ts'
-import { sizeOf } from './size.ts'
+import { askPart, gone, whyOf, type Round } from './part.ts'
 
 /** A part of an answer. */
 export type Part<Context> = {
-  /** Asks for it; the clients of this context end in the time that the part has, and when it is not wanted any more. */
+  /**
+   * Asks for it; the clients of this context end in the time that the part has, and when it is not wanted any more. Values of a stream
+   * are gathered, and counted as they come.
+   */
   readonly ask: (context: Context) => unknown
   /** Milliseconds. Default: all that is left; where a fallback is to be made or parts follow in `next`, half of it. */
   readonly timeout?: number
@@ -45,8 +48,13 @@ type IsCertain<One> = One extends { readonly required: true }
       : true
     : false
 type Certain<P> = { [K in keyof P]: IsCertain<P[K]> extends true ? K : never }[keyof P]
+type AskedOf<One> = One extends { readonly ask: (...args: never) => infer Answer }
+  ? Awaited<Answer> extends AsyncIterable<infer Each>
+    ? Each[]
+    : Awaited<Answer>
+  : never
 type AnswerOf<One> =
-  | (One extends { readonly ask: (...args: never) => infer Answer } ? Awaited<Answer> : never)
+  | AskedOf<One>
   | (One extends { readonly fallback: infer Fallback }
       ? Fallback extends (...args: never) => infer Made
         ? Awaited<Made>
@@ -58,13 +66,23 @@ type Answers<P> = { readonly [K in Certain<P>]: AnswerOf<P[K]> } & {
   readonly [K in Exclude<keyof P, Certain<P>>]?: AnswerOf<P[K]>
 }
 
-/** The parts that answered or have a fallback, and the names of those that did not answer. */
-export type Composed<P, Next = {}> = Answers<P> &
-  Answers<Next> & { readonly missing: readonly Extract<keyof P | keyof Next, string>[] }
+type Asked<P> = { readonly [K in keyof P]: AskedOf<P[K]> }
+
+/** A part that did not answer, and why: a status alone, so that no words of a service's inside get out. */
+export type Missing<Name extends string = string> = { readonly part: Name; readonly why: Status }
+
+/**
+ * A whole answer, with what every part has said; or one that is not whole, with the parts that answered or have a fallback, and
+ * those that did not answer, in the order in which they were given.
+ */
+export type Composed<P, Next = {}> =
+  | (Asked<P> & Asked<Next> & { readonly whole: true; readonly missing: [] })
+  | (Answers<P> & Answers<Next> & { readonly whole: false; readonly missing: Missing<Extract<keyof P | keyof Next, string>>[] })
 
 /**
  * Makes one answer from what several services say, inside the deadline of the call: a part that hangs, fails or is too large
- * is left out, or its fallback stands in; either way `missing` names it. When the caller goes away, so do all calls.
+ * is left out, or its fallback stands in; either way the answer is not `whole`, and `missing` names it. When the caller goes away, so do
+ * all calls.
  * @throws {TypeError} when the context is not a handler's, or an option cannot be used
  * @throws what a part that is `required` throws, or {CallError} when the call was cancelled
  *
@@ -84,17 +102,15 @@ export type Composed<P, Next = {}> = Answers<P> &
  * const Page = contract('page', {
  *   version: '1.0.0',
  *   owner: 'team-page',
- *   operations: { show: query({ input: Id, output: z.object({ orders: z.array(z.string()), missing: z.array(z.string()) }) }) },
+ *   operations: { show: query({ input: Id, output: z.object({ orders: z.array(z.string()), whole: z.boolean() }) }) },
  * })
  * const page = service(Page, {
  *   needs: { orders: Orders },
  *   handlers: {
- *     show: async ({ id }, context) => {
- *       const { orders, missing } = await compose(context, {
+ *     show: ({ id }, context) =>
+ *       compose(context, {
  *         parts: { orders: { ask: ({ orders }) => orders.of({ id }), timeout: 500, fallback: [] } },
- *       })
- *       return { orders, missing: [...missing] }
- *     },
+ *       }),
  *   },
  * })
  * console.log(page.contract.name) // → page
@@ -113,19 +129,23 @@ export async function compose<
   const { deadline, cancellation: caller, clock, log } = context
   const left = deadline - clock.monotonic()
   const end = deadline - Math.min(options.margin ?? Math.min(100, left / 10), Math.max(0, left))
-  const round: Round<Context> = { ...{ narrow, end, context, missing: [], memory, answers: {} }, over: new Cancellation() }
+  const round: Round<Context> = { ...{ narrow, end, context, memory, answers: {} }, over: new Cancellation() }
+  const missing = new Map<string, Status>()
+  /** All parts, in their order. */
+  const names: string[] = []
   const rest = (): number => end - clock.monotonic()
   const ask = async (some: Parts<Context>, timeout: () => number): Promise<void> => {
-    for (const [name, part] of Object.entries(some)) checkPart(name, part, round.answers)
+    for (const [name, part] of Object.entries(some)) checkPart(name, part, names)
+    names.push(...Object.keys(some))
     await forEachLimited(Object.entries(some), concurrency, async ([name, part]) => {
       const { fallback } = part
       const made = typeof fallback === 'function' ? (fallback as Part<Context>['ask']) : undefined
-      const failure = await askOne(round, name, part.ask, part.timeout ?? (made ? rest() / 2 : timeout()))
+      const failure = await askPart(round, name, part.ask, part.timeout ?? (made ? rest() / 2 : timeout()))
       if (failure === undefined) return
       if (part.required === true) throw failure.error
-      round.missing.push(name)
+      missing.set(name, whyOf(failure.error))
       log.debug('A part of an answer is missing', { part: name, error: failure.error })
-      const failed = made && (await askOne(round, name, made, rest()))
+      const failed = made && (await askPart(round, name, made, rest()))
       if (failed !== undefined) log.debug('The fallback of a part is missing as well', { part: name, error: failed.error })
       else if (made === undefined && 'fallback' in part) round.answers[name] = fallback
     })
@@ -144,70 +164,12 @@ export async function compose<
     round.over.cancel('caller')
   }
   if (caller?.reason !== undefined) throw gone()
-  return { ...round.answers, missing: round.missing } as unknown as Composed<P, Next>
+  const absent = names.flatMap((part) => (missing.has(part) ? [{ part, why: missing.get(part)! }] : []))
+  return { ...round.answers, whole: absent.length === 0, missing: absent } as unknown as Composed<P, Next>
 }
 
-/** What the parts of one answer share. */
-type Round<Context> = {
-  readonly narrow: Narrow
-  readonly context: Context & { readonly clock: { readonly monotonic: () => number } }
-  /** When the answer must be there. */
-  readonly end: number
-  readonly over: Cancellation
-  readonly answers: Record<string, unknown>
-  readonly missing: string[]
-  /** Bytes that are left. */
-  memory: number
-}
-
-/** Why a part has no answer; undefined when it has. */
-async function askOne<Context>(
-  round: Round<Context>,
-  name: string,
-  ask: Part<Context>['ask'],
-  timeout: number,
-): Promise<{ readonly error: unknown } | undefined> {
-  const { narrow, context, over } = round
-  const now = context.clock.monotonic()
-  const deadline = Math.min(round.end, now + timeout)
-  const cancellation = new Cancellation()
-  const ended = Promise.withResolvers<never>()
-  const follow: CancelListener = {
-    onCancel: (reason) => {
-      cancellation.cancel(reason)
-      ended.reject(gone())
-    },
-  }
-  const late = (): never => {
-    throw new CallError('DEADLINE_EXCEEDED', `Part "${name}" had not answered after ${Math.round(deadline - now)} ms`)
-  }
-  try {
-    if (over.reason !== undefined) throw gone()
-    if (deadline <= now) late()
-    over.add(follow)
-    const work = async (): Promise<unknown> => ask(narrow.to({ deadline, cancellation }) as Context)
-    const answer = await inTime(narrow.timers, deadline - now, Promise.race([work(), ended.promise]), late)
-    const size = sizeOf(answer, round.memory)
-    if (size > round.memory)
-      throw new CallError('RESOURCE_EXHAUSTED', `The answer of part "${name}" is larger than the ${round.memory} bytes left`)
-    round.memory -= size
-    round.answers[name] = answer
-    cancellation.over()
-    return undefined
-  } catch (error) {
-    cancellation.cancel('deadline')
-    return { error }
-  } finally {
-    over.remove(follow)
-  }
-}
-
-function gone(): CallError {
-  return new CallError('CANCELLED', 'Composing an answer was given up: it is not wanted any more')
-}
-
-function checkPart(name: string, part: Part<never>, taken: object): void {
+function checkPart(name: string, part: Part<never>, taken: readonly string[]): void {
   checkNumbers(`compose part "${name}"`, part, { timeout: WAIT })
-  if (name === 'missing' || Object.hasOwn(taken, name))
+  if (name === 'missing' || name === 'whole' || taken.includes(name))
     throw new TypeError(`Cannot compose part "${name}": there is one of that name already; call it something else`)
 }

@@ -5,7 +5,7 @@ import type { Admitter } from 'dure/resilience/internal'
 import type { Runtime } from 'dure/runtime'
 import { SystemError } from 'dure/service'
 import type { Logger } from 'dure/telemetry'
-import { createHistogram, type Histogram } from 'dure/telemetry/internal'
+import { createCounts, type RouteCounts } from './counts.ts'
 import type { Filter, FilterParts } from './filter.ts'
 import type { Limits, Time } from './proxy/proxy.ts'
 import {
@@ -18,9 +18,6 @@ import {
   type Table,
 } from './routes/routes.ts'
 import { createUpstream, type Upstream, type UpstreamOptions } from './upstreams/upstreams.ts'
-
-/** How often a route was answered, with what, and how long it took. */
-export type RouteCounts = { readonly duration: Histogram; readonly codes: Map<string, number> }
 
 export type Route = Matcher & {
   readonly options: RouteOptions
@@ -72,7 +69,7 @@ export function createRunning(world: {
   const countsOf = (name: string): RouteCounts => {
     const known = counts.get(name)
     if (known !== undefined) return known
-    const made: RouteCounts = { duration: createHistogram(), codes: new Map() }
+    const made = createCounts()
     counts.set(name, made)
     counted(name, made)
     return made

@@ -7,7 +7,8 @@ import { realRuntime } from 'dure/runtime'
 import { standardError } from 'dure/runtime/internal'
 import type { Adapter, Door, OpenDoor, StopOptions, World } from 'dure/service'
 import { createLogger, type Family, type Logger } from 'dure/telemetry'
-import { createRunning, type RouteCounts } from './compiled.ts'
+import { createRunning } from './compiled.ts'
+import { countsAsMetrics, type RouteCounts } from './counts.ts'
 import { createDecisions } from './exchange.ts'
 import { createProxy, createTime, limitsOf, type Limits } from './proxy/proxy.ts'
 import { liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
@@ -197,8 +198,12 @@ async function openWith(
   const { runtime, log, telemetry } = world
   const time = createTime(runtime)
   const accessLog = options.accessLog === undefined ? undefined : logTo(options.accessLog, world)
-  const counted = (operation: string, { duration, codes }: RouteCounts): void =>
+  const counts = new Map<string, RouteCounts>()
+  const counted = (operation: string, made: RouteCounts): void => {
+    const { duration, codes } = made
+    counts.set(operation, made)
     telemetry?.metrics.add({ service: name, operation, duration, codes: () => codes })
+  }
   // A registry is opened by whoever needs it.
   const registry = needsRegistry(routes.current()) || 'set' in routes ? await registryOf?.() : undefined
   const running = createRunning({ runtime, limits, time, log, registry, counted })
@@ -212,8 +217,9 @@ async function openWith(
     unrouted: () => void unrouted++,
   })
   const proxy = createProxy({ limits, runtime, time, decisions, name: via, trusting: trustForwarded, handshakes })
-  const unobserve = telemetry?.metrics.observe(() =>
-    (
+  const unobserve = telemetry?.metrics.observe(() => [
+    ...countsAsMetrics(name, counts, runtime.clock),
+    ...(
       [
         [CONNECTIONS, proxy.connections()],
         [REFUSED, proxy.refused()],
@@ -222,7 +228,7 @@ async function openWith(
         [DROPPED, accessLog?.log.dropped() ?? 0],
       ] as const
     ).map(([family, value]) => ({ family, attributes: { gateway: name }, value })),
-  )
+  ])
   const end = async (timeout: number, replaced = false): Promise<void> => {
     await proxy.close(timeout, replaced)
     watching.stop()

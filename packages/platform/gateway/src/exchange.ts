@@ -115,10 +115,7 @@ export function createDecisions(
       const { route, upstream, endpoint } = exchange
       if (exchange.asked && endpoint !== undefined) upstream!.tried(endpoint, 'given up', exchange.probe)
       if (exchange.entered > 0) leave(exchange, outcomeOf(client), duration, now)
-      const { counts } = route
-      counts.duration.record(duration)
-      const code = String(status)
-      counts.codes.set(code, (counts.codes.get(code) ?? 0) + 1)
+      route.counts.record(exchange.request?.consumer?.name ?? '-', status, duration, now)
       if (exchange.span !== undefined || status >= 500) endSpan(client, exchange)
     } else options.unrouted()
     if (accessLog === undefined) return

@@ -36,8 +36,8 @@ export type RestOptions = {
   /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   readonly limits?: Partial<Limits>
-  /** Which contracts are served. Default: all of the system. */
-  readonly contracts?: readonly AnyContract[]
+  /** Which contracts are served: these, or all of the system except these, which other doors serve. Default: all. */
+  readonly contracts?: readonly AnyContract[] | { readonly except: readonly AnyContract[] }
   /** What happens to fields and query parameters that an input does not have. Default `refuse`. */
   readonly unknownFields?: 'refuse' | 'drop'
   /** Path in front of the door's own pages (`/openapi.json`, `/health/live`, …); false for none. Default ''. */
@@ -97,7 +97,7 @@ export function rest(options: RestOptions = {}): RestDoor {
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
   const state: DoorState = { door: options.name ?? 'rest', limits, world, host, closing: false, calls: 0, streams: new Set() }
   const { pages = '', docs = false } = options
-  const served = (options.contracts ?? host.contracts).flatMap((contract) => servedBy(host, contract))
+  const served = contractsOf(options, host).flatMap((contract) => servedBy(host, contract))
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
   const app = createServer({
@@ -116,6 +116,12 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
   })
   const page = docs && pages !== false ? { page: `${url}${pages}/docs` } : {}
   return { url, ...page, announced, close: (how = {}) => (closed ??= close(app, state, how)) }
+}
+
+function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyContract[] {
+  if (contracts === undefined || !('except' in contracts)) return contracts ?? host.contracts
+  const others = new Set(contracts.except.map(({ name }) => name))
+  return host.contracts.filter(({ name }) => !others.has(name))
 }
 
 function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {
