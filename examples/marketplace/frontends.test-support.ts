@@ -29,7 +29,7 @@ import { marketplace } from './system.ts'
 /** `slow`: longer than a telephone waits, and not as long as a browser. */
 export type Mood = 'well' | 'slow' | 'frozen' | 'stopped'
 
-const SLOW = 1_300
+const SLOW = 1_200
 /** Whose shipments are asked for. */
 export const CUSTOMER = 7
 

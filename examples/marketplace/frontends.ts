@@ -26,15 +26,15 @@ export type FrontendDoors = Pick<GatewayOptions, 'port' | 'host' | 'accessLog'> 
 }
 
 /**
- * A door for each, which only this machine reaches and nobody knows the port of, and the gateway before them: who asks is found out,
- * and written down, there and once for both.
+ * A door for each, which only this machine reaches, without pages of what is inside, and the gateway before them: who asks is found
+ * out, and written down, there and once for both.
  */
 export function frontendDoors({ keys, ...at }: FrontendDoors): readonly Door[] {
   const known: readonly Filter[] = keys === undefined ? [] : [apiKeys({ file: keys })]
   const routes = FRONTENDS.map(({ host, contract: { name } }) => [name, { host, to: name, guard: breaker({ name, open: OPEN }) }])
   return [
     ...FRONTENDS.map(({ contract }) =>
-      rest({ name: `${contract.name}-rest`, port: 0, contracts: [contract], announce: { host: '127.0.0.1' } }),
+      rest({ name: `${contract.name}-rest`, port: 0, contracts: [contract], pages: false, announce: { host: '127.0.0.1' } }),
     ),
     gateway({ ...at, routes: { filters: known, routes: Object.fromEntries(routes) } }),
   ]

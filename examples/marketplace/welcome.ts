@@ -8,14 +8,15 @@ export type WelcomeOptions = {
   readonly running: Pick<Running, 'client' | 'doors'>
   /** Of its HTTP door. */
   readonly url: string
-  readonly flags: Pick<MarketplaceFlags, 'data'>
+  readonly flags: Pick<MarketplaceFlags, 'data' | 'frontends'>
 }
 
 /** The lines shown when all is ready: where the door is, three commands that order something, and one that shows what followed. */
 export async function welcome({ running, url, flags }: WelcomeOptions): Promise<string> {
   const { products, sellers } = await running.client(Product).totals()
   const [first] = (await running.client(Product).list({ limit: 1 })).items
-  const gateway = running.doors.find(({ name }) => name === 'gateway')?.url
+  // The gateway is the last of all doors.
+  const gateway = flags.frontends === undefined ? undefined : running.doors.at(-1)?.url
   const clients =
     gateway === undefined
       ? ''

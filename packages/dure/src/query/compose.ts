@@ -66,7 +66,12 @@ type Answers<P> = { readonly [K in Certain<P>]: AnswerOf<P[K]> } & {
   readonly [K in Exclude<keyof P, Certain<P>>]?: AnswerOf<P[K]>
 }
 
+/** Names of the parts that may be missing. */
+type Missable<P> = { [K in keyof P]: P[K] extends { readonly required: true } ? never : K }[keyof P] & string
 type Asked<P> = { readonly [K in keyof P]: AskedOf<P[K]> }
+
+/** Where nothing follows and the answer is to be of some type, the compiler takes anything for what follows. */
+type Following<Next> = string extends keyof Next ? (unknown extends AskedOf<Next[keyof Next]> ? {} : Next) : Next
 
 /** A part that did not answer, and why: a status alone, so that no words of a service's inside get out. */
 export type Missing<Name extends string = string> = { readonly part: Name; readonly why: Status }
@@ -77,7 +82,7 @@ export type Missing<Name extends string = string> = { readonly part: Name; reado
  */
 export type Composed<P, Next = {}> =
   | (Asked<P> & Asked<Next> & { readonly whole: true; readonly missing: [] })
-  | (Answers<P> & Answers<Next> & { readonly whole: false; readonly missing: Missing<Extract<keyof P | keyof Next, string>>[] })
+  | (Answers<P> & Answers<Next> & { readonly whole: false; readonly missing: Missing<Missable<P> | Missable<Next>>[] })
 
 /**
  * Makes one answer from what several services say, inside the deadline of the call: a part that hangs, fails or is too large
@@ -120,7 +125,7 @@ export async function compose<
   Context extends CallContext & { readonly log: Logger; readonly clock: { readonly monotonic: () => number } },
   const P extends Parts<Context>,
   const Next extends Parts<Context> = {},
->(context: Context, options: ComposeOptions<Context, P, Next>): Promise<Composed<P, Next>> {
+>(context: Context, options: ComposeOptions<Context, P, Next>): Promise<Composed<P, Following<Next>>> {
   checkNumbers<Bounds>('compose an answer', options, { concurrency: COUNT, memory: BYTES, margin: WAIT_OR_NONE })
   const narrow = narrowing(context)
   if (narrow === undefined)
@@ -128,8 +133,13 @@ export async function compose<
   const { parts, next, concurrency = 8, memory = 8 * 1024 * 1024 } = options
   const { deadline, cancellation: caller, clock, log } = context
   const left = deadline - clock.monotonic()
-  const end = deadline - Math.min(options.margin ?? Math.min(100, left / 10), Math.max(0, left))
-  const round: Round<Context> = { ...{ narrow, end, context, memory, answers: {} }, over: new Cancellation() }
+  const margin = Math.min(options.margin ?? Math.min(100, left / 10), Math.max(0, left))
+  const end = deadline - margin
+  const round: Round<Context> = {
+    ...{ narrow, end, context, memory, answers: {}, over: new Cancellation() },
+    // Deadlines of calls are told up to 10 ms late.
+    grace: Math.min(20, margin / 2),
+  }
   const missing = new Map<string, Status>()
   /** All parts, in their order. */
   const names: string[] = []
@@ -165,7 +175,7 @@ export async function compose<
   }
   if (caller?.reason !== undefined) throw gone()
   const absent = names.flatMap((part) => (missing.has(part) ? [{ part, why: missing.get(part)! }] : []))
-  return { ...round.answers, whole: absent.length === 0, missing: absent } as unknown as Composed<P, Next>
+  return { ...round.answers, whole: absent.length === 0, missing: absent } as unknown as Composed<P, Following<Next>>
 }
 
 function checkPart(name: string, part: Part<never>, taken: readonly string[]): void {

@@ -12,6 +12,8 @@ export type Round<Context> = {
   readonly context: Context & { readonly clock: { readonly monotonic: () => number } }
   /** When the answer must be there. */
   readonly end: number
+  /** Milliseconds for which a part is waited for when its clients have ended: they know why there is no answer. */
+  readonly grace: number
   readonly over: Cancellation
   readonly answers: Record<string, unknown>
   /** Bytes that are left. */
@@ -63,7 +65,7 @@ export async function askPart<Context extends CallContext>(
     if (over.reason !== undefined) throw gone()
     if (deadline <= now) late()
     over.add(follow)
-    const answer = await inTime(narrow.timers, deadline - now, Promise.race([work(), ended.promise]), late)
+    const answer = await inTime(narrow.timers, deadline - now + round.grace, Promise.race([work(), ended.promise]), late)
     // The values of a stream were counted as they came.
     if (spent === 0) spend(answer)
     round.answers[name] = answer

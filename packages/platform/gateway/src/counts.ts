@@ -1,6 +1,5 @@
 /** How often a route was asked, by whom, with what end, and how long it took. */
 import type { Clock } from 'dure/runtime'
-import type { MetricFamily } from 'dure/telemetry'
 import { createHistogram, type Histogram } from 'dure/telemetry/internal'
 
 /** What is counted for each consumer of a route. */

@@ -79,3 +79,23 @@ test('two operations of one route keep the door from opening', async () => {
   )
   await assert.rejects(open(make('x', 'GET /status')), /move the pages/)
 })
+
+test('a door serves and documents its own contracts, or all but those of other doors', async () => {
+  const made = (['inner', 'mobile'] as const).map((name) =>
+    contract(name, {
+      version: '1.0.0',
+      owner: 't',
+      operations: { get: query({ output: z.string(), http: `GET /${name}` }) },
+    }),
+  )
+  const { host, world } = testHost(made.map((one) => ({ contract: one, handlers: { get: () => one.name } })))
+  for (const [contracts, is, isNot] of [
+    [[made[1]!], 'mobile', 'inner'],
+    [{ except: [made[1]!] }, 'inner', 'mobile'],
+  ] as const) {
+    const door = await rest({ port: 0, contracts }).open(host, world)
+    assert.deepEqual([(await ask(`${door.url}/${is}`)).status, (await ask(`${door.url}/${isNot}`)).status], [200, 404])
+    assert.deepEqual(Object.keys((await ask(`${door.url}/openapi.json`)).body['paths'] as object), [`/${is}`])
+    await door.close()
+  }
+})

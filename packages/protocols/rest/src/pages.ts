@@ -1,4 +1,4 @@
-import { asyncapi, openapi } from 'dure/contract'
+import { asyncapi, openapi, type AnyContract } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 import { serveApiPage } from './api-page.ts'
@@ -24,9 +24,10 @@ export const DOCS: Readonly<Record<string, string>> = { '/docs': 'The operations
 /** Serves what there is to know about the system. */
 export function servePages(
   app: FastifyInstance,
-  { state, unknownFields, docs }: { state: DoorState; unknownFields: 'refuse' | 'drop'; docs: boolean },
+  options: { state: DoorState; contracts: readonly AnyContract[]; unknownFields: 'refuse' | 'drop'; docs: boolean },
   prefix: string,
 ): void {
+  const { state, contracts, unknownFields, docs } = options
   const { host } = state
   const page = (path: string, answer: (reply: FastifyReply) => Promise<void> | void, endless = false): void => {
     // A HEAD on what never ends would run it for nobody.
@@ -46,8 +47,8 @@ export function servePages(
     page(path, (reply) => sendJson(reply, state, 200, (text ??= JSON.stringify(draw()))))
   }
 
-  document('/openapi.json', () => openapi(host.contracts, { title: host.system, remembers: host.remembers, unknownFields }))
-  document('/asyncapi.json', () => asyncapi(host.contracts, { title: host.system }))
+  document('/openapi.json', () => openapi(contracts, { title: host.system, remembers: host.remembers, unknownFields }))
+  document('/asyncapi.json', () => asyncapi(contracts, { title: host.system }))
   page('/health/live', async (reply) => {
     const health = await host.health()
     sendJson(reply.header('cache-control', 'no-store'), state, health.live ? 200 : 503, JSON.stringify(health))
@@ -76,7 +77,7 @@ export function servePages(
   )
   const links = there.map(([path, about]) => ({ href: prefix + path, about }))
   page('/', (reply) => {
-    const services = host.contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))
+    const services = contracts.map(({ name, version, owner, description }) => ({ name, version, owner, description }))
     sendJson(reply, state, 200, JSON.stringify({ system: host.system, services, links }))
   })
 }

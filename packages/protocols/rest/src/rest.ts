@@ -97,12 +97,12 @@ export function rest(options: RestOptions = {}): RestDoor {
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
   const state: DoorState = { door: options.name ?? 'rest', limits, world, host, closing: false, calls: 0, streams: new Set() }
   const { pages = '', docs = false } = options
-  const served = contractsOf(options, host).flatMap((contract) => servedBy(host, contract))
+  const contracts = contractsOf(options, host)
+  const served = contracts.flatMap((contract) => servedBy(host, contract))
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
   const app = createServer({
-    served,
-    state,
+    ...{ served, contracts, state },
     unknownFields: options.unknownFields ?? 'refuse',
     pages,
     docs,

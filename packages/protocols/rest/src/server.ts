@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { AnyContract } from 'dure/contract'
 import { routesOf, type RefusalCode, type Route } from 'dure/contract/internal'
 import { acceptJson } from './body.ts'
 import { Refusal, problemOf } from './problem.ts'
@@ -13,6 +14,8 @@ import { correlate, sendNothing, sendProblem, type DoorState } from './reply.ts'
 
 export type ServerOptions = {
   readonly served: readonly Served[]
+  /** Of which the pages tell. */
+  readonly contracts: readonly AnyContract[]
   readonly state: DoorState
   readonly unknownFields: 'refuse' | 'drop'
   readonly pages: string | false
