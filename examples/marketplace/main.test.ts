@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { askLag } from '@dure/cli'
 import { openTraces } from 'dure/telemetry'
 
@@ -58,7 +59,7 @@ const SMALL = ['--port', '0', '--products', '20', '--customers', '10', '--durabi
 
 test('npm start is ready, its commands work, it stops cleanly and continues when started again', () =>
   withFolder(async (folder) => {
-    const first = run(...SMALL, '--data', folder)
+    const first = run(...SMALL, '--frontends', '0', '--data', folder)
     const url = await ready(first)
     const commands = [...first.out().matchAll(/curl -s -X (\w+) (\S+) .* -d '(.*)'/g)]
     assert.equal(commands.length, 2)
@@ -67,6 +68,9 @@ test('npm start is ready, its commands work, it stops cleanly and continues when
       const answer = await fetch(at!, { method: method!, body: body!, headers })
       assert.equal(answer.status, 202, await answer.text())
     }
+    const [, gateway] = /-H 'Host: m\.localhost' (\S+)\/home\/1/.exec(first.out())!
+    const { stdout: home } = await promisify(execFile)('curl', ['-s', '-H', 'Host: m.localhost', `${gateway}/home/1`])
+    assert.equal((JSON.parse(home) as { whole: boolean }).whole, true, home)
     // The id was said before there was a trace, and the trace is kept however few are.
     const [, trace] = /^ {2}npx dure trace (\w{12}) --data \S+$/m.exec(first.out())!
     while (!hasTrace(folder, trace!)) await setTimeout(20)
