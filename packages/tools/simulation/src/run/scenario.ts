@@ -70,7 +70,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
 
 /** What happens in a run, one thing after another: it comes up, users work while faults befall it, it is healed and checked. */
 async function play(world: World, { simulation }: RunOptions, progress: Progress, rows: CheckWorld['rows']): Promise<void> {
-  const { engine, faults, nemesis, network, slots, load, outside } = world
+  const { engine, faults, nemesis, network, slots, load, outside, guarded } = world
   const duration = durationOf(simulation)
   const ready = async (every: number): Promise<void> => {
     while (!slots.ready()) await outside.sleep(every)
@@ -80,7 +80,8 @@ async function play(world: World, { simulation }: RunOptions, progress: Progress
   // The news of who is where takes a moment to get about.
   await outside.sleep(500)
   progress.phase = 'setting up'
-  await simulation.load.setup?.(outside)
+  // What is made here, users go on with: a door, a client.
+  await simulation.load.setup?.(guarded)
   progress.phase = 'load'
   nemesis.begin(slots)
   slots.upgrade(duration)

@@ -57,7 +57,9 @@ export type World = {
   readonly load: RunningLoad
   /** What is asked from outside of all processes: a check waits for no breaker. */
   readonly outside: LoadWorld
-  /** Of the calls of users, as of those at the doors of the system. */
+  /** What users have, also while they are set up: the same, with policies around their calls as at the doors of the system. */
+  readonly guarded: LoadWorld
+  /** Of their calls. */
   readonly guards: Guards
   /** A system that is up, of whichever process. */
   readonly running: () => Running | undefined
@@ -167,6 +169,7 @@ export async function createWorld(options: RunOptions): Promise<World> {
     slots,
     load,
     outside,
+    guarded,
     guards,
     running,
     marks,
