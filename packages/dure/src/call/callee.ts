@@ -4,11 +4,11 @@ import type { Priority } from '../resilience/resilience.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
+import type { AccessCheck, InputCheck } from './access.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import type { Admission } from './admission.ts'
 import type { OperationMetrics } from './metrics.ts'
-import type { ScopeCheck } from './scope.ts'
 
 /** A call as it was let in: its input as it came and as it was parsed, and its own end. */
 export type ServedInput = {
@@ -42,7 +42,7 @@ export type EndpointOptions = {
   readonly once?: ((input: unknown, call: CallContext, own: Cancellation, run: () => unknown) => unknown) | undefined
   /** Stands around all of that when the operation has a key: has it run when its turn comes, here or at another copy. */
   readonly keyed?: ((call: ServedInput, run: () => unknown) => unknown) | undefined
-  /** Whether a caller needs the operation's scope. Default true; false where the system says `security: 'off'`. */
+  /** Whether it matters who calls. Default true; false where the system says `security: 'off'`. */
   readonly secured?: boolean
   readonly admission: Admission
   readonly clock: Clock
@@ -58,7 +58,9 @@ export type EndpointOptions = {
 /** The same, composed: what all calls of one operation share. */
 export type Callee = EndpointOptions & {
   /** Why a caller may not call this; undefined when anybody may. */
-  readonly refused: ScopeCheck | undefined
+  readonly refused: AccessCheck | undefined
+  /** The same with a parsed input. */
+  readonly denied: InputCheck | undefined
   /** Whose calls are turned away first where there is not room for all. */
   readonly priority: Priority
   /** What every span of this operation says. */

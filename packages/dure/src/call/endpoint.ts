@@ -1,26 +1,28 @@
 import { type AnyOperation } from '../contract/contract.ts'
 import { parserOf } from '../contract/internal.ts'
+import { accessCheck, inputCheck } from './access.ts'
 import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
 import { PendingCall } from './pending-call.ts'
 import { PendingStream } from './pending-stream.ts'
-import { scopeCheck } from './scope.ts'
 import { rpcAttributes } from './tracing.ts'
 import type { Route } from './transport.ts'
 
 /**
- * The callee's half of a call, composed once per operation: see whether the caller may, admit, parse and isolate the input, run the
+ * The callee's half of a call, composed once per operation: see whether the caller may, admit, parse and isolate the input, see
+ * whether the caller may with this one, run the
  * handler under its deadline, parse and isolate the output. Whatever carried the call here (the local
  * transport, a socket), everything from here on is the same.
  */
 export type Endpoint = Route & { readonly operation: AnyOperation; readonly metrics: OperationMetrics | undefined }
 
 export function createEndpoint(options: EndpointOptions): Endpoint {
-  const { operation, place } = options
+  const { operation, place, secured = true } = options
   const shared: Callee = {
     ...options,
-    refused: options.secured === false ? undefined : scopeCheck(place, operation.scope),
+    refused: secured ? accessCheck(place, operation) : undefined,
+    denied: secured ? inputCheck(place, operation) : undefined,
     priority: operation.policy?.priority ?? 'normal',
     attributes: rpcAttributes(place),
     parseInput: parserOf(operation.input, 'input'),

@@ -34,6 +34,8 @@ export class PendingCall extends Pending {
     // The deadline may have passed while an asynchronous schema was parsing: nothing starts then.
     if (this.settled) return
     if (!parsed.ok) return this.#settle(invalidInput(shared.place, parsed.issues), undefined)
+    const denied = shared.denied?.(call.principal, parsed.value)
+    if (denied !== undefined) return this.#settle(denied, undefined)
     const result =
       shared.keyed === undefined
         ? this.#handled(parsed.value, input)

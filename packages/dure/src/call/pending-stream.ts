@@ -62,6 +62,8 @@ export class PendingStream extends Pending {
     const { shared, call } = this
     if (this.settled) return undefined
     if (!parsed.ok) return this.#stop(invalidInput(shared.place, parsed.issues), 'caller')
+    const denied = shared.denied?.(call.principal, parsed.value)
+    if (denied !== undefined) return this.#stop(denied, 'caller')
     const context = shared.context(call, this)
     const values = (
       this.#incoming === undefined ? shared.handler(parsed.value, context) : shared.handler(parsed.value, this.#incoming, context)

@@ -1,4 +1,5 @@
 /** What an operation answers, well or not, as OpenAPI shows it: declared errors and everything else are problem documents. */
+import { needsPrincipal } from './access.ts'
 import { pascal, type Components } from './components.ts'
 import { STATUSES, type ErrorType, type Status } from './errors.ts'
 import { shown } from './json-schema.ts'
@@ -25,7 +26,7 @@ export function answered(schema: AnySchema): JsonSchema {
 
 export function failures(operation: AnyOperation, route: ProblemRoute, book: Components, statuses: Set<Status>): Json {
   const canonical: Status[] = ['INVALID_ARGUMENT', 'INTERNAL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED']
-  if (operation.scope !== undefined) canonical.push('UNAUTHENTICATED', 'PERMISSION_DENIED')
+  if (needsPrincipal(operation)) canonical.push('UNAUTHENTICATED', 'PERMISSION_DENIED')
   // A key that is still in use, or was used for another input.
   if (route.once) canonical.push('ABORTED')
   const declared = new Map<number, ErrorType<string, AnySchema | undefined>[]>()

@@ -228,6 +228,16 @@ test('deadlines, scopes, kinds and errors are checked', () => {
       'orders.late: the deadline Infinity',
     ],
   )
+  const access = (options: Wrong): string =>
+    problems(() => define({ go: query(options) }))
+      .join('; ')
+      .replaceAll('orders.go: ', '')
+  assert.equal(access({ access: 'anybody' }), 'the access "anybody"')
+  for (const roles of [[], 'admin', ['']]) assert.match(access({ roles }), /^the roles /)
+  assert.match(access({ authorize: true }), /^authorize: true/)
+  for (const more of [{ scope: 'a' }, { roles: ['a'] }, { authorize: () => true }])
+    assert.equal(access({ access: 'public', ...more }), 'the access "public" beside what only some callers have')
+  assert.doesNotThrow(() => define({ go: query({ access: 'authenticated', scope: 'a', roles: ['b'], authorize: () => true }) }))
 })
 
 test('HTTP routes are checked', () => {

@@ -1,4 +1,5 @@
 /** Refusing contracts that could not be kept under every placement, before anything is started. */
+import { accessProblems } from './access.ts'
 import type { AnyContract } from './definition.ts'
 import { STATUSES } from './errors.ts'
 import type { AnyEvent } from './event.ts'
@@ -120,11 +121,8 @@ function checkOperation(where: string, operation: AnyOperation, routes: Map<stri
   // What a timer can wait for; `runtime` says the same of every wait.
   if (!(typeof operation.deadline === 'number' && operation.deadline > 0 && operation.deadline <= 2_147_483_647))
     report(where, `the deadline ${show(operation.deadline)}`, 'Use milliseconds above 0, up to 2147483647')
-  if (
-    operation.scope !== undefined &&
-    (typeof operation.scope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(operation.scope))
-  )
-    report(where, `the scope ${show(operation.scope)}`, 'Use one word as OAuth 2.0 allows it: "orders:write"')
+  const { access, scope, roles, authorize } = operation
+  for (const [found, fix] of accessProblems({ access, scope, roles, authorize }, show)) report(where, found, fix)
   checkPolicy(where, operation.policy ?? {}, report)
   checkKey(where, operation, report)
   checkSchema(`${where} input`, operation.input, 'input', report)

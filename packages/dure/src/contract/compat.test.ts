@@ -86,6 +86,27 @@ test('idempotency, deadline, scope, deprecation', () => {
     'breaking for callers: go: needs the scope "b" (needed "a"): others get PERMISSION_DENIED',
   ])
   assert.deepEqual(operation({ scope: 'a' }, {}), ['compatible: go: needs no scope (needed "a")'])
+  const refused = 'others get PERMISSION_DENIED'
+  assert.deepEqual(operation({}, { roles: ['a', 'b'] }), [
+    `breaking for callers: go: needs one of the roles "a", "b" (needed no role): ${refused}`,
+  ])
+  assert.deepEqual(operation({ roles: ['a', 'b'] }, { roles: ['b'] }), [
+    `breaking for callers: go: needs one of the roles "b" (needed one of the roles "a", "b"): ${refused}`,
+  ])
+  assert.deepEqual(operation({ roles: ['b'] }, { roles: ['a', 'b'] }), [
+    'compatible: go: needs one of the roles "a", "b" (needed one of the roles "b")',
+  ])
+  assert.deepEqual(operation({ roles: ['b'] }, {}), ['compatible: go: needs no role (needed one of the roles "b")'])
+  assert.deepEqual(operation({ access: 'public' }, { access: 'authenticated' }), [
+    'breaking for callers: go: is for callers that say who they are: others get UNAUTHENTICATED',
+  ])
+  assert.deepEqual(operation({ access: 'authenticated' }, {}), ['compatible: go: is for anybody now'])
+  assert.deepEqual(operation({ scope: 'a' }, { scope: 'a', access: 'authenticated' }), [])
+  const authorize = (): boolean => true
+  assert.deepEqual(operation({}, { authorize }), [
+    'breaking for callers: go: looks at who calls with which input: some get PERMISSION_DENIED',
+  ])
+  assert.deepEqual(operation({ authorize }, {}), ['compatible: go: no longer looks at who calls with which input'])
 })
 
 test('HTTP routes: names of parameters do not travel, paths, methods and statuses do', () => {

@@ -1,4 +1,5 @@
 /** What a new version of a contract breaks, and for whom, in words. */
+import { needsPrincipal } from './access.ts'
 import type { Change, Report } from './compat-refinements.ts'
 import { compareInput, compareOutput, place } from './compat-values.ts'
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
@@ -157,15 +158,7 @@ function compareOperations(where: string, before: OperationDescription, after: O
   // What its callers say themselves goes before it, so nothing breaks.
   if (JSON.stringify(before.policy) !== JSON.stringify(after.policy))
     report('notice', where, `asks for other policies of its callers: ${JSON.stringify(after.policy ?? {})}`)
-  if (before.scope !== after.scope) {
-    if (after.scope === undefined) report('compatible', where, `needs no scope (needed "${before.scope}")`)
-    else
-      report(
-        'breaking',
-        where,
-        `needs the scope "${after.scope}" (needed ${before.scope === undefined ? 'none' : `"${before.scope}"`}): others get PERMISSION_DENIED`,
-      )
-  }
+  compareAccess(where, before, after, report)
   if (!before.deprecated && after.deprecated) report('notice', where, 'is deprecated now')
   compareRoutes(`${where} http`, before.http, after.http, report)
   compareInput(`${where} input`, before.input, after.input, report)
@@ -179,6 +172,33 @@ function compareOperations(where: string, before: OperationDescription, after: O
   for (const [code, { status }] of Object.entries(after.errors))
     if (!Object.hasOwn(before.errors, code))
       report('notice', `${where} error ${code}`, `is new: callers that do not know it see ${status}`)
+}
+
+function compareAccess(where: string, before: OperationDescription, after: OperationDescription, report: Report): void {
+  if (before.scope !== after.scope) {
+    if (after.scope === undefined) report('compatible', where, `needs no scope (needed "${before.scope}")`)
+    else
+      report(
+        'breaking',
+        where,
+        `needs the scope "${after.scope}" (needed ${before.scope === undefined ? 'none' : `"${before.scope}"`}): others get PERMISSION_DENIED`,
+      )
+  }
+  const [had, has] = [before.roles, after.roles]
+  const listed = (roles: readonly string[] | undefined): string =>
+    roles === undefined ? 'no role' : `one of the roles ${roles.map((role) => `"${role}"`).join(', ')}`
+  if (JSON.stringify(had) !== JSON.stringify(has)) {
+    const enough = has === undefined || (had?.every((role) => has.includes(role)) ?? false)
+    if (enough) report('compatible', where, `needs ${listed(has)} (needed ${listed(had)})`)
+    else report('breaking', where, `needs ${listed(has)} (needed ${listed(had)}): others get PERMISSION_DENIED`)
+  }
+  if (before.authorize !== after.authorize) {
+    if (after.authorize) report('breaking', where, 'looks at who calls with which input: some get PERMISSION_DENIED')
+    else report('compatible', where, 'no longer looks at who calls with which input')
+  }
+  const [was, is] = [before, after].map((each) => each.access === 'authenticated')
+  if (is && !needsPrincipal(before)) report('breaking', where, 'is for callers that say who they are: others get UNAUTHENTICATED')
+  if (was && !needsPrincipal(after)) report('compatible', where, 'is for anybody now')
 }
 
 function compareRoutes(

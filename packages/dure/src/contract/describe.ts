@@ -31,6 +31,11 @@ export type OperationDescription = {
   /** By code. */
   readonly errors: Readonly<Record<string, ErrorDescription>>
   readonly scope?: string
+  /** One of these is needed. */
+  readonly roles?: readonly string[]
+  readonly access?: 'public' | 'authenticated'
+  /** Whether a caller may depends on its input as well. */
+  readonly authorize?: true
   readonly idempotent: boolean
   /** Milliseconds. */
   readonly deadline: number
@@ -97,7 +102,8 @@ function describeRequest(request: AnyRequest): RequestDescription {
 }
 
 function describeOperation(operation: AnyOperation): OperationDescription {
-  const { kind, input, output, incoming, scope, idempotent, deadline, policy, bindings, deprecated } = operation
+  const { kind, input, output, incoming, idempotent, deadline, policy, bindings, deprecated } = operation
+  const { scope, roles, access, authorize } = operation
   const { http } = bindings
   const errors = Object.values(operation.errors as Record<string, ErrorType<string, AnySchema | undefined>>)
   return {
@@ -107,6 +113,9 @@ function describeOperation(operation: AnyOperation): OperationDescription {
     ...(incoming !== undefined && { incoming: asDescribed(incoming as AnySchema, 'input') }),
     errors: Object.fromEntries(errors.map((each) => [each.code, describeError(each)])),
     ...(scope !== undefined && { scope }),
+    ...(roles !== undefined && { roles: [...roles] }),
+    ...(access !== undefined && { access }),
+    ...(authorize !== undefined && { authorize: true as const }),
     idempotent,
     deadline,
     ...(policy !== undefined && { policy }),

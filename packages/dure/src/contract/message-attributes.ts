@@ -2,7 +2,7 @@ import { MESSAGE_LIMITS } from './message-limits.ts'
 import type { Message } from './message.ts'
 
 /** What few messages have, and what is kept and carried as one text for that reason. */
-export type MessageAttributes = Pick<Message, 'topic' | 'headers' | 'contentType' | 'replyTo' | 'sequence'>
+export type MessageAttributes = Pick<Message, 'topic' | 'headers' | 'contentType' | 'replyTo' | 'sequence' | 'initiator'>
 
 /**
  * The topic (or queue) that a message travels on.
@@ -24,11 +24,12 @@ export function headerSize({ headers }: Pick<Message, 'headers'>): number {
 }
 
 /** A message's attributes as one text; null when it has none. */
-export function attributesText({ topic, headers, contentType, replyTo, sequence }: MessageAttributes): string | null {
+export function attributesText(message: MessageAttributes): string | null {
+  const { topic, headers, contentType, replyTo, sequence, initiator } = message
   // JSON leaves out what is undefined.
-  return (topic ?? headers ?? contentType ?? replyTo ?? sequence) === undefined
+  return (topic ?? headers ?? contentType ?? replyTo ?? sequence ?? initiator) === undefined
     ? null
-    : JSON.stringify({ topic, headers, contentType, replyTo, sequence })
+    : JSON.stringify({ topic, headers, contentType, replyTo, sequence, initiator })
 }
 
 /** What `attributesText` made a text of; frozen. Of a text that it did not make: headers that no broker takes. */

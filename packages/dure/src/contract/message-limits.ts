@@ -1,19 +1,22 @@
 import type { Message } from './message.ts'
 
 /** What every broker refuses, so that a message that one accepts is not lost on another. */
-export const MESSAGE_LIMITS: Readonly<Record<'key' | 'name' | 'data' | 'headers' | 'headerBytes' | 'delay', number>> = {
-  /** UTF-16 units of a key. */
-  key: 1024,
-  /** UTF-16 units of a topic's, queue's or group's name, and of a correlation id. */
-  name: 200,
-  /** Bytes of a message's data, as UTF-8. */
-  data: 1024 * 1024,
-  /** Headers of a message, and bytes of their names and values as UTF-8. */
-  headers: 64,
-  headerBytes: 8 * 1024,
-  /** Milliseconds that a queue may put a message off: a hundred years. */
-  delay: 3_155_760_000_000,
-}
+export const MESSAGE_LIMITS: Readonly<Record<'key' | 'name' | 'subject' | 'data' | 'headers' | 'headerBytes' | 'delay', number>> =
+  {
+    /** UTF-16 units of a key. */
+    key: 1024,
+    /** UTF-16 units of a topic's, queue's or group's name, and of a correlation id. */
+    name: 200,
+    /** The same of who began it: what a principal's subject may have. */
+    subject: 255,
+    /** Bytes of a message's data, as UTF-8. */
+    data: 1024 * 1024,
+    /** Headers of a message, and bytes of their names and values as UTF-8. */
+    headers: 64,
+    headerBytes: 8 * 1024,
+    /** Milliseconds that a queue may put a message off: a hundred years. */
+    delay: 3_155_760_000_000,
+  }
 
 /**
  * Why a text that goes along with a call or a message cannot, in words that fit behind its name; undefined when it can. NUL
@@ -40,6 +43,7 @@ export function wrongOf(message: Message): string | undefined {
     wrongPart('topic', message.topic) ??
     wrongPart('content type', message.contentType) ??
     wrongPart('address for answers', message.replyTo) ??
+    wrongPart('initiator', message.initiator, MESSAGE_LIMITS.subject) ??
     wrongHeaders(message.headers) ??
     wrongDelay(message.delay)
   if (wrong !== undefined) return wrong
@@ -90,7 +94,7 @@ export function wrongDelay(delay: number | undefined): string | undefined {
   return `its delay is ${String(delay)}; give milliseconds from 0 to ${MESSAGE_LIMITS.delay}`
 }
 
-function wrongPart(name: string, text: string | undefined): string | undefined {
-  const wrong = text === undefined ? undefined : wrongText(text, MESSAGE_LIMITS.name)
+function wrongPart(name: string, text: string | undefined, most = MESSAGE_LIMITS.name): string | undefined {
+  const wrong = text === undefined ? undefined : wrongText(text, most)
   return wrong === undefined ? undefined : `its ${name} ${wrong}`
 }

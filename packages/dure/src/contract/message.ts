@@ -36,6 +36,8 @@ export type Message = {
    * is old, or missing. Dure only carries it.
    */
   readonly sequence?: number | undefined
+  /** Who began what led to this, by the subject alone: nobody may do anything because of it. */
+  readonly initiator?: string | undefined
   /** Of work on a queue: milliseconds, from when it reaches its receiver, before which nobody begins it. */
   readonly delay?: number | undefined
 }

@@ -41,6 +41,8 @@ test('metadata and principals that cannot go along are refused in words', () => 
   for (const [metadata, words] of wrong) assert.match(wrongMetadata(metadata)!, words)
   const ana = copyPrincipal({ subject: 'ana', kind: 'user', scopes: ['orders:write'], roles: [] })
   assert.equal(wrongPrincipal(ana), undefined)
+  assert.equal(copyPrincipal(ana), ana)
+  assert.notEqual(copyPrincipal({ ...ana }), ana)
   assert.throws(() => (ana.scopes as string[]).push('orders:admin'), TypeError)
   const bad: [unknown, RegExp][] = [
     [undefined, /of type undefined/],
@@ -48,6 +50,8 @@ test('metadata and principals that cannot go along are refused in words', () => 
     [{ ...ana, subject: '' }, /has 0 characters/],
     [{ ...ana, scopes: 'orders:write' }, /no list of scopes/],
     [{ ...ana, roles: [7] }, /of type number/],
+    [{ ...ana, client: '' }, /has 0 characters/],
+    [{ ...ana, initiator: 7 }, /of type number/],
     [{ ...ana, scopes: Array.from({ length: 100 }, () => 'x'.repeat(PRINCIPAL_LIMITS.name)) }, /8192 are allowed/],
   ]
   for (const [principal, words] of bad) assert.match(wrongPrincipal(principal)!, words)

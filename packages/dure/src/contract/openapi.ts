@@ -1,4 +1,5 @@
 /** OpenAPI 3.1 of the operations that have an HTTP mapping. */
+import { needsPrincipal } from './access.ts'
 import { components, pascal, type Components } from './components.ts'
 import type { AnyContract } from './definition.ts'
 import { STATUSES, type Status } from './errors.ts'
@@ -67,7 +68,7 @@ export function openapi(contracts: readonly AnyContract[], options: OpenApiOptio
         const id = `${contract.name}.${name}${at === 0 ? '' : `.${at + 1}`}`
         const drawn: DrawnRoute = { ...route, id, shown: place.names, once, closed: unknownFields === 'refuse' }
         place.item[method] = drawOperation(contract.name, name, operation, drawn, book, statuses)
-        scoped ||= operation.scope !== undefined
+        scoped ||= needsPrincipal(operation)
         keyed ||= once
       }
     }
@@ -129,7 +130,8 @@ function drawOperation(
       ...failures(operation, route, book, statuses),
       default: { $ref: '#/components/responses/Problem' },
     },
-    ...(operation.scope !== undefined && { security: [{ token: [operation.scope] }] }),
+    ...(needsPrincipal(operation) && { security: [{ token: operation.scope === undefined ? [] : [operation.scope] }] }),
+    ...(operation.roles !== undefined && { 'x-dure-roles': operation.roles }),
     'x-dure-kind': operation.kind,
     'x-dure-idempotent': operation.idempotent,
     'x-dure-deadline-ms': operation.deadline,

@@ -1,4 +1,6 @@
+import type { AccessRules } from './access.ts'
 import type { DeclaredError, ErrorType } from './errors.ts'
+import type { Principal } from './principal.ts'
 import type { AnySchema, InputOf, OutputOf } from './schema.ts'
 
 /** `command` changes something, `query` does not, `stream` answers with many values in order, `channel` takes many as well. */
@@ -57,6 +59,11 @@ export type Operation<
   readonly errors: Errors
   /** A caller needs this scope: whoever lacks it gets UNAUTHENTICATED or PERMISSION_DENIED, wherever the service runs. */
   readonly scope: string | undefined
+  /** The same of roles, one of which is enough, and of having said who it is at all. */
+  readonly roles?: readonly string[] | undefined
+  readonly access?: AccessRules['access']
+  /** Whether this caller may do it with this input, once that is parsed. */
+  readonly authorize?: ((principal: Principal, input: never) => boolean) | undefined
   /** True when doing it twice is the same as doing it once: only then may it be retried. Queries and streams are, channels are not. */
   readonly idempotent: boolean
   /** Milliseconds a call may take when its caller says nothing. */
@@ -83,7 +90,20 @@ export type OperationOptions<I extends AnySchema | undefined, O extends AnySchem
   readonly input?: I
   readonly output?: O
   readonly errors?: E
+  /** A caller needs this scope: `'orders:write'`. */
   readonly scope?: string
+  /** A caller needs one of these roles, and the scope as well where there is one. */
+  readonly roles?: readonly string[]
+  /**
+   * `'authenticated'`: whoever has said who it is may call, whatever it may do besides. `'public'`: anybody may, which is so as well
+   * where neither this nor a scope, roles or `authorize` are said. Looked at before the input is.
+   */
+  readonly access?: 'public' | 'authenticated'
+  /**
+   * Whether this caller may do it with this input: `(principal, input) => principal.subject === input.customerId`. Asked once the input
+   * is parsed, of callers that have all of the rest. It looks at nothing else; what has to be looked up is for the handler.
+   */
+  readonly authorize?: (principal: Principal, input: OutputOf<I>) => boolean
   /** Commands only; queries and streams always are. Default false. */
   readonly idempotent?: boolean
   /** Milliseconds. Default 5,000 (30,000 for a stream or a channel). */
@@ -203,6 +223,9 @@ function operation<
     incoming: incoming as N,
     errors: Object.freeze({ ...options.errors }) as E,
     scope: options.scope,
+    roles: Array.isArray(options.roles) ? Object.freeze([...options.roles]) : options.roles,
+    access: options.access,
+    authorize: options.authorize,
     idempotent,
     deadline: options.deadline === undefined ? (kind === 'stream' || kind === 'channel' ? 30_000 : 5_000) : options.deadline,
     policy: options.policy,

@@ -160,6 +160,7 @@ async function messageOf(
     traceparent: origin.traceparent,
     data: text,
     ...(event.topic !== event.name && { topic: event.topic }),
+    ...(origin.initiator !== undefined && { initiator: origin.initiator }),
     ...(said !== undefined && saidOf(said)),
   }
   // What no broker takes must not get into the outbox: everything behind it would wait for ever.

@@ -4,6 +4,8 @@ export type Origin = {
   readonly correlationId: string
   readonly causationId: string | undefined
   readonly traceparent: string | undefined
+  /** Who began it. */
+  readonly initiator?: string | undefined
   /** Whether spans are made, when that is known without reading `traceparent`. */
   readonly sampled?: boolean | undefined
 }

@@ -184,6 +184,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
     const sent: Message = {
       ...rig.message('ключ/鍵/🗝', 1),
       causationId: 'cause',
+      initiator: 'ана',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       data: JSON.stringify({ text: 'línea\n\u2028 "quoted" \\ 🐘', nul: '\0' }),
       headers: { 'x-소속': 'équipe "a"', empty: '', ['__proto__']: 'a name like others' },

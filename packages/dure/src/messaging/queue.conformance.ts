@@ -94,7 +94,15 @@ export function queueConformance(broker: Register, capabilities: Capabilities): 
   broker('carries every field of work unchanged, its delay as well, and leaves waiting to the receiver', async (rig) => {
     const { broker: b, queue } = rig
     const sent = [
-      { ...rig.job(1), key: 'ключ', causationId: 'cause', headers: { a: 'b' }, replyTo: 'answers', delay: 3_600_000 },
+      {
+        ...rig.job(1),
+        key: 'ключ',
+        causationId: 'cause',
+        initiator: 'ана',
+        headers: { a: 'b' },
+        replyTo: 'answers',
+        delay: 3_600_000,
+      },
       rig.job(2),
     ]
     const came: unknown[] = []

@@ -13,9 +13,10 @@ export function effectsOf(
     ...{ kind: 'topic', name: `${model.name}/${topic}`, event: event!, others, concurrency: 16, retry: model.retry },
     prepare: undefined,
     handle: async ({ message, data }, tx) => {
-      const { id, type, source, key, time, correlationId, headers = {}, replyTo, sequence, traceparent } = message
-      const received = { id, type, source, key, time, correlationId, headers, replyTo, sequence, data }
-      const origin = { service, correlationId, causationId: id, traceparent }
+      const { id, type, source, key, time, correlationId, headers = {} } = message
+      const { replyTo, sequence, initiator, traceparent } = message
+      const received = { id, type, source, key, time, correlationId, headers, replyTo, sequence, initiator, data }
+      const origin = { service, correlationId, causationId: id, traceparent, initiator }
       await model.effects[type]!(received as never, { tx: bind(tx, origin), log } as never)
     },
   }))

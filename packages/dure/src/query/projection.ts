@@ -173,10 +173,11 @@ function reactionsOf({ log }: ExtensionHost, model: ModelVersion): readonly Cons
   return [...byTopic].map(([topic, [event, ...others]]) => {
     const counted = historyOf(model, topic) !== undefined
     const handle = async ({ message, data }: Received, tx: SqlTransaction): Promise<void> => {
-      const { id, type, source, key, time, correlationId, headers = {}, replyTo, sequence } = message
+      const { id, type, source, key, time, correlationId, headers = {} } = message
+      const { replyTo, sequence, initiator } = message
       // What its history has brought already comes once more on its topic.
       if (sequence !== undefined && !(await isNext(tx, topic, key, sequence)) && counted) return
-      const received = { id, type, source, key, time, correlationId, headers, replyTo, sequence, data }
+      const received = { id, type, source, key, time, correlationId, headers, replyTo, sequence, initiator, data }
       await model.on[type]?.(received as never, { tx: tx.kysely, log } as never)
     }
     const policy = { concurrency: 16, retry: model.retry, prepare: undefined }

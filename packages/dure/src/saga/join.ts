@@ -4,7 +4,7 @@ import type { Origin, SqlTransaction } from '../data/data.ts'
 import type { ReceivedEvent, Reply } from '../service/service.ts'
 import type { AnySaga, SagaTransaction } from './definition.ts'
 import { digest, errorToJson, fromJson, toJson, type Entry } from './history.ts'
-import type { Instance, InstanceId } from './records.ts'
+import type { Instance, InstanceFacts, InstanceId } from './records.ts'
 import type { Operation } from './replay.ts'
 import type { SagaWorld } from './world.ts'
 
@@ -32,7 +32,7 @@ export function joinTransaction(world: SagaWorld, tx: SqlTransaction, origin: Or
     begin: async (saga, input, { id }) => {
       listed(world, saga)
       const parsed = await parsedInput(saga, input)
-      const { correlationId, causationId, traceparent } = origin
+      const { correlationId, causationId, traceparent, initiator } = origin
       const about = { saga: saga.name, id: checkedId(saga, id), version: saga.version, parent: null }
       const facts = {
         ...about,
@@ -40,6 +40,7 @@ export function joinTransaction(world: SagaWorld, tx: SqlTransaction, origin: Or
         correlationId,
         causationId,
         traceparent,
+        initiator,
       }
       const owner = begun++ === 0 && hands.room() > 0 ? host.store.member : null
       const deadline = saga.deadline
@@ -104,8 +105,15 @@ export async function beginChild(
   { parent, address, operation }: { readonly parent: Instance; readonly address: string; readonly operation: Operation },
 ): Promise<void> {
   const saga = operation.options.saga!
-  const { correlationId, traceparent } = parent
-  const about = { ...childOf(parent, operation), version: saga.version, correlationId, causationId: parent.id, traceparent }
+  const { correlationId, traceparent, initiator } = parent
+  const about = {
+    ...childOf(parent, operation),
+    version: saga.version,
+    correlationId,
+    causationId: parent.id,
+    traceparent,
+    initiator,
+  }
   const input = toJson(operation.options.input, `the input of saga "${saga.name}"`)
   const told: Parent = { saga: parent.saga, id: parent.id, address }
   await world.records.insert(tx, { ...about, input, parent: JSON.stringify(told) }, { owner: null, deadline: saga.deadline })
@@ -172,11 +180,7 @@ async function sameInput({ records }: SagaWorld, tx: SqlTransaction, saga: AnySa
   )
 }
 
-function newInstance(
-  { host }: SagaWorld,
-  facts: Pick<Instance, 'saga' | 'id' | 'version' | 'input' | 'parent' | 'correlationId' | 'causationId' | 'traceparent'>,
-  deadline: number | undefined,
-): Instance {
+function newInstance({ host }: SagaWorld, facts: InstanceFacts, deadline: number | undefined): Instance {
   const deadlineAt = deadline === undefined ? null : host.runtime.clock.now() + deadline
   const rest = { failure: null, deadlineAt, deadlineIn: deadline ?? Infinity, remaining: null, path: '' }
   return { ...facts, ...rest, epoch: 1, state: 'running', crashes: 0 }

@@ -121,7 +121,7 @@ export async function callOut<T>(
     ...{ sentAt, deadline: sentAt + ms, cancellation: own, metadata: undefined, caller: service, idempotencyKey: key },
     ...{ correlationId: instance.correlationId, causationId: instance.causationId, traceparent: instance.traceparent },
     // Whoever began it may no longer be allowed to by now.
-    principal: servicePrincipal(service),
+    principal: servicePrincipal(service, instance.initiator),
   }
   const stopping = Promise.withResolvers<never>()
   const ear = {
@@ -217,6 +217,6 @@ export function policyOf(operation: Operation): RetryPolicy {
   }
 }
 
-export function originOf(service: string, { correlationId, causationId, traceparent }: Instance): Origin {
-  return { service, correlationId, causationId, traceparent }
+export function originOf(service: string, { correlationId, causationId, traceparent, initiator }: Instance): Origin {
+  return { service, correlationId, causationId, traceparent, initiator }
 }

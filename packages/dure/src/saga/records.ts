@@ -23,6 +23,8 @@ export type Instance = Fence & {
   readonly correlationId: string
   readonly causationId: string | undefined
   readonly traceparent: string | undefined
+  /** Who began it, by the subject. */
+  readonly initiator: string | undefined
   /** Milliseconds since the epoch. */
   readonly deadlineAt: number | null
   /** Milliseconds until then, by the clock of the store, when this was read. */
@@ -32,13 +34,19 @@ export type Instance = Fence & {
   readonly path: string
 }
 
+/** What is known of it from the beginning. */
+export type InstanceFacts = Pick<
+  Instance,
+  'saga' | 'id' | 'version' | 'input' | 'parent' | 'correlationId' | 'causationId' | 'traceparent' | 'initiator'
+>
+
 /** Milliseconds within which another try keeps its system from being quiet. */
 const SOON = 600_000
 
 /** Milliseconds for which an instance is its owner's without a word. */
 export const LEASE = 30_000
 
-const INSTANCE = `saga, id, epoch, version, state, crashes, input, failure, parent, correlation_id, causation_id, traceparent, deadline_at,
+const INSTANCE = `saga, id, epoch, version, state, crashes, input, failure, parent, correlation_id, causation_id, traceparent, initiator, deadline_at,
   deadline_at - NOW AS deadline_in, path, until_at - NOW AS remaining, delay`
 const STEP = 'position, kind, name, schema, state, undo, tries, result, error'
 const OPEN = 'saga = ? AND version <= ? AND ended_at IS NULL AND (reason IS NULL OR reason NOT LIKE ?)'
@@ -68,15 +76,17 @@ function instanceRecords({ run, all, read }: ClockedStatements) {
     /** False when the id is taken. With an owner it is in that one's hand at once. */
     insert: async (
       tx: SqlTransaction,
-      of: Pick<Instance, 'saga' | 'id' | 'version' | 'input' | 'parent' | 'correlationId' | 'causationId' | 'traceparent'>,
+      of: InstanceFacts,
       { owner, deadline }: { readonly owner: string | null; readonly deadline: number | undefined },
     ): Promise<boolean> => {
       const { saga, id, version, input, parent, correlationId, causationId = null, traceparent = null } = of
+      const { initiator = null } = of
       const lease = owner === null ? 0 : LEASE
       const sql = `INSERT INTO dure_sagas (saga, id, version, state, epoch, owner, due_at, delay, crashes, path, began_at, deadline_at,
-          parent, correlation_id, causation_id, traceparent, input)
-        VALUES (?, ?, ?, 'running', 1, ?, NOW + ?, 0, 0, '', NOW, NOW + ?, ?, ?, ?, ?, ?) ON CONFLICT (saga, id) DO NOTHING`
-      const values = [saga, id, version, owner, lease, deadline ?? null, parent, correlationId, causationId, traceparent, input]
+          parent, correlation_id, causation_id, traceparent, initiator, input)
+        VALUES (?, ?, ?, 'running', 1, ?, NOW + ?, 0, 0, '', NOW, NOW + ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (saga, id) DO NOTHING`
+      const told = [parent, correlationId, causationId, traceparent, initiator, input]
+      const values = [saga, id, version, owner, lease, deadline ?? null, ...told]
       return (await run(tx, sql, values)) === 1
     },
     /** What is to be known of whoever begins it again, or sends it something. */
@@ -349,6 +359,7 @@ function instanceOf(row: SqlRow): Instance {
     ...{ state: row['state'] as InstanceState, crashes: Number(row['crashes']), input: String(row['input']) },
     ...{ failure: text('failure') ?? null, parent: text('parent') ?? null, path: String(row['path']) },
     ...{ correlationId: String(row['correlation_id']), causationId: text('causation_id'), traceparent: text('traceparent') },
+    initiator: text('initiator'),
     deadlineAt: row['deadline_at'] === null ? null : Number(row['deadline_at']),
     deadlineIn: row['deadline_in'] === null ? Infinity : Number(row['deadline_in']),
     // Longer than was asked for: the clock was set back meanwhile.

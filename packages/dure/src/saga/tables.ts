@@ -30,4 +30,5 @@ export const migrations = {
       PRIMARY KEY (address, message_id)
     );
     CREATE INDEX dure_saga_mail_age ON dure_saga_mail (arrived_at)`,
+  'dure/saga-0002': 'ALTER TABLE dure_sagas ADD COLUMN initiator TEXT',
 } as const

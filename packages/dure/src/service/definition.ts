@@ -120,6 +120,8 @@ export type ReceivedEvent<E extends AnyEvent> = {
   readonly replyTo: string | undefined
   /** Its number, where its publisher counts what it says of a key. */
   readonly sequence: number | undefined
+  /** Who began what led to it, as far as that is known: a subject, which says nothing of what it may do. */
+  readonly initiator: string | undefined
   readonly data: EventData<E>
 }
 

@@ -1,6 +1,6 @@
 import { type CallContext } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
-import { CallError, type Principal } from '../contract/contract.ts'
+import { CallError } from '../contract/contract.ts'
 import { servicePrincipal } from '../contract/internal.ts'
 import { type StoreTransaction } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
@@ -33,15 +33,14 @@ export function reactionsOf(options: {
 }): readonly ConsumerReaction[] {
   const { service, contexts, data, runtime, log, tracer } = options
   const name = service.contract.name
-  const principal = servicePrincipal(name)
 
   const effectContext = (
     { message }: Received,
     tx: StoreTransaction,
     traceparent: string | undefined,
   ): EffectContext<unknown> => {
-    const { correlationId } = message
-    const origin = { service: name, correlationId, causationId: message.id, traceparent }
+    const { correlationId, initiator } = message
+    const origin = { service: name, correlationId, causationId: message.id, traceparent, initiator }
     return {
       tx: bindTransaction(tx, {
         outbox: data.outbox,
@@ -74,7 +73,7 @@ export function reactionsOf(options: {
           const cancellation = new Cancellation()
           return inSpan(received.message, 'prepare', (traceparent) => {
             const key = preparedKey(`${name}/${reaction}`, received.message.id)
-            const call = callFor({ received, key, service: name, cancellation, runtime, traceparent, principal })
+            const call = callFor({ received, key, service: name, cancellation, runtime, traceparent })
             const context = contexts(call, cancellation, undefined, preparedKeys(key))
             const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
             // One that hangs would keep the message's key, and a place among those in hand, for ever.
@@ -115,9 +114,8 @@ function callFor(options: {
   cancellation: Cancellation
   runtime: Runtime
   traceparent: string | undefined
-  principal: Principal
 }): CallContext {
-  const { service, cancellation, runtime, traceparent, principal } = options
+  const { service, cancellation, runtime, traceparent } = options
   const { message } = options.received
   const sentAt = runtime.clock.monotonic()
   return {
@@ -130,7 +128,7 @@ function callFor(options: {
     caller: service,
     idempotencyKey: options.key,
     // Whoever caused the event may no longer be allowed to by the time it is worked on.
-    principal,
+    principal: servicePrincipal(service, message.initiator),
     metadata: undefined,
   }
 }
@@ -138,6 +136,7 @@ function callFor(options: {
 const NONE: Readonly<Record<string, string>> = Object.freeze({})
 
 function eventOf({ message, data }: Received): ReceivedEvent<Service['reactions'][number]['event']> {
-  const { id, type, source, key, time, correlationId, causationId, headers = NONE, replyTo, sequence } = message
-  return { id, type, source, key, time, correlationId, causationId, headers, replyTo, sequence, data }
+  const { id, type, source, key, time, correlationId, causationId, headers = NONE } = message
+  const { replyTo, sequence, initiator } = message
+  return { id, type, source, key, time, correlationId, causationId, headers, replyTo, sequence, initiator, data }
 }

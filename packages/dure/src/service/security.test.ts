@@ -39,7 +39,7 @@ const Till = contract('till', {
 
 /** What a handler knows of whoever calls: `user ana of acme`. */
 const known = (_: unknown, { principal, metadata }: Pick<ServiceContext, 'principal' | 'metadata'>): string =>
-  `${principal?.kind ?? 'nobody'} ${principal?.subject ?? ''} of ${metadata['tenant'] ?? 'none'}`
+  `${principal?.kind ?? 'nobody'} ${principal?.subject ?? ''} of ${metadata['tenant'] ?? 'none'}${principal?.initiator === undefined ? '' : `, begun by ${principal.initiator}`}`
 
 const ledger = service(Ledger, {
   handlers: {
@@ -63,7 +63,13 @@ const tillOf = (seen: unknown[] = []) =>
       },
     },
     subscriptions: ({ on }) => [
-      on(Booked, { prepare: (_, { ledger }) => ledger.read(), handle: (_, __, known) => void seen.push(known) }),
+      on(Booked, {
+        prepare: (_, { ledger }) => ledger.read(),
+        handle: async ({ initiator, data }, { tx }, known) => {
+          seen.push(known, initiator)
+          if (data.id === 'a') await tx.publish(Booked, { id: 'again' })
+        },
+      }),
     ],
   })
 
@@ -112,7 +118,7 @@ test('a system with scopes and doors says who finds out who calls, or that anybo
     () => system('shop', { services: [ledger, tillOf()], doors: [door] }),
     (error) =>
       error instanceof SystemError &&
-      /"ledger.read" needs the scope "ledger:read" \(and 2 more need one\).*security: 'off'/.test(error.message),
+      /"ledger.read" needs the scope "ledger:read" \(and 2 more are not for anybody\).*security: 'off'/.test(error.message),
   )
   const { host } = await shop(t, { security: 'off' })
   assert.equal(host.authenticate, undefined)
@@ -157,12 +163,13 @@ test('an idempotency key is its caller’s own: nobody is answered what somebody
   assert.notEqual(await book({ ...writer, kind: 'service' }, JSON.stringify(['user', 'ana', 'k'])), first)
 })
 
-test('a service that reacts to an event acts for itself', async (t) => {
+test('a service that reacts to an event acts for itself, and who began it goes along by name alone', async (t) => {
   const seen: unknown[] = []
   const { host, running } = await shop(t, { security }, seen)
   await host.call('till', 'book', undefined, { principal: ana, metadata: { tenant: 'acme' } })
   await quiet(running)
-  assert.deepEqual(seen, ['service till of none'])
+  const said = ['service till of none, begun by ana', 'ana']
+  assert.deepEqual(seen, [...said, ...said])
 })
 
 test('a door hears who sends a request, and nobody from outside is a service', async (t) => {

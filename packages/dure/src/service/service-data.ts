@@ -1,5 +1,6 @@
 import type { CallContext } from '../call/call.ts'
 import { CallError } from '../contract/contract.ts'
+import { initiatorOf } from '../contract/internal.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
 import { INBOX_RETENTION, type Join } from '../data/internal.ts'
 import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store, StoreTransaction } from '../data/data.ts'
@@ -187,6 +188,7 @@ function originOf(service: string, call: CallContext): Origin {
     get traceparent() {
       return call.traceparent
     },
+    initiator: initiatorOf(call.principal),
     sampled: call.sampled,
   }
 }

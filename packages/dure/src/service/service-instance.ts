@@ -82,7 +82,7 @@ export type ServiceInstanceOptions = {
   readonly guards?: Guards
   readonly deadlines: Deadlines
   readonly world: World
-  /** Whether callers need the scopes of operations. */
+  /** Whether it matters who calls. */
   readonly secured: boolean
   /** Its id in the registry, where other processes can call it. */
   readonly instance?: string | undefined

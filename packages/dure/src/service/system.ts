@@ -6,7 +6,8 @@ import {
   type PolicySource,
   type Transport,
 } from '../call/call.ts'
-import type { AnyContract, Operations } from '../contract/contract.ts'
+import type { AnyContract, AnyOperation, Operations } from '../contract/contract.ts'
+import { needsPrincipal } from '../contract/internal.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -64,8 +65,8 @@ export type SystemOptions = {
   /** Ways in from outside: `rest({ port: 8080 })`, … */
   readonly doors?: readonly Door[]
   /**
-   * Who finds out who calls, when operations need scopes: `{ authenticate }`, or `'off'`, and anybody may do anything. A system
-   * with scopes and doors has to say one of both.
+   * Who finds out who calls, when operations are not for anybody (scope, roles, access, authorize): `{ authenticate }`, or `'off'`,
+   * and anybody may do anything. A system with such operations and doors has to say one of both.
    */
   readonly security?: Security
   /**
@@ -147,17 +148,22 @@ function storesOf(services: readonly Service[]): Record<string, StoreAdapter> {
 /** Doors do not open on scopes that nobody would ever ask about. */
 function openToAnybody({ services, doors = [], security }: SystemOptions): readonly string[] {
   if (security !== undefined || doors.length === 0) return []
-  const scoped = services.flatMap(({ contract }) =>
-    Object.entries(contract.operations as Operations).flatMap(([name, { scope }]) =>
-      scope === undefined ? [] : [`"${contract.name}.${name}" needs the scope "${scope}"`],
+  const guarded = services.flatMap(({ contract }) =>
+    Object.entries(contract.operations as Operations).flatMap(([name, operation]) =>
+      needsPrincipal(operation) ? [`"${contract.name}.${name}" ${needs(operation)}`] : [],
     ),
   )
-  if (scoped.length === 0) return []
-  const more = scoped.length === 1 ? '' : ` (and ${scoped.length - 1} more need one)`
+  if (guarded.length === 0) return []
+  const more = guarded.length === 1 ? '' : ` (and ${guarded.length - 1} more are not for anybody)`
   return [
-    `${scoped[0]}${more}, and nobody finds out who comes in at its doors; ` +
+    `${guarded[0]}${more}, and nobody finds out who comes in at its doors; ` +
       "give it `security: { authenticate }`, or write `security: 'off'` to let anybody do anything",
   ]
+}
+
+function needs({ scope, roles }: AnyOperation): string {
+  if (scope !== undefined) return `needs the scope "${scope}"`
+  return roles === undefined ? 'needs a caller who says who it is' : `needs one of the roles "${roles.join('", "')}"`
 }
 
 /** A way in from outside, opened when every service is ready and closed before any stops. */

@@ -1,4 +1,5 @@
 import { CallError, type AnyContract, type AnyOperation, type ErrorTypes, type HttpMapping, type Principal } from 'dure/contract'
+import { accessCheck } from 'dure/call/internal'
 import { wireOf, type Route } from 'dure/contract/internal'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
@@ -30,6 +31,8 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
   const { toJson } = wireOf(operation.output, 'output')
   const declared = declaredErrors(operation)
   const empty = operation.output === undefined || http.status === 204
+  // Who may not call is told so, and not what is wrong with its input.
+  const refused = host.authenticate && accessCheck(place, operation)
   const read = inputReader(mappingOf(operation, route), unknownFields)
 
   return (request, reply) => {
@@ -66,6 +69,8 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       const serve = (principal: Principal | undefined): void => {
         const gathered = read(request as unknown as RequestParts)
         if (!gathered.ok) {
+          const refusal = refused?.(principal)
+          if (refusal !== undefined) return fail(refusal)
           const words = `Cannot call ${place}: the input does not match its contract`
           const document = problem(400, 'INVALID_ARGUMENT', words, pathOf(request.url))
           return sendProblem(reply, state, { ...document, errors: problemIssues(gathered.issues) })

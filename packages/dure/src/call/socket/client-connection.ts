@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import { BodyReader } from './frames.ts'
 import type { SocketLimits } from './limits.ts'
+import { SentPrincipals } from './principals.ts'
 import * as wire from './protocol.ts'
 import { ProtocolError } from './protocol.ts'
 import { LongError, writeCredit, writeFailure, writeValue, writeWord } from './writing.ts'
@@ -50,6 +51,7 @@ export class ClientConnection {
   readonly deadlines: Deadlines
   readonly #limits: Limits
   readonly #callers = new Map<string, number>()
+  readonly #principals = new SentPrincipals()
   #names = 0
   #lastId = 0
 
@@ -79,10 +81,18 @@ export class ClientConnection {
     const { writer } = this.connection
     const operation = to.namedOn === this ? to.name : this.#nameOperation(to)
     const caller = context.caller === undefined ? 0 : this.#callerName(context.caller)
+    const { principal } = context
+    let place = 0
+    try {
+      if (principal !== undefined) place = this.#principals.place(principal, writer, this.connection.frameLimit)
+    } catch (error) {
+      if (error instanceof UnsendableError) return invalidInput(to.place, [error.issue])
+      throw error
+    }
     const id = this.#nextId()
     writer.begin(type, id)
     try {
-      const size = this.#write(operation, caller, left, input, context, credit)
+      const size = this.#write(operation, caller, left, input, context, place, credit)
       if (size > this.connection.frameLimit) {
         writer.undo()
         return tooLong(to.place, 'input', size, this.connection.frameLimit)
@@ -103,6 +113,7 @@ export class ClientConnection {
     left: number,
     input: unknown,
     context: CallContext,
+    principal: number,
     credit: Window | undefined,
   ): number {
     const { writer } = this.connection
@@ -114,7 +125,7 @@ export class ClientConnection {
       writer.int(credit.bytes)
     }
     const flagsAt = writer.mark()
-    const { correlationId, causationId, traceparent, idempotencyKey, tracestate, principal, metadata } = context
+    const { correlationId, causationId, traceparent, idempotencyKey, tracestate, metadata } = context
     let flags = wire.HAS_CORRELATION
     writer.text(correlationId)
     if (causationId !== undefined) {
@@ -133,9 +144,9 @@ export class ClientConnection {
       flags |= wire.HAS_TRACESTATE
       writer.text(tracestate)
     }
-    if (principal !== undefined) {
+    if (principal !== 0) {
       flags |= wire.HAS_PRINCIPAL
-      writer.text(JSON.stringify(principal))
+      writer.short(principal)
     }
     if (metadata !== undefined) {
       flags |= wire.HAS_METADATA

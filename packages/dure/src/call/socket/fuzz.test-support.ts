@@ -115,6 +115,13 @@ const callFrames = fc
     }),
   }))
 
+const principals = fc
+  .tuple(
+    fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 1, max: 3 }) }, { weight: 1, arbitrary: fc.constantFrom(0, 256, 257) }),
+    fc.constantFrom('{"subject":"a","kind":"user","scopes":[],"roles":[]}', '{"subject":"b"}', 'null', '{'),
+  )
+  .map(([id, text]) => ({ type: words.PRINCIPAL, id, body: body((writer) => writer.text(text)) }))
+
 const answerFrames = fc
   .record({ type: fc.constantFrom(words.ANSWER, words.ITEM, words.FAILURE), id: ids, value: values })
   .map(({ type, id, value }) => ({ type, id, body: Uint8Array.of(value.form, ...value.bytes) }))
@@ -236,10 +243,10 @@ function script(likely: fc.Arbitrary<Frame>, unlikely: fc.Arbitrary<Frame>): fc.
 }
 
 export const fromClient: fc.Arbitrary<Buffer> = script(
-  fc.oneof({ weight: 2, arbitrary: callFrames }, { weight: 1, arbitrary: fc.oneof(answerFrames, failures) }),
+  fc.oneof({ weight: 2, arbitrary: callFrames }, { weight: 1, arbitrary: fc.oneof(answerFrames, failures, principals) }),
   answerFrames,
 )
-export const fromServer: fc.Arbitrary<Buffer> = script(fc.oneof(answerFrames, failures), callFrames)
+export const fromServer: fc.Arbitrary<Buffer> = script(fc.oneof(answerFrames, failures), fc.oneof(callFrames, principals))
 
 /** Where the bytes are cut on the way. */
 export const splits: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(), { maxLength: 5 })

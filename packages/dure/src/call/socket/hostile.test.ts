@@ -15,6 +15,7 @@ import {
   FAILURE,
   HAS_METADATA,
   HAS_PRINCIPAL,
+  PRINCIPAL,
   HELLO,
   ITEM,
   MAGIC,
@@ -158,26 +159,37 @@ test(
     await whileServed({}, async ({ address }) => {
       const principal = (value: unknown): string =>
         JSON.stringify({ subject: 'a', kind: 'user', scopes: [], roles: [], ...(value as object) })
-      const texts: readonly (readonly [number, string])[] = [
-        [HAS_PRINCIPAL, '{'],
-        [HAS_PRINCIPAL, 'null'],
-        [HAS_PRINCIPAL, principal({ kind: 'root' })],
-        [HAS_PRINCIPAL, principal({ scopes: Array.from({ length: 100 }, () => 'x'.repeat(200)) })],
-        [HAS_METADATA, '[]'],
-        [HAS_METADATA, '{"__proto__":"x"}'],
-        [HAS_METADATA, JSON.stringify({ note: 'x'.repeat(9_000) })],
-      ]
-      for (const [flag, text] of texts) {
-        const call = frames((writer) => {
+      const told = (text: string, place = 1): Buffer =>
+        frames((writer) => {
+          writer.begin(PRINCIPAL, place)
+          writer.text(text)
+          writer.end()
+        })
+      const called = (flag: number, write: (writer: FrameWriter) => void): Buffer =>
+        frames((writer) => {
           writer.begin(CALL, 1)
           writer.short(1)
           writer.short(0)
           writer.int(60_000)
           writer.byte(flag)
-          writer.text(text)
+          write(writer)
           writer.end()
         })
-        const liar = await stranger(address, Buffer.concat([hello(1_000_000), named, call]))
+      const lies = [
+        told('{'),
+        told('null'),
+        told(principal({ kind: 'root' })),
+        told(principal({ client: 7 })),
+        told(principal({ scopes: Array.from({ length: 100 }, () => 'x'.repeat(200)) })),
+        told(principal({}), 0),
+        told(principal({}), 257),
+        called(HAS_PRINCIPAL, (writer) => writer.short(1)),
+        called(HAS_METADATA, (writer) => writer.text('[]')),
+        called(HAS_METADATA, (writer) => writer.text('{"__proto__":"x"}')),
+        called(HAS_METADATA, (writer) => writer.text(JSON.stringify({ note: 'x'.repeat(9_000) }))),
+      ]
+      for (const lie of lies) {
+        const liar = await stranger(address, Buffer.concat([hello(1_000_000), named, lie]))
         await until(() => liar.closed)
       }
     })

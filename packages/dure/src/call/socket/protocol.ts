@@ -4,7 +4,7 @@
  */
 
 /** Raised whenever a frame changes its meaning. Both sides must speak the same one. */
-export const VERSION = 2
+export const VERSION = 3
 
 export const MAGIC = 0x44555245 // "DURE"
 
@@ -27,6 +27,7 @@ export const END = 13 // no more of them
 export const FAILURE = 14 // form (1), failure: the answer, or why a channel's caller sends no more
 export const CHANNEL = 15 // as STREAM
 export const STOP = 16 // no more values of a channel's caller are wanted
+export const PRINCIPAL = 17 // id: a place for whoever the body (text, JSON) tells of, until it is given to another
 
 /** Flags of a call: which texts follow, in this order, and the form of the value. */
 export const HAS_CORRELATION = 1
@@ -34,7 +35,7 @@ export const HAS_CAUSATION = 2
 export const HAS_TRACE = 4
 export const HAS_KEY = 8
 export const HAS_TRACESTATE = 16
-/** As JSON: on whose behalf. */
+/** On whose behalf: its place (2), not a text. */
 export const HAS_PRINCIPAL = 32
 /** As JSON. */
 export const HAS_METADATA = 64

@@ -1,8 +1,9 @@
 import type { Metadata, Principal } from '../../contract/contract.ts'
-import { copyPrincipal, wrongMetadata, wrongPrincipal } from '../../contract/internal.ts'
+import { wrongMetadata } from '../../contract/internal.ts'
 import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import type { BodyReader } from './frames.ts'
+import type { ReceivedPrincipals } from './principals.ts'
 import * as wire from './protocol.ts'
 import { ProtocolError } from './protocol.ts'
 
@@ -29,7 +30,7 @@ export class ServedCall extends Cancellation implements CallContext {
     flags: number
     body: BodyReader
     newId: () => string
-    trusted: boolean
+    principals: ReceivedPrincipals
     size: number
   }) {
     super()
@@ -43,8 +44,7 @@ export class ServedCall extends Cancellation implements CallContext {
     this.traceparent = (flags & wire.HAS_TRACE) !== 0 ? body.text() : undefined
     this.idempotencyKey = (flags & wire.HAS_KEY) !== 0 ? body.text() : undefined
     this.tracestate = (flags & wire.HAS_TRACESTATE) !== 0 ? body.text() : undefined
-    const principal = (flags & wire.HAS_PRINCIPAL) !== 0 ? principalFrom(body.text()) : undefined
-    this.principal = options.trusted ? principal : undefined
+    this.principal = (flags & wire.HAS_PRINCIPAL) !== 0 ? options.principals.at(body.short()) : undefined
     this.metadata = (flags & wire.HAS_METADATA) !== 0 ? metadataFrom(body.text()) : undefined
   }
 
@@ -53,24 +53,14 @@ export class ServedCall extends Cancellation implements CallContext {
   }
 }
 
-function principalFrom(text: string): Principal {
-  const value = parsed(text)
-  const wrong = wrongPrincipal(value)
-  if (wrong !== undefined) throw new ProtocolError(`The principal of a call ${wrong}`)
-  return copyPrincipal(value as Principal)
-}
-
 function metadataFrom(text: string): Metadata {
-  const value = parsed(text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new ProtocolError('The metadata of a call are no JSON')
+  }
   const wrong = wrongMetadata(value)
   if (wrong !== undefined) throw new ProtocolError(`The metadata of a call ${wrong}`)
   return Object.freeze(value as Record<string, string>)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new ProtocolError('What goes along with a call is no JSON')
-  }
 }

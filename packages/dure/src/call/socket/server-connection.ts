@@ -10,6 +10,7 @@ import type { Origin, LimitedConnection, ConnectionLimiter } from './connection-
 import { readHello, writeHello, writeRefusal } from './hello.ts'
 import type { SocketLimits } from './limits.ts'
 import { Names, type ServedRoute } from './names.ts'
+import { ReceivedPrincipals } from './principals.ts'
 import * as wire from './protocol.ts'
 import { ProtocolError } from './protocol.ts'
 import { ServedCall } from './served-call.ts'
@@ -55,6 +56,7 @@ export class ServerConnection implements LimitedConnection {
   left = false
   readonly #listener: Listener
   readonly #names: Names
+  readonly #principals: ReceivedPrincipals
   readonly #calls = new Map<number, ServedCall | ServedStream>()
   readonly #answers: ReturnType<typeof answers>
   readonly #newId: () => string
@@ -63,6 +65,7 @@ export class ServerConnection implements LimitedConnection {
   constructor(stream: ByteStream, listener: Listener) {
     this.#listener = listener
     this.#names = new Names({ find: listener.route, most: listener.limits.names })
+    this.#principals = new ReceivedPrincipals(listener.trusted)
     this.#newId = listener.runtime.ids.next
     this.origin = listener.limiter.originOf(stream.remoteAddress)
     this.since = listener.runtime.clock.monotonic()
@@ -145,6 +148,8 @@ export class ServerConnection implements LimitedConnection {
         return this.#streamOf(id)?.receiver?.end(failureFromWire(readValue(bytes, start, end)))
       case wire.NAME:
         return this.#listener.limiter.hold(this, this.#names.add(id, bytes, start, end))
+      case wire.PRINCIPAL:
+        return this.#listener.limiter.hold(this, this.#principals.add(id, bytes, start, end))
       case wire.PING:
         writeWord(this.connection, id, wire.PONG)
         return this.connection.flush()
@@ -201,7 +206,7 @@ export class ServerConnection implements LimitedConnection {
       flags,
       body,
       newId: this.#newId,
-      trusted: this.#listener.trusted,
+      principals: this.#principals,
       size: end - start + CALL_SIZE,
     })
     if (this.#calls.size >= limits.pending) return this.#fail(id, tooMany(place, limits.pending))

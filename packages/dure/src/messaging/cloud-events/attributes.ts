@@ -17,6 +17,7 @@ const TEXTS = [
   ['causationId', 'causationid'],
   ['traceparent', 'traceparent'],
   ['replyTo', 'durereplyto'],
+  ['initiator', 'dureinitiator'],
 ] as const
 /** Those that our messages have. */
 export const ATTRIBUTES: readonly string[] = [
@@ -125,6 +126,8 @@ export function messageOf(attributes: Attributes, { topic, key, time, headers, d
   }
   const replyTo = attributes.get('durereplyto')
   if (replyTo !== undefined) message.replyTo = replyTo
+  const initiator = attributes.get('dureinitiator')
+  if (initiator !== undefined) message.initiator = initiator
   const sequence = attributes.get('duresequence')
   if (sequence !== undefined) message.sequence = Number(sequence)
   const delay = attributes.get('duredelay')

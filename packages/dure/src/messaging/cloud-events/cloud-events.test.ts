@@ -58,6 +58,7 @@ const message: fc.Arbitrary<Message> = fc
       ),
       contentType: fc.oneof(name, fc.constantFrom('application/json', 'text/plain')),
       replyTo: name,
+      initiator: name,
       sequence: fc.maxSafeInteger(),
       delay: fc.oneof(fc.nat(), fc.double({ min: 0, max: MESSAGE_LIMITS.delay, noNaN: true })),
     },
@@ -143,7 +144,14 @@ test('no message is larger on a wire than is said', () => {
     )
     const large: Message = {
       ...{ ...MESSAGE, id: text, source: text, type: text, correlationId: text, causationId: text, traceparent: text },
-      ...{ topic: most(200), contentType: text, replyTo: text, key: unit.repeat(MESSAGE_LIMITS.key), headers },
+      ...{
+        topic: most(200),
+        contentType: text,
+        replyTo: text,
+        initiator: unit.repeat(MESSAGE_LIMITS.subject),
+        key: unit.repeat(MESSAGE_LIMITS.key),
+        headers,
+      },
       ...{ time: Number.MIN_SAFE_INTEGER, sequence: Number.MIN_SAFE_INTEGER, delay: MESSAGE_LIMITS.delay },
       data: JSON.stringify('x'.repeat(MESSAGE_LIMITS.data - 2)),
     }

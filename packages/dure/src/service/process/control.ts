@@ -8,7 +8,7 @@ import {
 } from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
 import { CallError, command, query, type AnyOperation, type Contract } from '../../contract/contract.ts'
-import { outward } from '../../contract/internal.ts'
+import { outward, servicePrincipal } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
@@ -24,8 +24,13 @@ type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 
 /** Who asks about an instance wants to hear soon that there is none: milliseconds. */
 const asked = <T>() => query({ input: plain<undefined>(), output: plain<T>(), deadline: 2_000 })
-const read = query({ input: plain<readonly unknown[]>(), output: plain<unknown>() })
-const change = command({ input: plain<readonly unknown[]>(), output: plain<unknown>() })
+/**
+ * What shows users' data, or changes them, is for who runs the system: whoever may start its processes, and so is believed by them
+ * (over their sockets, and over TLS with certificates of both ends), or has this scope.
+ */
+const scope = 'dure:operate'
+const read = query({ input: plain<readonly unknown[]>(), output: plain<unknown>(), scope })
+const change = command({ input: plain<readonly unknown[]>(), output: plain<unknown>(), scope })
 
 /** Each method of dead letters is an operation, whose input is the method's arguments. */
 const LETTERS: Readonly<Record<keyof DeadLetters, typeof read | typeof change>> = {
@@ -40,7 +45,7 @@ const nameOf = (method: keyof DeadLetters) => `dure.letters.${method}` as const
  * service answers for itself, under its own name, beside the operations of its contract: who finds one finds the other.
  */
 const operations = {
-  'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>() }),
+  'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>(), scope }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.calls': asked<readonly CallReading[]>(),
@@ -143,8 +148,11 @@ export function remoteAsk(way: Way, question: ExtensionQuestion): Promise<unknow
 }
 
 function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {
-  return clientFactory({ contract: controlOf(service), transport, runtime })({ service: undefined })
+  return clientFactory({ contract: controlOf(service), transport, runtime })({ service: undefined, principal: OPERATOR })
 }
+
+/** Whoever asks here runs the system. */
+const OPERATOR = servicePrincipal('dure')
 
 function lettersOf(instance: ServiceInstance): DeadLetters {
   const letters = instance.deadLetters()

@@ -51,6 +51,21 @@ test('parts with a data directory each call each other over TCP, and events go f
   for (const part of ['broker', 'stock', 'orders', 'mail']) assert.ok(!existsSync(join(directoryOf([part]), 'sockets')), part)
 })
 
+test('over TCP without certificates nobody runs the system: dead letters and what is kept are refused, health and numbers told', async (t) => {
+  const { run } = hosts(t)
+  await run({}, 'broker')
+  await run({}, 'stock')
+  await run({}, 'orders')
+  await run({}, 'mail')
+  const doors = await run({}, 'doors')
+  const refused = { code: 'UNAUTHENTICATED', message: /"dure:operate"/ }
+  await assert.rejects(doors.deadLetters('orders')!.discard({}, 'by a stranger'), refused)
+  await assert.rejects(doors.deadLetters('orders')!.list({}), refused)
+  await assert.rejects(doors.ask('orders', { kind: 'saga', method: 'list', input: {} }), refused)
+  const { services } = await doors.health()
+  assert.ok(services.every(({ ready }) => ready))
+})
+
 test('who listens beyond its machine has certificates, or says that it needs none', async (t) => {
   const { system, directoryOf } = hosts(t)
   const refused = (network: NetworkOptions, problem: RegExp) =>

@@ -44,7 +44,7 @@ export function createRecorded(): Recorded {
       const { plain, fromJson } = wireOf(event.schema, 'output')
       return [...messages.values()]
         .filter(({ type }) => type === event.name)
-        .map(({ id, type, source, key, time, correlationId, causationId, headers = {}, replyTo, sequence, data }) => {
+        .map(({ id, type, source, key, time, correlationId, causationId, headers = {}, replyTo, sequence, initiator, data }) => {
           const json: unknown = JSON.parse(data)
           return {
             id,
@@ -57,6 +57,7 @@ export function createRecorded(): Recorded {
             headers,
             replyTo,
             sequence,
+            initiator,
             data: (plain ? json : fromJson(json)) as never,
           }
         })

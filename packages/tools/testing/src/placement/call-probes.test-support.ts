@@ -71,7 +71,53 @@ export const callProbes: readonly Probe[] = [
       name: `${who} reads a stream that needs a scope`,
       run: ({ behalfOf }: Calls) => readAll(behalfOf(origin).stream('guardedCount')),
     },
+    ...[
+      ['known', 1],
+      // Who may not is told so, and not what is wrong with what it asks.
+      ['known', 'no number'],
+      ['staff', 1],
+      ['staff', 'no number'],
+      ['own', { owner: 'reader 김' }],
+      ['own', { owner: 7 }],
+      ['unsure', undefined],
+    ].map(([operation, input]) => ({
+      name: `${who} asks "${operation}" with ${JSON.stringify(input)}`,
+      run: ({ behalfOf }: Calls) => caught(behalfOf(origin).call(operation as string, input)),
+    })),
+    {
+      name: `${who} reads a stream that is for its owner`,
+      run: ({ behalfOf }: Calls) => readAll(behalfOf(origin).stream('ownCount', { owner: 'reader 김' })),
+    },
   ]),
+  {
+    name: 'each kind of access refuses whom it should, in this order: who it is, what it may do, with which input',
+    must: [
+      ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+      ['stranger', 'INVALID_ARGUMENT', 'PERMISSION_DENIED', 'PERMISSION_DENIED', 'PERMISSION_DENIED', 'INVALID_ARGUMENT'],
+      ['reader 김', 'INVALID_ARGUMENT', 'reader 김', 'INVALID_ARGUMENT', 'reader 김', 'INVALID_ARGUMENT'],
+    ],
+    run: async ({ behalfOf }) => {
+      const asked: readonly (readonly [string, unknown])[] = [
+        ['known', 1],
+        ['known', '1'],
+        ['staff', 1],
+        ['staff', '1'],
+        ['own', { owner: 'reader 김' }],
+        ['own', {}],
+      ]
+      const [reader, stranger, nobody] = ORIGINS
+      const answers: unknown[] = []
+      for (const origin of [nobody!, stranger!, reader!]) {
+        const calls = asked.map(([operation, input]) =>
+          behalfOf(origin)
+            .call(operation, input)
+            .catch((error: unknown) => (error as { code: string }).code),
+        )
+        answers.push(await Promise.all(calls))
+      }
+      return answers
+    },
+  },
   {
     name: 'two hundred calls at once arrive in order',
     run: async ({ call, seen }) => [

@@ -52,7 +52,8 @@ export function performer(contracts: readonly AnyContract[], transport: Transpor
 /** Who may call everything: what is compared is what operations answer. */
 function allowed({ operations }: AnyContract): Principal {
   const scopes = Object.values(operations as Record<string, AnyOperation>).flatMap(({ scope }) => scope ?? [])
-  return { subject: 'placement', kind: 'client', scopes: [...new Set(scopes)], roles: [] }
+  const roles = Object.values(operations as Record<string, AnyOperation>).flatMap(({ roles = [] }) => roles)
+  return { subject: 'placement', kind: 'client', scopes: [...new Set(scopes)], roles: [...new Set(roles)] }
 }
 
 type Call = (...given: readonly unknown[]) => unknown

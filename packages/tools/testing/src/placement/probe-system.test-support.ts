@@ -1,6 +1,17 @@
 /** A system whose only service does everything that a handler should not do, and says what it went through. */
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { CallError, channel, command, contract, DeclaredError, error, query, stream, type AnyContract } from 'dure/contract'
+import {
+  CallError,
+  channel,
+  command,
+  contract,
+  DeclaredError,
+  error,
+  query,
+  stream,
+  type AnyContract,
+  type Principal,
+} from 'dure/contract'
 import { service, system, type Service, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './caller.ts'
@@ -17,6 +28,8 @@ const Held = error('HELD', { data: z.object({ at: z.date(), list: z.array(z.numb
 const Undeclared = error('UNDECLARED')
 
 const name = z.string()
+const Owned = z.object({ owner: z.string() })
+const ownOnly = ({ subject }: Principal, { owner }: z.output<typeof Owned>): boolean => subject === owner
 const definition = contract('probe', {
   version: '1.0.0',
   owner: 'testing',
@@ -31,6 +44,11 @@ const definition = contract('probe', {
     context: query({ output: z.unknown() }),
     guarded: query({ output: z.string(), scope: 'probe:read' }),
     guardedCount: stream({ output: z.string(), scope: 'probe:read' }),
+    known: query({ input: z.int(), output: z.string(), access: 'authenticated' }),
+    staff: query({ input: z.int(), output: z.string(), scope: 'probe:read', roles: ['admin', 'auditor'] }),
+    own: query({ input: Owned, output: z.string(), authorize: ownOnly }),
+    ownCount: stream({ input: Owned, output: z.string(), authorize: ownOnly }),
+    unsure: query({ output: z.string(), authorize: () => JSON.parse('nothing') as boolean }),
     note: command({ input: z.number(), output: z.number() }),
     seen: query({ output: z.array(z.string()) }),
     count: stream({
@@ -196,6 +214,13 @@ export function probeSystem(): System {
           guardedCount: async function* (_input, { principal }) {
             yield principal?.subject ?? 'nobody'
           },
+          known: (_input, { principal }) => principal?.subject ?? 'nobody',
+          staff: (_input, { principal }) => principal?.subject ?? 'nobody',
+          own: ({ owner }) => owner,
+          ownCount: async function* ({ owner }) {
+            yield owner
+          },
+          unsure: () => 'sure',
           note: (n) => {
             seen.push(`note ${n}`)
             return n
