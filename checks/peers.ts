@@ -21,6 +21,7 @@
  * `npm run peers -- keyed`: Porcupine judges what callers of keyed counters saw while copies were killed, frozen and scaled (go).
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
+ * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -34,6 +35,8 @@ import {
   eureka as eurekaJudge,
   h2spec,
   hystrix as hystrixJudge,
+  jwcrypto,
+  keycloak,
   missing,
   natsPy,
   pika,
@@ -76,6 +79,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   hystrix,
   keyed,
   threads,
+  tokens,
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
@@ -195,6 +199,18 @@ async function hystrix(): Promise<boolean> {
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(hystrixJudge.folder, 'lib')])
   console.log(output.trim())
   return code === 0
+}
+
+async function tokens(): Promise<boolean> {
+  for (const judge of [jwcrypto, keycloak]) {
+    const said = judge.there() ? 'installed' : judge.install()
+    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
+  }
+  const python = join(jwcrypto.folder, PYTHON)
+  return ourProgram('platform/gateway/src/filters/peers.test-support.ts', [
+    ...[python, join(import.meta.dirname, 'judges/tokens.py')],
+    join(keycloak.folder, 'keycloak-26.5.6'),
+  ])
 }
 
 async function oldServers(): Promise<boolean> {

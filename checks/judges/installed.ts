@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
  */
 const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'dure', 'judges')
 
+const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 
 export type Judges = {
@@ -36,6 +37,15 @@ export const natsPy: Judges = pythonClient('nats-py', 'nats.txt')
 export const redisPy: Judges = pythonClient('redis-py', 'redis.txt')
 export const pika: Judges = pythonClient('pika', 'pika.txt')
 export const proton: Judges = pythonClient('python-qpid-proton', 'proton.txt')
+
+/** What signs tokens: jwcrypto, and Keycloak. */
+export const jwcrypto: Judges = pythonClient('jwcrypto', 'jwcrypto.txt')
+export const keycloak: Judges = judges('keycloak', 'keycloak/pom.xml', {
+  possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), UNPACK, `-DoutputDirectory=${folder}`],
+  ],
+})
 
 function pythonClient(name: string, pins: string): Judges {
   return judges(name, pins, {
@@ -129,7 +139,6 @@ export const springGateway: Judges = judges('spring-gateway', 'spring-gateway/po
     ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
   ],
 })
-const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack-dependencies'
 
 /** What asks a server of HTTP/2 for all that RFC 9113 and RFC 7541 say of one. */
 export const h2spec: Judges = judges('h2spec', 'h2spec.txt', {

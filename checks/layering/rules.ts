@@ -16,6 +16,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
   call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
   door: ['runtime', 'contract', 'telemetry', 'call'],
+  security: ['runtime', 'contract', 'telemetry', 'call', 'door'],
   service: CHASSIS,
   // What services list beside their handlers: `service` knows none of them.
   saga: [...CHASSIS, 'service'],

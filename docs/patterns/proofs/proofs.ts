@@ -12,6 +12,7 @@ import { deployment } from './deployment.ts'
 import { events } from './events.ts'
 import { observability } from './observability.ts'
 import type { Proof } from './proof.ts'
+import { security } from './security.ts'
 import { unique } from './unique.ts'
 
 export type { Proof } from './proof.ts'
@@ -23,6 +24,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   ...connectivity,
   ...data,
   ...events,
+  ...security,
   ...observability,
   ...deployment,
   ...unique,

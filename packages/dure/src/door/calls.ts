@@ -1,7 +1,7 @@
 import type { Transport } from '../call/call.ts'
 import { clientFactory, type Caller } from '../call/internal.ts'
 import { CallError, type AnyContract, type AnyOperation, type OperationKind } from '../contract/contract.ts'
-import { wrongMetadata, wrongPrincipal } from '../contract/internal.ts'
+import { copyPrincipal, wrongMetadata, wrongPrincipal } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Tracer } from '../telemetry/internal.ts'
 import type { DoorCallOptions, DoorCalls, OnBehalf } from './host.ts'
@@ -48,5 +48,6 @@ export function callerFor(action: string, { principal, metadata }: OnBehalf): Ca
         ? `its metadata ${wrongMetadata(metadata)!}`
         : undefined
   if (wrong !== undefined) throw new CallError('INVALID_ARGUMENT', `Cannot ${action}: ${wrong}`)
-  return { service: undefined, principal, metadata }
+  // As it is now, whatever becomes of the value that was given.
+  return { service: undefined, principal: principal && copyPrincipal(principal), metadata }
 }

@@ -38,9 +38,16 @@ export function authenticate(
   return filter('authenticate', {
     before: (request) => {
       const found = who(request)
-      return found instanceof Promise ? found.then((later) => decide(request, later)) : decide(request, found)
+      if (!(found instanceof Promise)) return decide(request, found)
+      return found.then((later) => decide(request, later)).catch(unknownNow)
     },
   })
+}
+
+/** Nobody can know who asks, for a while: that is not the client's fault, nor a fault of the gateway. */
+function unknownNow(error: unknown): Answer {
+  if ((error as { readonly code?: unknown } | null)?.code !== 'UNAVAILABLE') throw error
+  return problem(503, 'UNAVAILABLE', 'Who you are cannot be found out now; try again later', { 'retry-after': '1' })
 }
 
 export type ApiKeysOptions = Omit<AuthenticateOptions, 'challenge'> & {

@@ -1,0 +1,58 @@
+import type { Proof } from './proof.ts'
+
+/** Security and configuration: rows S. */
+export const security: Readonly<Record<`S${number}`, Proof>> = {
+  S1: {
+    state: 'works',
+    code: [
+      'packages/dure/src/security/security.ts',
+      'packages/dure/src/security/tokens.ts',
+      'packages/dure/src/security/keys.ts',
+      'packages/dure/src/call/socket/principals.ts',
+    ],
+    guide: 'docs/guides/access.md',
+    tests: [
+      'packages/dure/src/security/security.test.ts',
+      'packages/dure/src/call/socket/principals.test.ts',
+      'packages/dure/src/call/socket/hostile.test.ts',
+      'packages/platform/gateway/src/tokens.test.ts',
+    ],
+  },
+  S3: {
+    state: 'begun',
+    part: {
+      en: 'tokens of any issuer and API keys are taken; giving them out, and sessions of browsers, not yet',
+      ko: '어느 발급자의 토큰이든, API 키도 받음. 발급과 브라우저 세션은 아직',
+    },
+    code: ['packages/dure/src/security/security.ts', 'packages/dure/src/security/api-keys.ts'],
+    guide: 'docs/guides/access.md',
+    tests: ['packages/dure/src/security/security.test.ts', 'packages/platform/gateway/src/tokens.test.ts'],
+  },
+  S4: {
+    state: 'begun',
+    part: {
+      en: 'the gateway refuses by token or key and passes it on, and services verify it themselves; an auth service of its own not yet',
+      ko: '게이트웨이가 토큰이나 키로 거절하고 그대로 넘기며 서비스도 스스로 검증. 자체 인증 서비스는 아직',
+    },
+    code: ['packages/dure/src/security/security.ts', 'packages/platform/gateway/src/filters/consumers.ts'],
+    guide: 'docs/guides/access.md',
+    tests: ['packages/platform/gateway/src/tokens.test.ts'],
+  },
+  S5: {
+    state: 'works',
+    code: [
+      'packages/dure/src/contract/access.ts',
+      'packages/dure/src/call/access.ts',
+      'packages/dure/src/contract/principal.ts',
+      'packages/dure/src/service/process/control.ts',
+    ],
+    guide: 'docs/guides/access.md',
+    tests: [
+      'packages/dure/src/service/security.test.ts',
+      'packages/tools/testing/src/placement/probes.test.ts',
+      'packages/protocols/rest/src/security.test.ts',
+      'packages/dure/src/service/process/network.test.ts',
+      'packages/dure/src/contract/compat.test.ts',
+    ],
+  },
+}
