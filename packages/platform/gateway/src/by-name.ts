@@ -1,4 +1,5 @@
 /** Filters and guards as files have them: by their names, with their options. */
+import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { breaker, bulkhead, limit, rateLimit, type Guard } from 'dure/resilience'
 import { bodyLimit, requestLimit } from './filters/bounds.ts'
@@ -17,6 +18,8 @@ type About = {
 }
 type Written<T> = {
   readonly fields: Readonly<Record<string, Kind | readonly [Kind, ...Kind[]]>>
+  /** What else it depends on: another text is another one. */
+  readonly stamp?: (options: never, about: About) => string
   /** What it cannot do without. */
   readonly needed?: readonly string[]
   readonly make: (options: never, about: About) => T
@@ -42,11 +45,18 @@ const FILTERS: Readonly<Record<string, Written<Filter>>> = {
   requestLimit: written({ by: ['consumer', 'address', 'route'], rate: 'number', per: 'number', burst: 'number' }, requestLimit, [
     'rate',
   ]),
-  apiKeys: written(
-    { file: 'text', header: 'text', optional: 'boolean' },
-    (options: Parameters<typeof apiKeys>[0], { file }) => apiKeys({ ...options, file: resolve(dirname(file), options.file) }),
-    ['file'],
-  ),
+  apiKeys: {
+    ...written(
+      { file: 'text', header: 'text', optional: 'boolean' },
+      (options: Parameters<typeof apiKeys>[0], { file }) => apiKeys({ ...options, file: resolve(dirname(file), options.file) }),
+      ['file'],
+    ),
+    // Keys that have changed are read with the routes.
+    stamp: (options: { readonly file?: unknown }, { file }: About) => {
+      const found = statSync(resolve(dirname(file), String(options.file)), { throwIfNoEntry: false })
+      return found === undefined ? '' : `${found.mtimeMs} ${found.size}`
+    },
+  },
 }
 
 const GUARDS: Readonly<Record<string, Written<Guard>>> = {
@@ -76,6 +86,10 @@ export const filterOf = (name: string, options: unknown, about: About): Filter =
 /** @throws {TypeError} the same */
 export const guardPart = (name: string, options: unknown, about: About): Guard =>
   madeOf('guard', GUARDS, { name, options, about })
+
+/** What a filter depends on besides its options. */
+export const stampOf = (name: string, options: unknown, about: About): string =>
+  (Object.hasOwn(FILTERS, name) ? FILTERS[name]!.stamp?.((options ?? {}) as never, about) : undefined) ?? ''
 
 function madeOf<T>(
   what: string,

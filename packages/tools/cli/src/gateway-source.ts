@@ -148,7 +148,8 @@ export function readSome(file: string, shown: string): string {
   }
 }
 
-const WRITTEN = /\.(?:json|ya?ml)$/
+/** What is read as a file of routes, and not run as a module. */
+export const WRITTEN: RegExp = /\.(?:json|ya?ml)$/
 
 async function readRoutes(
   file: string,

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { stringify } from 'yaml'
@@ -47,6 +51,24 @@ routes:
   assert.equal((await get('/api/acme/orders?all')).status, 429)
   routes.set(read(text(3), 'gateway.yaml'))
   assert.equal((await get('/api/acme/orders?all')).status, 200)
+})
+
+test('keys that have changed are read with the routes', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'dure-gateway-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const one = await named(t, 'one')
+  const keys = (key: string): void =>
+    writeFileSync(join(folder, 'keys.json'), JSON.stringify({ [`app-${key}`]: [createHash('sha256').update(key).digest('hex')] }))
+  const read = routesReader()
+  const text = `upstreams: { one: { addresses: ["${one.address}"] } }\nroutes: { a: { to: one, filters: [{ apiKeys: { file: keys.json } }] } }\n`
+  keys('old')
+  const routes = liveRoutes(read(text, join(folder, 'gateway.yaml')))
+  const { get } = await started(t, { routes })
+  const ask = async (key: string): Promise<number> => (await get('/', { headers: { 'x-api-key': key } })).status
+  assert.deepEqual([await ask('old'), await ask('newer')], [200, 401])
+  keys('newer')
+  routes.set(read(text, join(folder, 'gateway.yaml')))
+  assert.deepEqual([await ask('old'), await ask('newer')], [401, 200])
 })
 
 test('a version is that of the file, or a hash of what it says', () => {

@@ -5,7 +5,7 @@ import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/service'
 import type { Filter } from '../filter.ts'
 import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts'
-import { filterOf, guardPart } from '../by-name.ts'
+import { filterOf, guardPart, stampOf } from '../by-name.ts'
 import { lineAt, readDocuments, type Located } from './yaml.ts'
 
 export { readDocuments, type Located } from './yaml.ts'
@@ -138,8 +138,9 @@ function filtersOf(given: unknown, at: readonly string[], { file, wrong, keep }:
       return []
     }
     const [name, options] = named
+    const about = { file, name: at[1] ?? 'all' }
     return tried({ at: [...here, name], wrong }, () =>
-      keep(keyOf(at, i, each), () => filterOf(name, options, { file, name: at[1] ?? 'all' })),
+      keep(keyOf(at, i, [each, stampOf(name, options, about)]), () => filterOf(name, options, about)),
     )
   })
 }

@@ -98,6 +98,10 @@ async function tellOf(
   if (port === undefined) return { at: undefined, stop: async () => {} }
   if (name !== undefined && url === undefined)
     throw new CliError('Cannot announce the gateway: there is no registry; give --registry', { exitCode: EXIT.misuse })
+  if (name !== undefined && /^(?:0\.0\.0\.0|::)$/.test(host))
+    throw new CliError(`Cannot announce the gateway at ${host}: give --host an address by which others reach it`, {
+      exitCode: EXIT.misuse,
+    })
   const { routes, refused, staleSince } = source
   const status = () => ({ version: routes.current().version, refused: refused(), staleSince: staleSince() })
   const operator = await gateway.startOperator({ port, host, status })

@@ -4,7 +4,7 @@ import type { GatewayStatus } from '@dure/gateway'
 import type { Address, Registry } from 'dure/discovery'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
-import { misused, readSome } from '../../gateway-source.ts'
+import { misused, readSome, WRITTEN } from '../../gateway-source.ts'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
 import { defineCommand, parsedFlag, registryFlag, textFlag, wholeNumber } from '../parameters.ts'
 import { library, registryAt, registryUrl } from '../registry-library.ts'
@@ -77,6 +77,8 @@ const pause = (runtime: Pick<Runtime, 'timers'>): Promise<unknown> =>
   new Promise((resolve) => runtime.timers.after(AGAIN, () => resolve(undefined)))
 
 async function versionOf(shell: Shell, config: string): Promise<string> {
+  if (!WRITTEN.test(config))
+    throw new CliError(`Cannot wait for "${config}": a module says its version itself; give that`, { exitCode: EXIT.misuse })
   const { routesReader } = await library<typeof import('@dure/gateway')>(shell, 'an API gateway', '@dure/gateway')
   const text = readSome(resolve(shell.cwd, config), config)
   try {
