@@ -2,10 +2,11 @@
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { Registry } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { standardError } from 'dure/runtime/internal'
-import type { Adapter, Door, OpenDoor, StopOptions, World } from 'dure/service'
+import { SystemError, type Adapter, type Door, type OpenDoor, type StopOptions, type World } from 'dure/service'
 import { createLogger, type Family, type Logger } from 'dure/telemetry'
 import { createRunning } from './compiled.ts'
 import { countsAsMetrics, type RouteCounts } from './counts.ts'
@@ -13,7 +14,7 @@ import { createDecisions } from './exchange.ts'
 import { createProxy, createTime, limitsOf, type Limits } from './proxy/proxy.ts'
 import { liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
 import { createAccessLog } from './seen.ts'
-import { createHandshakes, liveTls, type Handshakes, type LiveTls, type TlsOptions } from './tls/tls.ts'
+import { createHandshakes, type Handshakes, type TlsOptions } from './tls/tls.ts'
 
 export type GatewayOptions = {
   /** What goes where; with `liveRoutes` it can change while the gateway runs. */
@@ -25,8 +26,8 @@ export type GatewayOptions = {
   /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   readonly limits?: Partial<Limits>
-  /** Certificates: it then speaks TLS alone, and HTTP/2 with those who know it. With `liveTls` they can change while it runs. */
-  readonly tls?: TlsOptions | LiveTls
+  /** Certificates: it then speaks TLS alone, and HTTP/2 with those who know it. They can stand among the routes as well. */
+  readonly tls?: TlsOptions
   /** Whether what requests say of where they came from (`X-Forwarded-*`, `Forwarded`) is true: only behind a proxy of one's own. Default false. */
   readonly trustForwarded?: boolean
   /**
@@ -169,9 +170,8 @@ async function open(
   world: World,
   registryOf: (() => Promise<Registry>) | undefined,
 ): Promise<OpenDoor> {
-  const { tls } = options
-  const handshakes =
-    tls === undefined ? undefined : createHandshakes({ tls: 'watch' in tls ? tls : liveTls(tls), limits, ...world })
+  const tls = options.tls ?? options.routes.current().tls
+  const handshakes = tls === undefined ? undefined : createHandshakes({ tls, limits, ...world })
   try {
     return await openWith(options, { limits, world, registryOf, handshakes })
   } catch (error) {
@@ -208,7 +208,7 @@ async function openWith(
   const registry = needsRegistry(routes.current()) || 'set' in routes ? await registryOf?.() : undefined
   const running = createRunning({ runtime, limits, time, log, registry, counted })
   running.use(routes.current())
-  const watching = routes.watch(running.use)
+  const watching = [routes.watch(certificatesOf(options, handshakes)), routes.watch(running.use)]
   let unrouted = 0
   // Nobody else's: a request that has it in Via has been here.
   const via = `dure-${runtime.ids.hex(6)}`
@@ -231,7 +231,7 @@ async function openWith(
   ])
   const end = async (timeout: number, replaced = false): Promise<void> => {
     await proxy.close(timeout, replaced)
-    watching.stop()
+    for (const each of watching) each.stop()
     running.stop()
     unobserve?.()
     await accessLog?.end()
@@ -246,6 +246,16 @@ async function openWith(
   } catch (error) {
     await end(0)
     throw error
+  }
+}
+
+/** Whoever listens to one protocol cannot go over to another. */
+function certificatesOf({ tls, routes }: GatewayOptions & { readonly routes: LiveRoutes }, handshakes: Handshakes | undefined) {
+  return (next: GatewayConfiguration): void => {
+    if (tls !== undefined || isDeepStrictEqual(next.tls, routes.current().tls)) return
+    if (next.tls === undefined || handshakes === undefined)
+      throw new SystemError('Cannot use the routes', ['TLS cannot come or go while the gateway runs; start it again'])
+    handshakes.use(next.tls)
   }
 }
 

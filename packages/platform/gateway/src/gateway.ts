@@ -2,7 +2,7 @@
 export { gateway, startGateway, type GatewayDoor, type GatewayOptions, type StartedGateway } from './door.ts'
 export { liveRoutes, type GatewayConfiguration, type LiveRoutes, type RouteOptions } from './routes/routes.ts'
 export type { UpstreamOptions, UpstreamTls } from './upstreams/upstreams.ts'
-export { liveTls, type CertificateOptions, type LiveTls, type TlsOptions } from './tls/tls.ts'
+export type { CertificateOptions, TlsOptions } from './tls/tls.ts'
 export type { Answer, Limits } from './proxy/proxy.ts'
 export type { AccessEntry } from './seen.ts'
 export {

@@ -162,6 +162,7 @@ test('whoever takes slowly slows the service, and whoever serves slowly slows th
       listens = () => {
         request.on('data', (bytes: Buffer) => (heard += bytes.length))
         request.on('end', () => response.end('all'))
+        request.resume()
       }
       return
     }

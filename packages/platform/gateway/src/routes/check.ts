@@ -33,7 +33,7 @@ export function checkConfiguration(configuration: GatewayConfiguration): Taken {
   return taken
 }
 
-const PARTS: ReadonlySet<string> = new Set(['version', 'routes', 'upstreams', 'filters'])
+const PARTS: ReadonlySet<string> = new Set(['version', 'routes', 'upstreams', 'filters', 'tls'])
 
 /** All that is wrong with it. What comes from a file may be anything. */
 export function checkOf(configuration: GatewayConfiguration): { readonly problems: readonly Problem[]; readonly taken: Taken } {

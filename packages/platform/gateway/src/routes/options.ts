@@ -1,5 +1,6 @@
 import type { Guard } from 'dure/resilience'
 import type { Filter } from '../filter.ts'
+import type { TlsOptions } from '../tls/tls.ts'
 import type { UpstreamOptions } from '../upstreams/upstreams.ts'
 
 /** Where a request goes, and how. What is not given is asked for by no request. */
@@ -43,4 +44,6 @@ export type GatewayConfiguration = {
   readonly upstreams?: Readonly<Record<string, UpstreamOptions>>
   /** Around those of each route. */
   readonly filters?: readonly Filter[]
+  /** Certificates, where the gateway's own options have none: so they can change with the routes. */
+  readonly tls?: TlsOptions
 }

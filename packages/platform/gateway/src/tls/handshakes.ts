@@ -14,7 +14,7 @@ import { WAIT, wrongNumbers } from 'dure/runtime/internal'
 import { SystemError } from 'dure/service'
 import type { Logger } from 'dure/telemetry'
 import { readCertificate, type Certificate } from './certificate.ts'
-import type { LiveTls, TlsOptions } from './live.ts'
+import type { TlsOptions } from './options.ts'
 
 const RELOAD = 5_000
 const SOON = 14 * 86_400_000
@@ -26,6 +26,8 @@ export type Handshakes = {
   readonly open: () => number
   /** How many have failed, or were turned away since there were too many. */
   readonly failed: () => number
+  /** Other certificates, from the next handshake on. @throws {SystemError} naming all that is wrong: those before go on */
+  readonly use: (next: TlsOptions) => void
   readonly stop: () => void
 }
 
@@ -34,12 +36,12 @@ export type Handshakes = {
  * @throws {SystemError} when a certificate cannot be used
  */
 export function createHandshakes(options: {
-  readonly tls: LiveTls
+  readonly tls: TlsOptions
   readonly limits: { readonly handshakeTimeout: number; readonly handshakes: number }
   readonly runtime: Runtime
   readonly log: Logger
 }): Handshakes {
-  const { tls, limits, runtime, log } = options
+  const { limits, runtime, log } = options
   const under = new Map<string, { readonly socket: Socket; readonly secured: (socket: TLSSocket) => void }>()
   let failed = 0
   const fail = (_error: Error, socket: TLSSocket): void => {
@@ -69,18 +71,19 @@ export function createHandshakes(options: {
         })
     return certificates
   }
-  let certificates = read(tls.current())
-  let server = serverOf(tls.current(), certificates)
+  let given = options.tls
+  let certificates = read(given)
+  let server = serverOf(given, certificates)
   const use = (next: TlsOptions): void => {
-    certificates = read(next)
-    server = serverOf(next, certificates)
+    const now = read(next)
+    server = serverOf(next, now)
+    certificates = now
+    given = next
   }
-  const watching = tls.watch(use)
 
   let timer: Timer | undefined
   let wrong: string | undefined
   const look = (): void => {
-    const given = tls.current()
     try {
       const now = readAll(given)
       if (now.some(({ certificate, key }, i) => certificate !== certificates[i]?.certificate || key !== certificates[i]?.key)) {
@@ -96,7 +99,7 @@ export function createHandshakes(options: {
     }
     timer = runtime.timers.after(given.reload ?? RELOAD, look)
   }
-  timer = runtime.timers.after(tls.current().reload ?? RELOAD, look)
+  timer = runtime.timers.after(given.reload ?? RELOAD, look)
 
   return {
     take: (socket, secured) => {
@@ -115,8 +118,8 @@ export function createHandshakes(options: {
     },
     open: () => under.size,
     failed: () => failed,
+    use,
     stop: () => {
-      watching.stop()
       timer?.cancel()
       for (const { socket } of under.values()) socket.destroy()
     },

@@ -8,7 +8,7 @@ import { createLogger } from 'dure/telemetry'
 import { realRuntime } from 'dure/runtime'
 import { before, named, serving, started } from '../gateway.test-support.ts'
 import { until } from '../bytes.test-support.ts'
-import { liveTls, startGateway, type UpstreamOptions } from '../gateway.ts'
+import { liveRoutes, startGateway, type TlsOptions, type UpstreamOptions } from '../gateway.ts'
 import { ask, maker, shake, shownFor, skip } from '../tls.test-support.ts'
 
 const lines = () => {
@@ -96,13 +96,19 @@ test(
     const { make } = maker(t)
     const [one, two] = [make('one', 'a.example'), make('two')]
     const server = await named(t, 'one')
-    const tls = liveTls({ certificates: [one] })
-    const { url } = await started(t, { routes: before(server.address), tls })
+    const routes = liveRoutes({ ...before(server.address), tls: { certificates: [one] } })
+    const { url } = await started(t, { routes })
+    const set = (next: TlsOptions | undefined, address = server.address): void => {
+      routes.set({ ...before(address), ...(next !== undefined && { tls: next }) })
+    }
     assert.equal(await shownFor(t, url), 'one')
-    assert.throws(() => tls.set({ certificates: [one, { certificate: two.certificate, key: one.key }] }), /does not belong to it/)
-    assert.throws(() => tls.set({ certificates: [one, two] }), /number 2 names no host/)
+    assert.throws(() => set({ certificates: [one, { certificate: two.certificate, key: one.key }] }), /does not belong to it/)
+    assert.throws(() => set({ certificates: [one, two] }), /number 2 names no host/)
+    // Its routes are wrong, so that its certificates do not count either.
+    assert.throws(() => set({ certificates: [two] }, 'nowhere'), /its address "nowhere" is none/)
+    assert.throws(() => set(undefined), /TLS cannot come or go/)
     assert.equal(await shownFor(t, url), 'one')
-    tls.set({ certificates: [two, one] })
+    set({ certificates: [two, one] })
     assert.equal(await shownFor(t, url), 'two')
     assert.equal(await shownFor(t, url, 'a.example'), 'one')
     const start = (certificates: readonly [] | readonly [{ certificateFile: string; keyFile: string }]) =>

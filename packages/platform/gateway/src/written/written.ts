@@ -95,10 +95,11 @@ type Reading = {
 /** What the file says, with its filters and guards made. What is wrong of them is noted, and the rest left for the check of all. */
 function configurationOf({ value }: Located, reading: Reading): GatewayConfiguration {
   if (!isObject(value)) return value as GatewayConfiguration
-  const { routes, filters, upstreams } = value as { readonly [part in 'routes' | 'filters' | 'upstreams']?: unknown }
+  const { routes, filters, upstreams, tls } = value as { readonly [part in 'routes' | 'filters' | 'upstreams' | 'tls']?: unknown }
   return {
     ...value,
     ...(filters !== undefined && { filters: filtersOf(filters, ['filters'], reading) }),
+    ...(tls !== undefined && { tls: certificatesOf(tls, reading.file) }),
     ...(isObject(upstreams) && {
       upstreams: Object.fromEntries(Object.entries(upstreams).map(([name, each]) => [name, upstreamOf(each, reading.file)])),
     }),
@@ -112,10 +113,23 @@ function configurationOf({ value }: Located, reading: Reading): GatewayConfigura
 
 /** Files are named from where the file of routes is. */
 function upstreamOf(upstream: unknown, file: string): unknown {
-  const { tls } = (upstream ?? {}) as { readonly tls?: unknown }
-  const { caFile } = (tls ?? {}) as { readonly caFile?: unknown }
-  if (typeof caFile !== 'string') return upstream
-  return { ...(upstream as object), tls: { ...(tls as object), caFile: resolve(dirname(file), caFile) } }
+  if (!isObject(upstream) || !('tls' in upstream)) return upstream
+  return { ...upstream, tls: withFiles(upstream.tls, ['caFile'], file) }
+}
+
+function certificatesOf(tls: unknown, file: string): unknown {
+  const { certificates } = (tls ?? {}) as { readonly certificates?: unknown }
+  if (!Array.isArray(certificates)) return tls
+  return { ...(tls as object), certificates: certificates.map((each) => withFiles(each, ['certificateFile', 'keyFile'], file)) }
+}
+
+function withFiles(value: unknown, names: readonly string[], file: string): unknown {
+  if (!isObject(value)) return value
+  const found = names.flatMap((name) => {
+    const given = (value as Readonly<Record<string, unknown>>)[name]
+    return typeof given === 'string' ? [[name, resolve(dirname(file), given)] as const] : []
+  })
+  return { ...value, ...Object.fromEntries(found) }
 }
 
 function routeOf(name: string, route: object, reading: Reading): object {
