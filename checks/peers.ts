@@ -9,6 +9,7 @@
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
+ * `npm run peers -- gateway`: behind the gateway: Spring by Eureka and Python; Autobahn; requests that servers read in different ways, as Node, h11 and Go read them.
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
@@ -33,6 +34,7 @@ import { NODES } from './install/toolbox.ts'
 import {
   emmett as emmettJudge,
   eureka as eurekaJudge,
+  gateway as gatewayJudges,
   h2spec,
   hystrix as hystrixJudge,
   jwcrypto,
@@ -72,6 +74,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   schemas,
   eureka,
   'gateway-import': gatewayImport,
+  gateway,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
   balance,
@@ -172,6 +175,18 @@ async function gatewayImport(): Promise<boolean> {
   return ourProgram('platform/gateway/src/import/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
 }
 
+async function gateway(): Promise<boolean> {
+  const { readers, websocket, autobahn, redbot } = gatewayJudges
+  const all = [eurekaJudge, readers, websocket, autobahn, redbot]
+  for (const judge of all) {
+    const answer = judge.there() ? 'installed' : judge.install()
+    if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
+  }
+  const jar = join(eurekaJudge.folder, 'target/eureka-1.jar')
+  const folders = [readers, websocket, autobahn, redbot].map(({ folder }) => folder)
+  return ourProgram('platform/gateway/src/peers/peers.test-support.ts', [jar, ...folders, nginx()])
+}
+
 async function kubernetes(): Promise<boolean> {
   const apiServer = brokers.find(({ name }) => name === 'kubernetes')!
   const answer = apiServer.there() ? 'installed' : await apiServer.install()
@@ -180,10 +195,14 @@ async function kubernetes(): Promise<boolean> {
 }
 
 /** It belongs to the system, so it is not installed from here. */
+function nginx(): string {
+  const found = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path))
+  if (found === undefined) throw new Error('Cannot ask nginx: it is not installed; on Debian: apt-get install nginx-light')
+  return found
+}
+
 async function balance(): Promise<boolean> {
-  const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path))
-  if (nginx === undefined) throw new Error('Cannot ask nginx: it is not installed; on Debian: apt-get install nginx-light')
-  return ourProgram('dure/src/resilience/balance/nginx.test-support.ts', [nginx])
+  return ourProgram('dure/src/resilience/balance/nginx.test-support.ts', [nginx()])
 }
 
 async function gatewayH2(): Promise<boolean> {

@@ -52,7 +52,7 @@ function pythonClient(name: string, pins: string): Judges {
     possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
     steps: (folder) => [
       ['python3', '-m', 'venv', join(folder, 'venv')],
-      [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, pins)],
+      [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, basename(pins))],
     ],
   })
 }
@@ -153,6 +153,42 @@ export const hystrix: Judges = judges('hystrix', 'hystrix/pom.xml', {
     ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
   ],
 })
+
+/** What reads HTTP beside the gateway, with requests that others have collected; a WebSocket server; Autobahn's fuzzing client; and REDbot. */
+export const gateway: Readonly<Record<'readers' | 'websocket' | 'autobahn' | 'redbot', Judges>> = {
+  readers: judges('gateway-readers', 'gateway/requirements.txt', {
+    sources: ['gateway/corpus.txt', 'gateway/read.py', 'gateway/main.go', 'gateway/go.mod'],
+    possible: () => runs('python3', ['-c', 'import venv, ensurepip']) && runs('go', ['version']),
+    steps: (folder) => [
+      ['python3', '-m', 'venv', join(folder, 'venv')],
+      [join(folder, 'venv/bin/pip'), 'install', '--quiet', '--requirement', join(folder, 'requirements.txt')],
+      // Its tests are in its source alone.
+      [
+        ...[join(folder, 'venv/bin/pip'), 'download', '--quiet', '--no-deps', '--no-binary', ':all:'],
+        ...['--requirement', join(folder, 'corpus.txt'), '--dest', folder],
+      ],
+      ['sh', '-c', 'tar -xzf "$0"/gunicorn-*.tar.gz -C "$0" --strip-components 1', folder],
+      ['go', 'build', '-C', folder, '-o', join(folder, 'read'), '.'],
+    ],
+  }),
+  websocket: judges('gateway-websocket', 'gateway/package.json', {
+    possible: () => true,
+    steps: (folder) => [
+      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ],
+  }),
+  redbot: pythonClient('redbot', 'gateway/redbot.txt'),
+  // It was never moved to Python 3: what calls itself newer does not start.
+  autobahn: judges('autobahn', 'gateway/autobahn.txt', {
+    possible: () => runs('python2.7', ['-m', 'pip', '--version']),
+    steps: (folder) => [
+      [
+        ...['env', `PYTHONUSERBASE=${folder}`, 'python2.7', '-m', 'pip', 'install', '--quiet', '--user'],
+        ...['--requirement', join(folder, 'autobahn.txt')],
+      ],
+    ],
+  }),
+}
 
 /** False, or why a test of these must be skipped. */
 export function missing({ name, possible, there }: Judges): string | false {

@@ -23,6 +23,7 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/proxy/failing.test.ts',
       'packages/platform/gateway/src/gateway.test.ts',
       'packages/platform/gateway/src/system.test.ts',
+      'packages/tools/cli/src/gateway.test.ts',
     ],
   },
   X2: {

@@ -70,6 +70,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/gateway/src/ingress/apiserver.test.ts',
       'packages/registries/kubernetes/src/objects.test.ts',
       'packages/platform/gateway/src/import/import.test.ts',
+      'packages/platform/gateway/src/copies.test.ts',
     ],
   },
   N3: {

@@ -51,7 +51,7 @@ const FLAGS = {
   json: textFlag('FILE', 'Write the outcome to this file'),
 }
 
-const HELP = `Usage: npm run chaos -- [flags], or npm run chaos -- edge [flags]
+const HELP = `Usage: npm run chaos -- [flags], or npm run chaos -- edge [flags], or npm run chaos -- gateway [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
@@ -245,7 +245,9 @@ function reportOf(result: ChaosResult, seed: number): object {
 const [first, ...rest] = process.argv.slice(2)
 try {
   // What is looked at there has no marketplace around it.
-  process.exitCode = await (first === 'edge' ? (await import('./edge/main.ts')).main(rest) : main(wordsOf(process.argv.slice(2))))
+  if (first === 'edge') process.exitCode = await (await import('./edge/main.ts')).main(rest)
+  else if (first === 'gateway') process.exitCode = await (await import('./gateway/main.ts')).main(rest)
+  else process.exitCode = await main(wordsOf(process.argv.slice(2)))
 } catch (error) {
   const known = error instanceof FlagError || ['ChildError', 'DoorError', 'NotQuietError'].includes((error as Error).name)
   process.stderr.write(`${known ? (error as Error).message : String((error as Error).stack ?? error)}\n`)

@@ -52,7 +52,7 @@ test('every round replaces every process, and says how long each took', async ()
     { name: 'broker', ms: 12 },
     { name: 'doors', ms: 34 },
   ]
-  assert.deepEqual(unnoticed, { rounds: 2, steps: [...round, ...round], fresh: NOTHING, slow: NOTHING })
+  assert.deepEqual(unnoticed, { rounds: 2, steps: [...round, ...round], fresh: NOTHING, slow: NOTHING, busy: NOTHING })
   assert.deepEqual(rounds, [1, 2])
   assert.equal(visits(), 0)
 })

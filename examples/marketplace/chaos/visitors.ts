@@ -5,17 +5,23 @@ import type { DoorClient } from '../workload/door.ts'
 import { createWaits, type Waited } from './waits.ts'
 
 /** What those saw who came beside the workload. */
-export type Visited = { readonly fresh: Waited; readonly slow: Waited }
+export type Visited = { readonly fresh: Waited; readonly slow: Waited; readonly busy: Waited }
 
 /**
  * Clients that meet a door where its replacement is hardest: some make a new connection for every call, others keep one
- * and call so seldom that it stands idle in between. None of them asks twice.
+ * and call so seldom that it stands idle in between; and `readers`, none by default, call again as soon as they are answered. None of
+ * them asks twice.
  */
-export function beginVisits(options: { readonly url: string; readonly paths: readonly string[]; readonly random: Random }): {
+export function beginVisits(options: {
+  readonly url: string
+  readonly paths: readonly string[]
+  readonly random: Random
+  readonly readers?: number
+}): {
   readonly end: () => Promise<Visited>
 } {
-  const { url, paths, random } = options
-  const [fresh, slow] = [createWaits(), createWaits()]
+  const { url, paths, random, readers = 0 } = options
+  const [fresh, slow, busy] = [createWaits(), createWaits(), createWaits()]
   const over = new AbortController()
   const visit = async (door: DoorClient, pause: () => number): Promise<void> => {
     while (!over.signal.aborted) {
@@ -28,12 +34,13 @@ export function beginVisits(options: { readonly url: string; readonly paths: rea
   const visits = [
     ...many(FRESH, () => visit(fresh.watch(simpleDoor(url, false)), () => random.number() * 20)),
     ...many(SLOW, () => visit(slow.watch(simpleDoor(url, true)), () => random.number() * 4_000)),
+    ...many(readers, () => visit(busy.watch(simpleDoor(url, true)), () => 0)),
   ]
   return {
     end: async () => {
       over.abort()
       await Promise.all(visits)
-      return { fresh: fresh.end(), slow: slow.end() }
+      return { fresh: fresh.end(), slow: slow.end(), busy: busy.end() }
     },
   }
 }

@@ -10,7 +10,7 @@ export function countedVisits(): {
   let visits = 0
   const end = async (): Promise<Visited> => {
     visits--
-    return { fresh: NOTHING, slow: NOTHING }
+    return { fresh: NOTHING, slow: NOTHING, busy: NOTHING }
   }
   const visit = () => {
     visits++

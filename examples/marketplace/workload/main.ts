@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createChild } from '../chaos/child.ts'
+import { gatewayBefore } from '../chaos/gateway/before.ts'
 import { freePort } from '@dure/testing/servers'
 import { createDriver, type Driver } from './driver.ts'
 import { doorClient, type DoorClient } from './door.ts'
-import { describeFlags, flag, FlagError, numberFlag, readFlags, textFlag } from './flags.ts'
+import { describeFlags, flag, FlagError, numberFlag, readFlags, switchFlag, textFlag } from './flags.ts'
 import { describeInvariant } from './invariants.ts'
 import { TRANSACTIONS } from './mix.ts'
 import { showProgress } from './progress.ts'
@@ -45,6 +46,7 @@ const FLAGS = {
     "With --checkout or --broker: more flags of that marketplace, such as '--split --database postgres'",
     '',
   ),
+  gateway: switchFlag('Through an API gateway of its own, which is started before it'),
   json: textFlag('FILE', 'Write figures and invariants to this file'),
 }
 
@@ -72,7 +74,8 @@ async function main(given: readonly string[]): Promise<number> {
   }
   const words = [...asked('--checkout', flags.checkout), ...asked('--broker', flags.broker)]
   const own = words.length === 0 ? undefined : await ownMarket([...words, ...flags.market.split(' ').filter(Boolean)])
-  const url = own?.url ?? flags.url
+  const edge = flags.gateway ? await gatewayTo(own?.url ?? flags.url) : undefined
+  const url = edge?.url ?? own?.url ?? flags.url
   const door = doorClient({ url, connections: flags.concurrency, timeout: 5000 })
   const stopping = new AbortController()
   const interrupt = (): void => stopping.abort(new Error('The run was interrupted'))
@@ -93,6 +96,7 @@ async function main(given: readonly string[]): Promise<number> {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     await driver?.stop()
     await door.close()
+    await edge?.stop()
     await own?.stop()
   }
 }
@@ -115,6 +119,21 @@ async function ownMarket(more: readonly string[]): Promise<{ readonly url: strin
     rmSync(directory, { recursive: true, force: true })
   }
   return { url, stop }
+}
+
+/** `dure gateway` before a marketplace, until the run has ended. */
+async function gatewayTo(url: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'marketplace-gateway-'))
+  const upstreams = { marketplace: { addresses: [new URL(url).host] } }
+  const configuration = { routes: { all: { prefix: '/', to: 'marketplace' } }, upstreams }
+  const gateway = await gatewayBefore({ directory, configuration })
+  print(`Gateway at ${gateway.url}`)
+  const stop = async (): Promise<void> => {
+    gateway.child.signal('SIGTERM')
+    while (gateway.child.running()) await setTimeout(20)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { url: gateway.url, stop }
 }
 
 /** No transactions: what the services say is held against itself. */

@@ -128,6 +128,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
     }
     client.about = exchange
     client.timeout = route.timeout
+    client.attemptTimeout = route.attemptTimeout
     if (route.before.length > 0) {
       const filtered = filterFrom(client, exchange, 0)
       if (filtered instanceof Promise) return filtered.then((answer) => answer ?? admit(client, exchange))

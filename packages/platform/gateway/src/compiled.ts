@@ -25,6 +25,7 @@ export type Route = Matcher & {
   readonly total: number
   readonly attempts: number
   readonly timeout: number
+  readonly attemptTimeout: number
   readonly idempotent: boolean
   readonly admitters: readonly Admitter[]
   readonly before: readonly NonNullable<FilterParts['before']>[]
@@ -96,6 +97,7 @@ export function createRunning(world: {
       total: targets.reduce((sum, { weight }) => sum + weight, 0),
       attempts: options.attempts ?? 2,
       timeout: options.timeout ?? 30_000,
+      attemptTimeout: options.attemptTimeout ?? Number.POSITIVE_INFINITY,
       idempotent: options.idempotent ?? false,
       admitters: (options.guard?.parts ?? []).flatMap((part) => ('admitter' in part ? [part.admitter] : [])),
       before: parts.flatMap(({ before }) => before ?? []),

@@ -73,8 +73,11 @@ export function gateway(options: GatewayOptions): GatewayDoor {
 export type StartedGateway = {
   /** `http://127.0.0.1:8080`, or with TLS `https://…`. */
   readonly url: string
-  /** Takes nothing new, answers what is under way, and ends. */
-  readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
+  /**
+   * Takes nothing new, answers what is under way, and ends. `replaced`: another process listens on the same socket, and whoever is
+   * connected gets one more answer, which ends the connection.
+   */
+  readonly stop: (options?: Pick<StopOptions, 'timeout' | 'replaced'>) => Promise<void>
 }
 
 /**
@@ -112,6 +115,8 @@ export async function startGateway(
     readonly registry?: Adapter<Registry>
     /** Where the registry may keep files. Default `.dure`. */
     readonly directory?: string
+    /** A socket that somebody else has bound, as a file descriptor: it listens there, and not at `host` and `port`. */
+    readonly socket?: number | undefined
   },
 ): Promise<StartedGateway> {
   const runtime = realRuntime()
@@ -119,7 +124,9 @@ export async function startGateway(
     options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { gateway: options.name ?? 'gateway' } })
   const limits = limitsOf(options.limits)
   const routes = 'watch' in options.routes ? options.routes : liveRoutes(options.routes)
-  const world: World = { directory: options.directory ?? '.dure', runtime, log }
+  const { directory = '.dure', socket } = options
+  const sockets = socket === undefined ? undefined : new Map([[options.name ?? 'gateway', socket]])
+  const world: World = { directory, runtime, log, sockets }
   const registry = await options.registry?.(world)
   try {
     const { url, close } = await open(

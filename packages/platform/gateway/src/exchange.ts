@@ -59,6 +59,8 @@ export function createDecisions(
     // One that took no connection has not been told anything.
     const unsent = typeof how === 'object' && how.kind === 'connect'
     if (!unsent && !route.idempotent && !IDEMPOTENT.has(client.method)) return false
+    // The same one would stand still once more.
+    if (typeof how === 'object' && how.kind === 'stalled' && !upstream!.hasOther(endpoint)) return false
     return upstream!.again()
   }
 

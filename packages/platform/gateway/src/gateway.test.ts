@@ -147,6 +147,49 @@ test('an instance that fails is left out, requests that may be repeated do not n
   assert.ok(came)
 })
 
+test('what an instance that stands still does not begin to answer is asked of another one, and of a slow one alone it is waited for', async (t) => {
+  const held: (() => void)[] = []
+  let stands = true
+  const frozen = await serving(t, (_request, response) => {
+    const answer = (): void => void response.end('late')
+    if (stands) held.push(answer)
+    else answer()
+  })
+  const good = await named(t, 'good')
+  const two = { addresses: [frozen.address, good.address], ejection: { failures: 1_000, stalls: 1_000 } }
+  const upstreams = {
+    ...{ both: two, others: two },
+    alone: { addresses: [frozen.address] },
+  }
+  const asks = { timeout: 20_000, attemptTimeout: 50 }
+  const routes = {
+    both: { prefix: '/both', to: 'both', ...asks },
+    once: { prefix: '/once', to: 'both', ...asks, attempts: 1 },
+    alone: { prefix: '/alone', to: 'alone', ...asks },
+    others: { prefix: '/others', to: 'others', ...asks },
+  }
+  const { get, lines } = await started(t, { routes: { routes, upstreams } })
+  for (let i = 0; i < 10; i++) assert.match((await get('/both')).text, /^good/)
+  const bodies = Array.from({ length: 10 }, () => get('/both', { method: 'PUT', body: 'hello' }))
+  for (const { text } of await Promise.all(bodies)) assert.match(text, /^good PUT/)
+  await until(() => lines.length === 20)
+  assert.ok(lines.some(({ tries, status }) => tries === 2 && status === 200))
+  // What may not be sent twice, and what nobody else could answer, has all of its time.
+  held.length = 0
+  const posts = Array.from({ length: 20 }, () => get('/both', { method: 'POST' }))
+  const waiting = [get('/alone'), get('/once'), get('/once'), ...posts]
+  await until(() => held.length >= 2)
+  // Whoever came later has been sent again: the time of those has passed as well.
+  const { length } = lines
+  while (!lines.slice(length).some(({ tries }) => tries === 2)) await get('/others')
+  stands = false
+  for (const go of held) go()
+  for (const { status } of await Promise.all(waiting)) assert.equal(status, 200)
+  await until(() => lines.filter(({ method }) => method === 'POST').length === 20)
+  const once = lines.slice(20).filter(({ method, route }) => method === 'POST' || route === 'once' || route === 'alone')
+  assert.ok(once.every(({ tries }) => tries === 1))
+})
+
 test('what may not be repeated is sent once, unless its route says that it may', async (t) => {
   let asked = 0
   const server = await serving(t, (_request, response) => void response.writeHead(++asked % 2 === 1 ? 503 : 200).end())

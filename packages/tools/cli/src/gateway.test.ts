@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { createServer as createHttpServer } from 'node:http'
+import { Agent, createServer as createHttpServer, get } from 'node:http'
 import { readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -186,4 +186,55 @@ test('dure gateway import: routes of another gateway as a file, and what is not 
   assert.match(readFileSync(join(folder, 'gateway.yaml'), 'utf8'), /prefix: \/b/)
   writeFileSync(join(folder, 'application.yml'), 'a: [')
   assert.equal((await dure(['gateway', 'import', 'application.yml'], here)).code, 2)
+})
+
+test('dure gateway --supervised: under load a fresh process takes the port over, and nobody gets an error; a killed one is started again', async (t) => {
+  const server = createHttpServer((request, response) => void response.end(request.url)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => void server.close())
+  const folder = temporary()
+  linkLibrary(folder)
+  const upstreams = { one: { addresses: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } }
+  writeFileSync(join(folder, 'gateway.json'), JSON.stringify({ routes: { one: { prefix: '/', to: 'one' } }, upstreams }))
+  const words = ['gateway', '--config', 'gateway.json', '--port', '0', '--supervised']
+  const running = spawned(words, { cwd: folder })
+  await running.until(/Gateway at /)
+  const [, url, pid] = /Gateway at (\S+), process (\d+)/.exec(running.all())!
+  const worker = (): number => {
+    const noted = readFileSync(join(folder, '.dure', `gateway-${pid}`, 'supervisor.json'), 'utf8')
+    return (JSON.parse(noted) as { readonly processes: readonly { readonly pid: number }[] }).processes[0]!.pid
+  }
+  const ask = (path: string, agent: Agent | false): Promise<string> =>
+    new Promise((resolve, reject) => {
+      get(url + path, { agent }, async (answer) => {
+        let text = ''
+        for await (const part of answer) text += String(part)
+        resolve(text)
+      }).on('error', reject)
+    })
+  let [done, over] = [0, false]
+  const load = Array.from({ length: 8 }, async (_, i) => {
+    // Some keep their connection, some take a new one each time.
+    const agent = i % 2 === 0 && new Agent({ keepAlive: true, maxSockets: 1 })
+    while (!over) {
+      const path = `/${done++}`
+      assert.equal(await ask(path, agent), path)
+    }
+    if (agent) agent.destroy()
+  })
+  const first = worker()
+  for (let round = 1; round <= 2; round++) {
+    running.child.kill('SIGUSR2')
+    await running.until(new RegExp(`(?:Process is replaced[^]*){${round}}`))
+  }
+  over = true
+  await Promise.all(load)
+  assert.ok(done > 100, `${done} requests`)
+  assert.notEqual(worker(), first)
+  process.kill(worker(), 'SIGKILL')
+  await running.until(/it is started again/)
+  // It waits until there is somebody.
+  assert.equal(await ask('/after', false), '/after')
+  running.child.kill('SIGTERM')
+  assert.equal(await running.exit, 0)
 })

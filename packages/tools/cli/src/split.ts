@@ -110,7 +110,8 @@ function placedGroups(
   return groupsOf({ ...system, placement: 'threads' }, replicas)
 }
 
-async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
+/** @throws {CliError} when something cannot start */
+export async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
   try {
     return await supervise(options)
   } catch (cause) {
@@ -120,7 +121,7 @@ async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervis
 }
 
 /** What becomes of processes or threads, in words. */
-function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parameters<Say> {
+export function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parameters<Say> {
   switch (what.kind) {
     case 'ended':
       return ['warn', `${kind} ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) }]

@@ -62,6 +62,20 @@ for (const [what, [says, then, expected]] of Object.entries(UPSTREAMS))
     assert.equal(gateway.endpoints[0]!.pending(), 0)
   })
 
+test('an upstream that sends its head byte by byte has no more time than others', async (t) => {
+  const port = await speaking(t, (socket) => {
+    const bytes = `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(10_000)}`[Symbol.iterator]()
+    socket.once('data', () => {
+      const timer = setInterval(() => void socket.write(bytes.next().value as string), 5)
+      socket.on('close', () => clearInterval(timer))
+    })
+  })
+  const begin: Decisions['begin'] = (client) => void ((client.correlation = 'c'), (client.timeout = 200)) as undefined
+  const gateway = await proxyTo(t, port, { retries: 0, decisions: { begin } })
+  assert.equal(await statusOf(t, gateway.port, GET), 504)
+  assert.equal(gateway.endpoints[0]!.connections(), 0)
+})
+
 test('what comes after an answer is nobody’s answer', async (t) => {
   let connections = 0
   const port = await speaking(t, (socket) => {

@@ -28,6 +28,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   tries = 0
   /** Milliseconds to the head of the answer. */
   timeout = 30_000
+  /** Of it, what one instance may take before another is asked. */
+  attemptTimeout: number = Number.POSITIVE_INFINITY
   mostBody: number = Number.POSITIVE_INFINITY
   /** What went wrong, in words. */
   failure: string | undefined = undefined
@@ -45,6 +47,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   protected readonly body: RequestBody
   /** Told of decisions that come when their request is over. */
   #counts = 0
+  /** By when there has to be an answer. */
+  #deadline = 0
 
   constructor(around: Surroundings<ProxiedRequest>) {
     super(around.time)
@@ -83,8 +87,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   protected start(): void {
     this.begun = this.time.clock.monotonic()
     this.edits = this.answerEdits = this.failure = undefined
-    this.status = this.tries = 0
-    this.mostBody = Number.POSITIVE_INFINITY
+    this.status = this.tries = this.#deadline = 0
+    this.mostBody = this.attemptTimeout = Number.POSITIVE_INFINITY
     this.told = this.replying = false
     this.method = this.target = this.correlation = this.traceparent = ''
     this.about = undefined
@@ -138,7 +142,12 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     this.hold(held)
     this.moved = false
     if (this.phase === BODY) this.#watchBody()
-    else this.lateAt(this.begun + this.timeout)
+    else this.#awaitAnswer(this.#deadline || this.begun + this.timeout)
+  }
+
+  #awaitAnswer(deadline: number): void {
+    this.#deadline = deadline
+    this.lateAt(Math.min(deadline, this.time.clock.monotonic() + this.attemptTimeout))
   }
 
   #watchBody(): void {
@@ -160,7 +169,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     }
     if (body.ended() && this.phase === BODY) {
       this.phase = WAITING
-      if (!this.replying) this.lateIn(this.timeout)
+      if (!this.replying) this.#awaitAnswer(this.time.clock.monotonic() + this.timeout)
     }
     return end
   }
@@ -210,7 +219,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
       this.moved = false
       return this.#watchBody()
     }
-    if (!this.replying) return this.#unanswered()
+    if (!this.replying) return this.#stalled()
     this.lateUnlessMoved()
   }
 
@@ -226,6 +235,18 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   #tooSlow(why: string): void {
     if (this.replying) return this.destroy()
     this.refuse({ status: 408, why })
+  }
+
+  /** Another one is asked, if that may be; else this one has the rest of the time. */
+  #stalled(): void {
+    const { upstream } = this
+    if (upstream === undefined || this.time.clock.monotonic() >= this.#deadline) return this.#unanswered()
+    const why = `it did not begin to answer within ${this.attemptTimeout} ms`
+    const again = this.around.decisions.tried(this, upstream.endpoint, { kind: 'stalled', why })
+    if (!again || !this.repeats()) return this.lateAt(this.#deadline)
+    this.failure = `${upstream.endpoint.name}: ${why}`
+    this.giveUp()
+    this.ask()
   }
 
   #unanswered(): void {

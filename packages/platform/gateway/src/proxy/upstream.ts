@@ -38,7 +38,7 @@ export type Asker = {
 }
 
 export type Failure = {
-  readonly kind: 'connect' | 'stale' | 'broken' | 'malformed' | 'late'
+  readonly kind: 'connect' | 'stale' | 'broken' | 'malformed' | 'late' | 'stalled'
   readonly why: string
 }
 

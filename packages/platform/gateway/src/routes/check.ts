@@ -127,7 +127,12 @@ const SHAPES: Readonly<Partial<Record<keyof RouteOptions, Shape>>> = {
     guard: 'object',
   },
 }
-const FIELDS: ReadonlySet<string> = new Set([...Object.keys(SHAPES), 'to', 'timeout', 'attempts'])
+const FIELDS: ReadonlySet<string> = new Set([...Object.keys(SHAPES), 'to', 'timeout', 'attemptTimeout', 'attempts'])
+
+const NUMBERS = [
+  ...[['timeout', WAIT] as const, ['attemptTimeout', WAIT] as const],
+  ['attempts', { ...COUNT, most: 10 }] as const,
+]
 
 /** What no compiler has looked at. */
 function shapeProblems(route: RouteOptions): Problem[] {
@@ -170,7 +175,7 @@ function routeProblems(name: string, route: RouteOptions): Problem[] {
       no('to', `its weight ${String(weight)} is none; give a whole number, from 0 up`)
   if (targets.length > 0 && targets.every(({ weight }) => weight === 0)) no('to', 'all its weights are 0')
   if (sticky !== undefined && !/^[\w-]{1,64}$/.test(sticky)) no('sticky', `its cookie "${sticky}" is no name of one`)
-  for (const [field, range] of [['timeout', WAIT] as const, ['attempts', { ...COUNT, most: 10 }] as const]) {
+  for (const [field, range] of NUMBERS) {
     const wrong = route[field] === undefined ? undefined : wrongNumber(route[field], range)
     if (wrong !== undefined) no(field, `"${field}" ${wrong}`)
   }

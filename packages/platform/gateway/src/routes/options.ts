@@ -26,6 +26,11 @@ export type RouteOptions = {
   readonly sticky?: string
   /** Milliseconds to the head of the answer, from when the request has arrived. Default 30,000. */
   readonly timeout?: number
+  /**
+   * Milliseconds after which an instance that has not begun to answer is taken for one that stands still: what may be sent again is, to
+   * another instance, while `timeout` goes on. Well above what an answer takes. Default: none, and `timeout` alone counts.
+   */
+  readonly attemptTimeout?: number
   /** How often it may be sent, the first time included. Default 2. Only what is idempotent is sent again, and within the budget. */
   readonly attempts?: number
   /** Whether its requests may be sent again though their method does not say so. Default false. */

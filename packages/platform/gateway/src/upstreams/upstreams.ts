@@ -36,6 +36,8 @@ export type Upstream = {
   readonly stick: (key: string) => Endpoint | undefined
   /** How it went with one that was picked. `given up`: it says nothing. */
   readonly tried: (endpoint: Endpoint, how: Failure | number | 'given up', probe: boolean) => void
+  /** Whether there is another one to ask. */
+  readonly hasOther: (endpoint: Endpoint) => boolean
   /** Takes one repetition out of the budget. */
   readonly again: () => boolean
   readonly called: () => void
@@ -126,7 +128,7 @@ export function createUpstream(
     const unknown = how === 'given up' || (typeof how === 'object' && how.kind === 'stale')
     if (probe) health.probed(unknown ? 'unknown' : failed ? 'failed' : 'answered')
     else if (unknown) return
-    else if (typeof how === 'object' && how.kind === 'late') health.stalled()
+    else if (typeof how === 'object' && (how.kind === 'late' || how.kind === 'stalled')) health.stalled()
     else if (failed) health.failed()
     else health.succeeded()
   }
@@ -135,6 +137,7 @@ export function createUpstream(
     pick,
     stick,
     tried,
+    hasOther: (endpoint) => ready.some((each) => each !== endpoint),
     again: () => budget.take(),
     called: () => budget.called(),
     endpoints: () => [...endpoints.values()],

@@ -4,7 +4,16 @@ import { keepAlive, realRuntime } from 'dure/runtime'
 import { misused, routesOfFile, routesOfIngress, type RouteSource } from '../../gateway-source.ts'
 import { loggerOf } from '../../log.ts'
 import { CliError, EXIT, print, type Shell } from '../../shell.ts'
-import { defineCommand, parsedFlag, portNumber, registryFlag, textFlag } from '../parameters.ts'
+import {
+  dataFlag,
+  defineCommand,
+  directoryOf,
+  parsedFlag,
+  portNumber,
+  registryFlag,
+  switchFlag,
+  textFlag,
+} from '../parameters.ts'
 import { library, registryAt, registryUrl } from '../registry-library.ts'
 
 type Flags = {
@@ -17,6 +26,8 @@ type Flags = {
   readonly accessLog?: string
   readonly operator?: number
   readonly announce?: string
+  readonly data?: string
+  readonly supervised?: boolean
 }
 
 export const runCommand: Command<Shell> = defineCommand({
@@ -26,10 +37,14 @@ export const runCommand: Command<Shell> = defineCommand({
         module that exports "routes": { routes, upstreams }. When the file changes it is read again: taken whole, or refused whole and the old routes
         go on. Names that are no upstream are services of the registry.
 
-        Or its routes are Ingress documents of Kubernetes: those of a namespace, as they change, with the instances that Kubernetes knows; or of a file.`,
+        Or its routes are Ingress documents of Kubernetes: those of a namespace, as they change, with the instances that Kubernetes knows; or of a file.
+
+        With --supervised the gateway runs in a process of its own, and this one holds its port: it is started again when it falls over, and
+        SIGUSR2 has a fresh one take its place (a new release, say). Nobody is refused meanwhile, and what is under way is answered.`,
   examples: [
     'dure gateway --config gateway.yaml',
     'dure gateway --ingress kubernetes://shop',
+    'dure gateway --config gateway.yaml --supervised',
     'dure gateway --config gateway.ts --port 80 --registry http://127.0.0.1:8761/eureka',
   ],
   flags: {
@@ -42,10 +57,18 @@ export const runCommand: Command<Shell> = defineCommand({
     accessLog: textFlag('FILE', 'Where a line of JSON goes for each request'),
     operator: parsedFlag(portNumber, 'N', 'Where it says which configuration it has, for dure gateway wait (on --host)'),
     announce: textFlag('NAME', 'The service that it is in the registry, with its operator address'),
+    data: { ...dataFlag, brief: 'Where it keeps its files (default .dure, or DURE_DATA)' } as typeof dataFlag,
+    supervised: switchFlag('In a process of its own, whose port this one holds; SIGUSR2 replaces it'),
   },
   positional: { kind: 'tuple', parameters: [] },
   async func(this: Shell, flags: Flags): Promise<void> {
     const { config, ingress, ingressClass, port = 8080, host = '127.0.0.1', accessLog } = flags
+    const directory = directoryOf(this, flags)
+    if (flags.supervised === true) {
+      const { superviseGateway } = await import('../../supervised-gateway.ts')
+      return await superviseGateway(this, { ...flags, port, host, directory })
+    }
+    const { supervised } = this
     const gateway = await library<typeof import('@dure/gateway')>(this, 'an API gateway', '@dure/gateway')
     const log = loggerOf(this)
     const alive = keepAlive()
@@ -59,9 +82,10 @@ export const runCommand: Command<Shell> = defineCommand({
           ? await routesOfFile(this, { gateway, config, log })
           : await routesOfIngress(this, { gateway, from: ingress!, ingressClass, log })
       const url = registryUrl(this, flags.registry) ?? source.registry
+      if (supervised !== undefined && !(await supervised.loaded())) return
       const started = await gateway
         .startGateway({
-          ...{ routes: source.routes, port, host, log, directory: resolve(this.cwd, '.dure') },
+          ...{ routes: source.routes, port, host, log, directory, socket: supervised?.sockets.get('gateway') },
           ...(url !== undefined && { registry: await registryAt(this, url) }),
           ...(accessLog !== undefined && { accessLog: resolve(this.cwd, accessLog) }),
         })
@@ -69,16 +93,21 @@ export const runCommand: Command<Shell> = defineCommand({
       const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
       // Whoever reads that it is ready may end it at once.
       const stopped = this.stopped()
-      print(this, `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`)
+      const urls = { url: started.url, operator: told.at }
+      if (supervised === undefined) print(this, sayWhere(urls))
+      else supervised.ready(urls)
       await stopped
       await told.stop()
       await source.close()
-      await started.stop()
+      await started.stop(supervised?.manner())
     } finally {
       alive.stop()
     }
   },
 })
+
+export const sayWhere = ({ url, operator }: { readonly url: string; readonly operator?: string | undefined }): string =>
+  `Gateway at ${url}${operator === undefined ? '' : `, its operator address ${operator}`}`
 
 /** Says which configuration it has, at an address of its own, and in the registry where that is. */
 async function tellOf(
@@ -107,9 +136,7 @@ async function tellOf(
   const operator = await gateway.startOperator({ port, host, status })
   if (name === undefined) return { at: operator.url, stop: operator.stop }
   const runtime = realRuntime()
-  const registry = await (
-    await registryAt(shell, url!)
-  )({ directory: resolve(shell.cwd, '.dure'), runtime, log: loggerOf(shell) })
+  const registry = await (await registryAt(shell, url!))({ directory: directoryOf(shell, flags), runtime, log: loggerOf(shell) })
   const endpoints = { http: addressIn(about.at), operator: addressIn(operator.url) }
   const id = `${endpoints.http.host}:${name}:${endpoints.http.port}`
   await registry.register({ service: name, id, version: '0.0.0', status: 'up', endpoints, metadata: {} })

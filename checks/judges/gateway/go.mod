@@ -1,0 +1,3 @@
+module dure.example/gateway
+
+go 1.22

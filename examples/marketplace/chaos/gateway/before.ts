@@ -1,0 +1,33 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '@dure/testing/servers'
+import type { GatewayConfiguration } from '@dure/gateway'
+import { createChild, type Child } from '../child.ts'
+
+const DURE = fileURLToPath(import.meta.resolve('../../../../packages/tools/cli/bin/dure.js'))
+
+export type GatewayBefore = {
+  readonly url: string
+  readonly child: Child
+  /** Writes its file anew; it takes that by itself, and says so in a line. */
+  readonly write: (configuration: GatewayConfiguration) => void
+}
+
+/** `dure gateway --supervised`, started before services whose addresses are known. */
+export async function gatewayBefore(options: {
+  /** Where its files are. */
+  readonly directory: string
+  readonly configuration: GatewayConfiguration
+  readonly onLine?: (line: string) => void
+}): Promise<GatewayBefore> {
+  const { directory, configuration, onLine = () => {} } = options
+  const file = join(directory, 'gateway.json')
+  const write = (next: GatewayConfiguration): void => writeFileSync(file, JSON.stringify(next))
+  write(configuration)
+  const port = String(await freePort())
+  const words = ['gateway', '--config', file, '--port', port, '--data', directory, '--supervised']
+  const child = createChild({ name: 'The gateway', words: [DURE, ...words], ready: /^Gateway at /m, onLine })
+  await child.start()
+  return { url: `http://127.0.0.1:${port}`, child, write }
+}
