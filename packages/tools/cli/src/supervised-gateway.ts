@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
-import { sayWhere } from './commands/gateway/run.ts'
 import { REGISTRY } from './commands/registry-library.ts'
 import { loggerOf } from './log.ts'
 import { CliError, EXIT, print, type Shell } from './shell.ts'
@@ -59,10 +58,10 @@ export async function superviseGateway(
   }
   process.on('SIGUSR2', replace)
   try {
-    const [info] = supervisor.ready as readonly Parameters<typeof sayWhere>[0][]
+    const [info] = supervisor.ready as readonly { readonly where: string }[]
     // Before it says that it is ready: whoever reads that may end it at once.
     const stopped = shell.stopped()
-    print(shell, `${sayWhere(info!)}, process ${process.pid}; to have a fresh one take its place: kill -USR2 ${process.pid}`)
+    print(shell, `${info!.where}, process ${process.pid}; to have a fresh one take its place: kill -USR2 ${process.pid}`)
     await stopped
   } finally {
     process.off('SIGUSR2', replace)

@@ -93,9 +93,9 @@ export const runCommand: Command<Shell> = defineCommand({
       const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
       // Whoever reads that it is ready may end it at once.
       const stopped = this.stopped()
-      const urls = { url: started.url, operator: told.at }
-      if (supervised === undefined) print(this, sayWhere(urls))
-      else supervised.ready(urls)
+      const where = `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`
+      if (supervised === undefined) print(this, where)
+      else supervised.ready({ where })
       await stopped
       await told.stop()
       await source.close()
@@ -105,9 +105,6 @@ export const runCommand: Command<Shell> = defineCommand({
     }
   },
 })
-
-export const sayWhere = ({ url, operator }: { readonly url: string; readonly operator?: string | undefined }): string =>
-  `Gateway at ${url}${operator === undefined ? '' : `, its operator address ${operator}`}`
 
 /** Says which configuration it has, at an address of its own, and in the registry where that is. */
 async function tellOf(
