@@ -13,6 +13,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   discovery: ['runtime', 'contract', 'telemetry'],
   resilience: ['runtime', 'contract', 'telemetry'],
   data: ['runtime', 'contract', 'telemetry'],
+  session: ['runtime', 'contract', 'data'],
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
   call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
   door: ['runtime', 'contract', 'telemetry', 'call'],
@@ -37,6 +38,7 @@ export const packageArrows: readonly {
   // Their tests start real servers, and services with their data on one.
   { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/postgres'] },
   { from: 'packages/databases/', mayKnow: ['dure'] },
+  { from: 'packages/sessions/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/protocols/', mayKnow: ['dure'] },
   { from: 'packages/registries/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
@@ -67,6 +69,7 @@ export const patternCode = {
   except: [
     'packages/dure/src/runtime/',
     'packages/dure/src/data/sqlite/',
+    'packages/dure/src/session/sqlite/',
     'packages/dure/src/messaging/embedded/',
     'packages/dure/src/call/socket/',
     'packages/dure/src/discovery/embedded/',

@@ -4,7 +4,7 @@ import { createRateLimit, type RatePolicy, type Taken } from 'dure/resilience'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { checkNumbers, WAIT } from 'dure/runtime/internal'
 import { silentLogger, type Logger } from 'dure/telemetry'
-import { connect, type Connection } from './connection.ts'
+import { connectOnDemand } from './on-demand.ts'
 import { TAKE } from './scripts/rate.ts'
 
 export type RedisRateLimitOptions = Partial<RatePolicy> &
@@ -66,51 +66,20 @@ export function redisRateLimit(options: RedisRateLimitOptions): RedisRateLimit {
         `Cannot limit the rate of calls by Redis: its ${what} is "${said}"; give 1 to 64 letters, digits, dots and dashes`,
       )
   const interval = (per * 1_000) / rate
-  const { clock } = runtime
-  let connecting: Promise<Connection> | undefined
-  let closed = false
-  let trouble: { readonly error: unknown; readonly until: number } | undefined
-
-  const open = (): Promise<Connection> =>
-    (connecting ??= connect({ url, credentials, tls, timeout }, { runtime, log }).then((connection) => {
-      if (closed) connection.close()
-      return connection
-    }))
-  const begin = (): Promise<Connection> => {
-    const mine = open()
-    // The next one tries anew.
-    mine.catch(() => {
-      if (connecting === mine) connecting = undefined
-    })
-    return mine
-  }
+  const server = connectOnDemand({ url, credentials, tls, timeout }, pause, { runtime, log })
 
   return {
     take: async (key) => {
-      if (closed) throw new Error(`Cannot take from the rate limit "${name}": it was closed`)
-      if (trouble !== undefined && clock.monotonic() < trouble.until) throw trouble.error
+      if (server.isClosed()) throw new Error(`Cannot take from the rate limit "${name}": it was closed`)
       const part = key.length > LONGEST_KEY ? createHash('sha256').update(key).digest('hex') : key
-      try {
-        const connection = await begin()
-        const early = await connection.run<number>(
-          `take from the rate limit "${name}"`,
-          TAKE,
-          [`${prefix}:rate:${name}:${part}`],
-          [interval, (burst - 1) * interval],
-        )
-        trouble = undefined
-        return early < 0 ? { ok: true } : { ok: false, after: early / 1_000 }
-      } catch (error) {
-        trouble = { error, until: clock.monotonic() + pause }
-        throw error
-      }
-    },
-    close: () => {
-      closed = true
-      connecting?.then(
-        (connection) => connection.close(),
-        () => {},
+      const early = await server.run<number>(
+        `take from the rate limit "${name}"`,
+        TAKE,
+        [`${prefix}:rate:${name}:${part}`],
+        [interval, (burst - 1) * interval],
       )
+      return early < 0 ? { ok: true } : { ok: false, after: early / 1_000 }
     },
+    close: server.close,
   }
 }

@@ -20,6 +20,7 @@ import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
 import { createWakeUps } from './wake-ups.ts'
 
+export { redisSessions, type RedisSessionsOptions } from './sessions.ts'
 export { redisRateLimit, type RedisRateLimit, type RedisRateLimitOptions } from './rate-limit.ts'
 
 export type RedisOptions = {

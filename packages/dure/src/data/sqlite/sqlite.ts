@@ -8,6 +8,7 @@ import { LOCK_TIMEOUT } from './lock.ts'
 import { openStore } from './store.ts'
 
 export { kyselyConnection as sqliteConnection, sqliteKysely, type KyselyConnection } from './kysely.ts'
+export { explain as explainSqlite } from './errors.ts'
 export { sqliteHistory } from './history.ts'
 export { takeLock } from './lock.ts'
 export { createStatements as sqliteStatements, type Statements } from './statements.ts'
