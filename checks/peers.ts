@@ -19,6 +19,7 @@
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
  * `npm run peers -- rabbitmq`: programs with pika and with Spring AMQP take our work and send us some, and rabbitmqctl tells the same lag of queues.
+ * `npm run peers -- session`: programs with redis-py and pymemcache read how long sessions have, and end some.
  * `npm run peers -- keyed`: Porcupine judges what callers of keyed counters saw while copies were killed, frozen and scaled (go).
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
@@ -46,6 +47,7 @@ import {
   qpidJms,
   redisPy,
   schemas as schemaJudges,
+  sessionClients,
   springGateway,
   springKafka,
   springRabbit,
@@ -66,11 +68,12 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   install,
   tutorial,
   '2pc': twoPhase,
-  nats: () => broker('nats', [natsPy, PYTHON]),
-  redis: () => broker('redis', [redisPy, PYTHON]),
-  kafka: () => broker('kafka', [springKafka, 'lib']),
-  activemq: () => broker('activemq', [qpidJms, 'lib'], [proton, PYTHON]),
-  rabbitmq: () => broker('rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
+  nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
+  redis: () => withClients('brokers/redis', [redisPy, PYTHON]),
+  kafka: () => withClients('brokers/kafka', [springKafka, 'lib']),
+  activemq: () => withClients('brokers/activemq', [qpidJms, 'lib'], [proton, PYTHON]),
+  rabbitmq: () => withClients('brokers/rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
+  session: () => withClients('sessions/memcached', [sessionClients, PYTHON]),
   schemas,
   eureka,
   'gateway-import': gatewayImport,
@@ -133,16 +136,16 @@ async function twoPhase(): Promise<boolean> {
 }
 
 /** A program of the adapter's that has clients of others judge it, each of which it finds at this place in the client's folder. */
-async function broker(name: string, ...clients: readonly (readonly [client: Judges, place: string])[]): Promise<boolean> {
+/** What a package's program of proofs says, told where the programs of others are. */
+async function withClients(home: string, ...clients: readonly (readonly [client: Judges, place: string])[]): Promise<boolean> {
   for (const [client] of clients) {
     const said = client.there() ? 'installed' : client.install()
     if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
   }
-  const program = join(import.meta.dirname, `../packages/brokers/${name}/src/foreign.test-support.ts`)
-  const places = clients.map(([{ folder }, place]) => join(folder, place))
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...places])
-  console.log(output.trim())
-  return code === 0
+  return ourProgram(
+    `${home}/src/foreign.test-support.ts`,
+    clients.map(([{ folder }, place]) => join(folder, place)),
+  )
 }
 
 async function schemas(): Promise<boolean> {

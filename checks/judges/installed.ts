@@ -35,6 +35,8 @@ export const python: Judges = judges('openapi-python', 'requirements.txt', {
 /** Clients of brokers that are not ours. */
 export const natsPy: Judges = pythonClient('nats-py', 'nats.txt')
 export const redisPy: Judges = pythonClient('redis-py', 'redis.txt')
+/** Two clients of stores of sessions. */
+export const sessionClients: Judges = pythonClient('pymemcache', 'sessions.txt')
 export const pika: Judges = pythonClient('pika', 'pika.txt')
 export const proton: Judges = pythonClient('python-qpid-proton', 'proton.txt')
 

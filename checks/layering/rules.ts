@@ -38,7 +38,8 @@ export const packageArrows: readonly {
   // Their tests start real servers, and services with their data on one.
   { from: 'packages/brokers/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/postgres'] },
   { from: 'packages/databases/', mayKnow: ['dure'] },
-  { from: 'packages/sessions/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
+  // One proof by others is of all stores of sessions.
+  { from: 'packages/sessions/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/redis'] },
   { from: 'packages/protocols/', mayKnow: ['dure'] },
   { from: 'packages/registries/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },

@@ -9,7 +9,7 @@ import { missingServer, serverPlaces, type ServerKind } from '@dure/testing/serv
 type Way = (folder: string, version: string) => string | undefined
 
 /** Packages of the Debian that several servers share. */
-const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server', 'etcd-server', 'etcd-client']
+const DEBIAN_PACKAGES = ['redis-server', 'valkey-server', 'rabbitmq-server', 'etcd-server', 'etcd-client', 'memcached']
 
 const debian =
   (release: string, packages = DEBIAN_PACKAGES): Way =>
@@ -55,6 +55,7 @@ const ways: Readonly<Record<ServerKind, Way>> = {
       'org.apache.logging.log4j:log4j-slf4j-impl:2.25.5',
     ]),
   kubernetes: buildApiServer,
+  memcached: debian('trixie'),
   nats: (folder, version) => {
     if (!runs('go', ['version'])) return 'needs Go 1.25 or newer, which is not here'
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' }

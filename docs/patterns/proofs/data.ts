@@ -257,6 +257,24 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/tools/cli/src/model.test.ts',
     ],
   },
+  D15: {
+    state: 'works',
+    code: [
+      'packages/dure/src/session/sessions.ts',
+      'packages/dure/src/session/store.ts',
+      'packages/dure/src/session/sqlite/sqlite.ts',
+      'packages/brokers/redis/src/sessions.ts',
+      'packages/sessions/memcached/src/memcached.ts',
+    ],
+    guide: 'docs/guides/sessions.md',
+    tests: [
+      'packages/dure/src/session/sessions.test.ts',
+      'packages/dure/src/session/sqlite/sqlite.test.ts',
+      'packages/brokers/redis/src/sessions.test.ts',
+      'packages/sessions/memcached/src/memcached.test.ts',
+      'packages/platform/gateway/src/gateway.test.ts',
+    ],
+  },
   D16: {
     state: 'works',
     code: [

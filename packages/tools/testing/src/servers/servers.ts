@@ -8,6 +8,7 @@ import { apicurio } from './apicurio.ts'
 import { etcd } from './etcd.ts'
 import { kafka } from './kafka.ts'
 import { kubernetes } from './kubernetes.ts'
+import { memcached } from './memcached.ts'
 import { nats } from './nats.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { folderOf, programsOf, type Place, type Recipe, type ServerAccount, type ServerSettings } from './recipe.ts'
@@ -26,6 +27,7 @@ export type ServerKind =
   | 'etcd'
   | 'kafka'
   | 'kubernetes'
+  | 'memcached'
   | 'nats'
   | 'rabbitmq'
   | 'redis'
@@ -38,6 +40,7 @@ const recipes: Readonly<Record<ServerKind, Recipe>> = {
   etcd,
   kafka,
   kubernetes,
+  memcached,
   nats,
   rabbitmq,
   redis,
