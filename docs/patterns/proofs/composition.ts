@@ -5,12 +5,14 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
   X1: {
     state: 'begun',
     part: {
-      en: 'HTTP/1.1 without TLS; routes written down, their instances from the registry; no routes from contracts yet',
-      ko: 'TLS 없는 HTTP/1.1. 라우트는 직접 적고 인스턴스는 레지스트리에서. 계약에서 나온 라우트는 아직',
+      en: 'HTTP/1.1, HTTP/2 and TLS; routes written down, their instances from the registry; no routes from contracts yet',
+      ko: 'HTTP/1.1, HTTP/2, TLS. 라우트는 직접 적고 인스턴스는 레지스트리에서. 계약에서 나온 라우트는 아직',
     },
     code: [
       'packages/platform/gateway/src/wire/wire.ts',
       'packages/platform/gateway/src/proxy/proxy.ts',
+      'packages/platform/gateway/src/http2/http2.ts',
+      'packages/platform/gateway/src/tls/tls.ts',
       'packages/platform/gateway/src/routes/routes.ts',
       'packages/platform/gateway/src/filter.ts',
       'packages/platform/gateway/src/door.ts',
@@ -21,6 +23,9 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/proxy/hostile.test.ts',
       'packages/platform/gateway/src/proxy/proxy.test.ts',
       'packages/platform/gateway/src/proxy/failing.test.ts',
+      'packages/platform/gateway/src/http2/http2.test.ts',
+      'packages/platform/gateway/src/http2/abuse.test.ts',
+      'packages/platform/gateway/src/tls/tls.test.ts',
       'packages/platform/gateway/src/gateway.test.ts',
       'packages/platform/gateway/src/system.test.ts',
       'packages/tools/cli/src/gateway.test.ts',

@@ -7,6 +7,7 @@ import { filter, headers as changeHeaders, type RouteOptions } from '../gateway.
 import { before, bodyOf, named, serving, started } from '../gateway.test-support.ts'
 import { answering, speaking, until } from '../bytes.test-support.ts'
 import { ask, maker, skip } from '../tls.test-support.ts'
+import { DATA, get, GOAWAY, rawClient } from './frames.test-support.ts'
 
 type Answered = {
   readonly headers: IncomingHttpHeaders & { readonly ':status'?: number }
@@ -282,6 +283,24 @@ test(
     )
   },
 )
+
+test('who sends a request after that is told that nobody has looked at it', { skip }, async (t) => {
+  const held: (() => void)[] = []
+  const { url, stop } = await speaks(t, (_request, response) => void held.push(() => response.end('late')))
+  const client = await rawClient(t, url)
+  client.say(get(1))
+  await until(() => held.length === 1)
+  const stopped = stop()
+  const goaway = await client.hears(({ type }) => type === GOAWAY)
+  // The last stream that is answered: those behind it may be sent again, whatever they are (RFC 9113, section 6.8).
+  assert.equal(goaway?.payload.readUInt32BE(), 1)
+  client.say(get(3))
+  held[0]!()
+  assert.equal((await client.hears(({ type, id }) => type === DATA && id === 1))?.payload.toString(), 'late')
+  await stopped
+  await client.ended
+  assert.equal(held.length, 1)
+})
 
 test('a gateway is replaced under load of HTTP/2 without one lost request', { skip }, async (t) => {
   const server = await named(t, 'one')

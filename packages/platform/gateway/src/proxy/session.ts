@@ -7,10 +7,7 @@ import type { Surroundings } from './decisions.ts'
 import type { ProxiedRequest } from './proxied-request.ts'
 import { Timed } from './timed.ts'
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants
-const LAST_STREAM = 2 ** 31 - 1
-/** For which the answer to a ping is waited for. What comes later is refused, which says that it may be sent again. */
-const ROUND_TRIP = 250
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
 /** For which one that was told to go may take to do so. */
 const LINGER = 2_000
 /** Words a second that are about the connection and ask for nothing. */
@@ -83,17 +80,11 @@ export class SessionConnection extends Timed {
     if (this.#clients.size === 0 && !this.#closing) this.lateIn(this.#around.limits.idleTimeout)
   }
 
-  /**
-   * Takes no further requests, and ends when those under way are answered. What was sent before its word came is taken: RFC 9113,
-   * section 6.8.
-   */
+  /** Takes no further requests, says which was the last that is answered, and ends when they all are. */
   close(): void {
-    if (this.#closing || this.#session.destroyed) return
     this.#closing = true
-    this.lateIn(ROUND_TRIP)
-    this.#session.goaway(NGHTTP2_NO_ERROR, LAST_STREAM)
-    const sent = this.#session.ping(() => this.#session.close())
-    if (!sent) this.#session.close()
+    this.#session.close()
+    this.lateIn(LINGER)
   }
 
   destroy(): void {
@@ -102,11 +93,9 @@ export class SessionConnection extends Timed {
   }
 
   late(): void {
-    // It is idle, or the answer to the ping has not come. Requests under way have their own times.
-    const lingers = this.#session.closed
-    this.#closing = true
-    this.#session.close()
-    if (this.#clients.size === 0 && lingers) this.destroy()
+    if (!this.#closing) return this.close()
+    // Requests under way have their own times.
+    if (this.#clients.size === 0) this.destroy()
     else this.lateIn(LINGER)
   }
 }
