@@ -50,6 +50,13 @@ test('ten thousand of them take up no more than the last few, and each call is o
   assert.equal(count().told, 10_000)
 })
 
+test('who comes again after its place was given away is told of again', () => {
+  const people = Array.from({ length: 300 }, (_, n) => (n % 2 === 0 ? copyPrincipal(user(n)) : user(n)))
+  const { carry } = ends()
+  for (let round = 0; round < 3; round++) for (const one of people) assert.deepEqual(carry(one), one)
+  for (const one of people.toReversed()) assert.deepEqual(carry(one), one)
+})
+
 test('whoever is called for, in whatever order: the callee hears the same', () => {
   const one = fc.record({
     subject: fc.string({ minLength: 1, maxLength: 3, unit: 'grapheme' }).filter((text) => !text.includes('\0')),

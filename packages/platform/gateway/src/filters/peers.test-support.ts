@@ -243,7 +243,7 @@ try {
       return url
     })
     const access = security({ issuers: [keycloak({ url, realm: 'shop', audience: 'shop-api' })] })
-    const get = await shop('keycloak', access)
+    const get = await shop('of-keycloak', access)
     await check('tokens of Keycloak', () => keycloakTokens(url, get))
     await check('its key is rotated under load', () => rotation(url, get, access))
   }
