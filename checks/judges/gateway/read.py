@@ -32,8 +32,9 @@ def read(data):
                 connection.start_next_cycle()
             else:
                 break
-    except h11.RemoteProtocolError:
-        refused = True
+    except h11.RemoteProtocolError as error:
+        # An end in the middle is no refusal.
+        refused = not str(error).startswith("peer ")
     return {"requests": requests, "refused": refused}
 
 for line in sys.stdin:

@@ -27,18 +27,20 @@ async function readOf(request: IncomingMessage): Promise<Read> {
 type Recorder = {
   readonly port: number
   /** What came on each connection, and what Node read there. */
-  readonly connections: readonly { readonly bytes: readonly Buffer[]; readonly requests: Read[]; refused: boolean }[]
+  readonly connections: () => readonly (Reading & { readonly bytes: Buffer })[]
   readonly close: () => void
 }
 
 /** Node's server, which keeps what comes as it comes beside what it reads, and answers each request. */
 export async function recorder(options: { readonly requireHostHeader?: boolean } = {}): Promise<Recorder> {
-  const connections: { bytes: Buffer[]; requests: Read[]; refused: boolean }[] = []
+  const connections: { bytes: Buffer[]; requests: (Read | undefined)[]; refused: boolean }[] = []
   const of = new Map<Socket, (typeof connections)[number]>()
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const at = of.get(request.socket)!
+    const { requests } = of.get(request.socket)!
+    // Its place is where it begins: another one, without a body, may be there before it.
+    const place = requests.push(undefined) - 1
     try {
-      at.requests.push(await readOf(request))
+      requests[place] = await readOf(request)
       response.setHeader('x-upstream', 'yes').end('ok')
     } catch {
       // Its end never came.
@@ -64,16 +66,20 @@ export async function recorder(options: { readonly requireHostHeader?: boolean }
     server.closeAllConnections()
     server.close()
   }
-  return { port: (server.address() as AddressInfo).port, connections, close }
+  const seen = (): ReturnType<Recorder['connections']> =>
+    connections.map(({ bytes, requests, refused }) => ({
+      bytes: Buffer.concat(bytes),
+      requests: requests.filter((one) => one !== undefined),
+      refused,
+    }))
+  return { port: (server.address() as AddressInfo).port, connections: seen, close }
 }
 
 /** Node's reading of each of these, in their order. */
 export async function readByNode(cases: readonly Case[]): Promise<readonly Reading[]> {
   const server = await recorder({ requireHostHeader: false })
-  const readings: Reading[] = []
   try {
     for (const { bytes } of cases) {
-      const before = server.connections.length
       const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
       socket.on('error', () => {})
       socket.resume()
@@ -81,12 +87,11 @@ export async function readByNode(cases: readonly Case[]): Promise<readonly Readi
       // An upgrade, or a body that never ends, is not waited for.
       socket.setTimeout(2_000, () => socket.destroy())
       await once(socket, 'close')
-      readings.push(server.connections[before] ?? { requests: [], refused: true })
     }
+    return server.connections()
   } finally {
     server.close()
   }
-  return readings
 }
 
 /** The reading of a program that takes lines of JSON and gives one for each. */

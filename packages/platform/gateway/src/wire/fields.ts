@@ -34,6 +34,9 @@ export function readFields(head: Head, from: number, status: number): Fault | un
     spans[span + 4] = valueEnd
     if (kind === PLAIN) continue
     head.seen |= 1 << kind
+    // It is passed on as it came, and not everybody takes a tab for space there.
+    if ((kind === LENGTH || kind === CODING) && text.slice(nameEnd, value).concat(text.slice(valueEnd, at)).includes('\t'))
+      return fault(status, 'there is a tab around what says where it ends')
     const wrong = kind > EXPECT ? undefined : take(head, kind, value, valueEnd, status)
     if (wrong !== undefined) return wrong
   }
