@@ -72,6 +72,8 @@ export const runCommand: Command<Shell> = defineCommand({
     const gateway = await library<typeof import('@dure/gateway')>(this, 'an API gateway', '@dure/gateway')
     const log = loggerOf(this)
     const alive = keepAlive()
+    /** What has been begun, and ends whatever comes; what follows a file would keep the process alive. */
+    const ends: (() => unknown)[] = []
     try {
       if ((config === undefined) === (ingress === undefined))
         throw new CliError('Cannot run a gateway: say where its routes are: --config FILE, or --ingress', {
@@ -81,6 +83,7 @@ export const runCommand: Command<Shell> = defineCommand({
         config !== undefined
           ? await routesOfFile(this, { gateway, config, log })
           : await routesOfIngress(this, { gateway, from: ingress!, ingressClass, log })
+      ends.push(() => source.close())
       const url = registryUrl(this, flags.registry) ?? source.registry
       if (supervised !== undefined && !(await supervised.loaded())) return
       const started = await gateway
@@ -90,17 +93,17 @@ export const runCommand: Command<Shell> = defineCommand({
           ...(accessLog !== undefined && { accessLog: resolve(this.cwd, accessLog) }),
         })
         .catch(misused)
+      ends.push(() => started.stop(supervised?.manner()))
       const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
       // Whoever reads that it is ready may end it at once.
       const stopped = this.stopped()
       const where = `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`
       if (supervised === undefined) print(this, where)
       else supervised.ready({ where })
+      ends.push(() => told.stop())
       await stopped
-      await told.stop()
-      await source.close()
-      await started.stop(supervised?.manner())
     } finally {
+      for (const end of ends.toReversed()) await end()
       alive.stop()
     }
   },
