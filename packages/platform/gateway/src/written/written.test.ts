@@ -115,7 +115,7 @@ colour: red
     'gateway.yaml:12: routes.b.filters.4: it is no filter; give its name with its options, "rewrite: { strip: 1 }"',
     'gateway.yaml:13: routes.b.guard: there is no guard "retry" in files',
     'gateway.yaml:19: upstreams.one: its address "nowhere" is none; give a host and a port, "127.0.0.1:8080" or "https://orders.internal:8443"',
-    'gateway.yaml:21: colour: There is "colour", which is none of version, routes, upstreams, filters',
+    'gateway.yaml:21: colour: There is "colour", which is none of version, routes, upstreams, filters, tls',
   ])
 })
 
