@@ -121,26 +121,23 @@ export const schemas: Readonly<Record<'kafkajs' | 'python' | 'apicurio', Judges>
 }
 
 /** Spring's Eureka server, and an application that knows nothing but Eureka. */
-export const eureka: Judges = judges('eureka', 'eureka/pom.xml', {
-  sources: ['eureka/Peer.java'],
-  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
-  steps: (folder) => [
-    ['mkdir', '-p', join(folder, 'src/main/java/judge')],
-    ['mv', join(folder, 'Peer.java'), join(folder, 'src/main/java/judge')],
-    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
-  ],
-})
+export const eureka: Judges = springProgram('eureka', 'Peer.java')
 
 /** Spring Cloud Gateway, with what it needs to run by a file of settings. */
-export const springGateway: Judges = judges('spring-gateway', 'spring-gateway/pom.xml', {
-  sources: ['spring-gateway/Gateway.java'],
-  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
-  steps: (folder) => [
-    ['mkdir', '-p', join(folder, 'src/main/java/judge')],
-    ['mv', join(folder, 'Gateway.java'), join(folder, 'src/main/java/judge')],
-    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
-  ],
-})
+export const springGateway: Judges = springProgram('spring-gateway', 'Gateway.java')
+
+/** One source and what it needs, as one archive. */
+function springProgram(name: string, source: string): Judges {
+  return judges(name, `${name}/pom.xml`, {
+    sources: [`${name}/${source}`],
+    possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+    steps: (folder) => [
+      ['mkdir', '-p', join(folder, 'src/main/java/judge')],
+      ['mv', join(folder, source), join(folder, 'src/main/java/judge')],
+      ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), '-DskipTests', 'package'],
+    ],
+  })
+}
 
 /** What asks a server of HTTP/2 for all that RFC 9113 and RFC 7541 say of one. */
 export const h2spec: Judges = judges('h2spec', 'h2spec.txt', {

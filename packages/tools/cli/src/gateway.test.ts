@@ -1,27 +1,38 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { Agent, createServer as createHttpServer, get } from 'node:http'
 import { readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { startRegistry } from '@dure/registry'
 import { silentLogger } from 'dure/telemetry'
 import { dure, linkLibrary, temporary } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
 
-test('dure gateway: routes of a file, which change with it, whole or not at all', async (t) => {
+/** A service that knows nothing of it. */
+async function answering(t: Pick<TestContext, 'after'>): Promise<AddressInfo> {
   const server = createHttpServer((request, response) => void response.end(`it was ${request.url}`)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => void server.close())
-  const free = createServer().listen(0, '127.0.0.1')
-  await once(free, 'listening')
-  const { port } = free.address() as AddressInfo
-  free.close()
+  return server.address() as AddressInfo
+}
+
+/** A gateway that runs, and what it answers. */
+async function gatewayOf(words: readonly string[]) {
+  const running = spawned(['gateway', ...words], { cwd: import.meta.dirname })
+  await running.until(/Gateway at /)
+  const [, url] = /Gateway at ([^\s,]+)/.exec(running.all())!
+  const ask = async (path: string): Promise<string> => (await fetch(url + path)).text()
+  return { running, ask }
+}
+
+test('dure gateway: routes of a file, which change with it, whole or not at all', async (t) => {
+  const service = await answering(t)
   const folder = temporary()
   const file = join(folder, 'gateway.json')
   const write = (path: string): void => {
-    const upstreams = { one: { addresses: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } }
+    const upstreams = { one: { addresses: [`127.0.0.1:${service.port}`] } }
     writeFileSync(file, JSON.stringify({ routes: { one: { prefix: path, to: 'one' } }, upstreams }))
   }
   const here = { cwd: import.meta.dirname }
@@ -31,9 +42,7 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
   assert.match(wrong.err, /gateway\.json:1: routes\.one\.prefix: its prefix "a" does not begin with "\/"/)
   write('/a')
   const accessLog = join(folder, 'access.log')
-  const running = spawned(['gateway', '--config', file, '--port', String(port), '--access-log', accessLog], here)
-  await running.until(/Gateway at /)
-  const ask = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  const { running, ask } = await gatewayOf(['--config', file, '--port', '0', '--access-log', accessLog])
   assert.equal(await ask('/a/1'), 'it was /a/1')
   write('nonsense')
   await running.until(/The routes are not taken/)
@@ -49,12 +58,10 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
 })
 
 test('dure gateway: a file of YAML, with filters, put in place of another', async (t) => {
-  const server = createHttpServer((request, response) => void response.end(`it was ${request.url}`)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => void server.close())
+  const service = await answering(t)
   const file = join(temporary(), 'gateway.yaml')
   const write = (strip: number): void => {
-    const upstream = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const upstream = `127.0.0.1:${service.port}`
     const filters = `filters: [{ rewrite: { strip: ${strip} } }]`
     writeFileSync(
       `${file}~`,
@@ -71,10 +78,7 @@ test('dure gateway: a file of YAML, with filters, put in place of another', asyn
     /gateway\.yaml:6: routes\.a\.filters\.0\.rewrite: Cannot rewrite paths: "strip" is 0; give a whole number from 1 to 100/,
   )
   write(1)
-  const running = spawned(['gateway', '--config', file, '--port', '0'], here)
-  await running.until(/Gateway at /)
-  const [, url] = /Gateway at (\S+)/.exec(running.all())!
-  const ask = async (path: string): Promise<string> => (await fetch(url + path)).text()
+  const { running, ask } = await gatewayOf(['--config', file, '--port', '0'])
   assert.equal(await ask('/a/b/c'), 'it was /b/c')
   write(2)
   await running.until(/The routes have changed/)
@@ -84,11 +88,8 @@ test('dure gateway: a file of YAML, with filters, put in place of another', asyn
 })
 
 test('dure gateway --ingress: documents of a file, which change with it', async (t) => {
-  const server = createHttpServer((request, response) => void response.end(`it was ${request.url}`)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => void server.close())
+  const service = await answering(t)
   const file = join(temporary(), 'ingress.yaml')
-  const port = (server.address() as AddressInfo).port
   const write = (path: string): void =>
     writeFileSync(
       file,
@@ -102,17 +103,14 @@ apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: { name: orders-1, labels: { kubernetes.io/service-name: orders } }
 addressType: IPv4
-ports: [{ port: ${port} }]
+ports: [{ port: ${service.port} }]
 endpoints: [{ addresses: [127.0.0.1] }]
 `,
     )
   const here = { cwd: import.meta.dirname }
   write('/a')
-  const running = spawned(['gateway', '--ingress', file, '--port', '0'], here)
-  await running.until(/Gateway at /)
+  const { running, ask } = await gatewayOf(['--ingress', file, '--port', '0'])
   await running.until(/annotation that is not understood/)
-  const [, url] = /Gateway at (\S+)/.exec(running.all())!
-  const ask = async (path: string): Promise<string> => (await fetch(url + path)).text()
   assert.equal(await ask('/a/1'), 'it was /a/1')
   writeFileSync(file, 'kind: [')
   await running.until(/The routes are not taken/)
