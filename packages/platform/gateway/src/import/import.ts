@@ -43,7 +43,7 @@ export type Imported = {
  *   - id: orders
  *     uri: lb://orders
  *     predicates: [Path=/api/orders/**]
- *     filters: [StripPrefix=1]
+ *     filters: [StripPrefix=1, PreserveHostHeader]
  *   - id: tokens
  *     uri: lb://tokens
  *     predicates: [Path=/tokens]

@@ -40,6 +40,13 @@ const mattering = (headers: IncomingHttpHeaders): Record<string, unknown> =>
       .toSorted(),
   )
 
+/** What a service was told. One of the registry is told another host there, which the import says. */
+function told(body: string): unknown {
+  const said = JSON.parse(body) as { readonly name: string; readonly headers: Record<string, unknown> }
+  if (said.name === 'stock') delete said.headers['host']
+  return said
+}
+
 /** A service that says which it is and what it was asked. */
 async function service(name: string): Promise<Server> {
   let turn = 0
@@ -194,7 +201,7 @@ try {
           assert.equal(here.headers['location'], there.headers['location'], about)
           continue
         }
-        assert.deepEqual(JSON.parse(here.body), JSON.parse(there.body), about)
+        assert.deepEqual(told(here.body), told(there.body), about)
         assert.deepEqual(here.headers, there.headers, about)
       }
       assert.ok(all.length >= 200, String(all.length))

@@ -20,12 +20,23 @@ export function springRoutes(root: Setting, gathering: Gathering): Drafts {
   const upstreams: Record<string, object> = {}
   const drafts: (Draft & { readonly order: number })[] = []
   const names: Record<string, true> = {}
+  /** Lines of routes whose services are told another host than there. */
+  const hosts: number[] = []
   for (const place of PLACES) {
     const defaults = listOf(at(root, `${place}.default-filters`))
     const timeout = millisecondsOf(take(root, `${place}.httpclient.response-timeout`))
     for (const setting of listOf(at(root, `${place}.routes`)))
-      for (const draft of draftsOf(setting, { gathering, defaults, timeout, names, upstreams })) drafts.push(draft)
+      for (const draft of draftsOf(setting, { gathering, defaults, timeout, names, upstreams, hosts })) drafts.push(draft)
   }
+  if (hosts.length > 0)
+    gathering.note({
+      ...{
+        line: Math.min(...hosts),
+        is: 'differs',
+        what: `${hosts.length === 1 ? 'a route' : `${hosts.length} routes`} to services of the registry`,
+      },
+      why: 'services are told the host that their client asked for, as with PreserveHostHeader; there the address of the instance',
+    })
   const routes = arranged(
     drafts.toSorted((one, other) => one.order - other.order),
     gathering.note,
@@ -43,9 +54,10 @@ function draftsOf(
     readonly timeout: number | undefined
     readonly names: Record<string, true>
     readonly upstreams: Record<string, object>
+    readonly hosts: number[]
   },
 ): readonly (Draft & { readonly order: number })[] {
-  const { gathering, defaults, timeout, names, upstreams } = about
+  const { gathering, defaults, timeout, names, upstreams, hosts: untold } = about
   const { line } = setting
   const id = take(setting, 'id') ?? `route-${line}`
   const what = `route "${id}"`
@@ -66,8 +78,8 @@ function draftsOf(
   const paths: Asked['paths'] = asked.paths.length > 0 ? asked.paths : [{ prefix: '/' }]
   const route: WrittenRoute = {}
   // The service is asked as it is named there, unless its client's word is kept.
-  if (target.host !== undefined && !filters.some((each) => each?.name === 'PreserveHostHeader'))
-    route.filters = [{ headers: { request: { host: target.host } } }]
+  const asks = filters.some((each) => each?.name === 'PreserveHostHeader')
+  if (target.host !== undefined && !asks) route.filters = [{ headers: { request: { host: target.host } } }]
   const limit = own ?? timeout
   if (limit !== undefined) route['timeout'] = limit
   for (const definition of filters) {
@@ -84,6 +96,7 @@ function draftsOf(
     gathering.note({ ...about, is: 'differs', why: `it is left out, as was asked for: ${came.missing}` })
   }
   if (target.options !== undefined) upstreams[target.upstream] = target.options
+  else if (!asks) untold.push(line)
   const hosts = asked.hosts.length > 0 ? asked.hosts : [undefined]
   return hosts.flatMap((host) =>
     paths.map((path) => {

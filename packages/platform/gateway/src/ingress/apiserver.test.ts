@@ -14,6 +14,7 @@ import { followIngress } from '../gateway.ts'
 const INGRESSES = '/apis/networking.k8s.io/v1/namespaces/default/ingresses'
 const SERVICES = '/api/v1/namespaces/default/services'
 const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
+const INGRESS = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }
 const MERGE = 'application/merge-patch+json'
 
 type Ask = (
@@ -91,6 +92,7 @@ test(
         spec: { clusterIP: 'None', ports: [{ name: 'web', port: 80, targetPort: 8080 }] },
       })
       await write('POST', SLICES, {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
         metadata: { name: `${name}-1`, labels: { 'kubernetes.io/service-name': name } },
         ...{ addressType: 'FQDN', ports, endpoints: [{ addresses: [`${name}.shop.test`], conditions: { ready: true } }] },
       })
@@ -102,13 +104,21 @@ test(
     })
     const answered = (by: string) => async (): Promise<boolean> => (await get('/orders')).text.startsWith(by)
     const took: number[] = []
-    await write('POST', INGRESSES, { metadata: { name: 'web' }, spec: { ingressClassName: 'dure', ...spec('blue') } })
+    await write('POST', INGRESSES, { ...INGRESS, metadata: { name: 'web' }, spec: { ingressClassName: 'dure', ...spec('blue') } })
     took.push(await until('blue answers', answered('blue ')))
     await write('PATCH', `${INGRESSES}/web`, { spec: spec('green', { name: 'web' }) }, MERGE)
     took.push(await until('green answers', answered('green ')))
     // One of another class changes nothing, and one that asks for the same comes too late.
-    await write('POST', INGRESSES, { metadata: { name: 'other' }, spec: { ingressClassName: 'nginx', ...spec('blue') } })
-    await write('POST', INGRESSES, { metadata: { name: 'z-late', annotations: { 'x.test/y': 'z' } }, spec: spec('blue') })
+    await write('POST', INGRESSES, {
+      ...INGRESS,
+      metadata: { name: 'other' },
+      spec: { ingressClassName: 'nginx', ...spec('blue') },
+    })
+    await write('POST', INGRESSES, {
+      ...INGRESS,
+      metadata: { name: 'z-late', annotations: { 'x.test/y': 'z' } },
+      spec: spec('blue'),
+    })
     await until('it is said', () => said.some((each) => each.includes('it asks for the same as')))
     assert.ok(said.some((each) => each.includes('annotation that is not understood')))
     assert.ok(await answered('green ')())
