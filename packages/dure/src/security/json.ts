@@ -6,7 +6,8 @@ export function strictObject(part: string): Readonly<Record<string, unknown>> | 
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-    return hasNameTwice(text) ? undefined : (value as Readonly<Record<string, unknown>>)
+    // Most are written as this is: then nothing is lost in it, so nothing was said twice.
+    return JSON.stringify(value) !== text && hasNameTwice(text) ? undefined : (value as Readonly<Record<string, unknown>>)
   } catch {
     return undefined
   }

@@ -17,6 +17,8 @@ export type Issuer = Pick<IssuerOptions, 'issuer' | 'check' | 'principal' | 'pre
   readonly keys: Keys
 }
 
+/** Tokens of one key begin alike, so what that says is read once; so many beginnings are remembered. */
+const MOST_HEADERS = 100
 /** Characters of all remembered tokens together, at most. */
 const MOST_CHARACTERS = 16 * 1024 * 1024
 
@@ -50,11 +52,20 @@ export function createTokens(options: {
       drop(oldest)
     }
   }
+  const headers = new Map<string, ReturnType<typeof strictObject>>()
+  const headerOf = (part: string): ReturnType<typeof strictObject> => {
+    let header = headers.get(part)
+    if (header !== undefined) return header
+    header = strictObject(part)
+    if (headers.size >= MOST_HEADERS) headers.clear()
+    headers.set(part, header)
+    return header
+  }
   let age = 0
 
   const look = async (token: string): Promise<Principal> => {
     const began = age
-    const { issuer, header } = readToken(token, options)
+    const { issuer, header } = readToken(token, { issuers: options.issuers, limits, headerOf })
     const { kid, alg } = header
     const key = await issuer.keys.find(kid, alg)
     const { payload } = await jwtVerify(token, key, {
@@ -89,11 +100,19 @@ export function createTokens(options: {
 /** What a token claims to be, before anything of it is believed: enough to know who could have signed it, and how. */
 function readToken(
   token: string,
-  { issuers, limits }: { readonly issuers: ReadonlyMap<string, Issuer>; readonly limits: SecurityLimits },
+  {
+    issuers,
+    limits,
+    headerOf,
+  }: {
+    readonly issuers: ReadonlyMap<string, Issuer>
+    readonly limits: SecurityLimits
+    readonly headerOf: typeof strictObject
+  },
 ): { readonly issuer: Issuer; readonly header: { readonly kid: string | undefined; readonly alg: string } } {
   if (token.length > limits.length) throw refusal('too long', `the token has more than ${limits.length} characters`)
-  const parts = token.split('.')
-  const [header, claims] = parts.length === 3 ? parts.map((part, at) => (at < 2 ? strictObject(part) : undefined)) : []
+  const [first = '', second = '', ...signature] = token.split('.')
+  const [header, claims] = signature.length === 1 ? [headerOf(first), strictObject(second)] : []
   if (header === undefined || claims === undefined)
     throw refusal('malformed', 'the token is no signed JWT, or says something twice')
   const issuer = typeof claims['iss'] === 'string' ? issuers.get(claims['iss']) : undefined
