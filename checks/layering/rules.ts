@@ -22,6 +22,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   // What services list beside their handlers: `service` knows none of them.
   saga: [...CHASSIS, 'service'],
   schedule: [...CHASSIS, 'service'],
+  audit: [...CHASSIS, 'service'],
   tasks: [...CHASSIS, 'service'],
   choreography: [...CHASSIS, 'service'],
   eventsourcing: [...CHASSIS, 'service'],
