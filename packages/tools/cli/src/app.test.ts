@@ -30,6 +30,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'dead',
     'saga',
     'schedule',
+    'audit',
     'lag',
     'model',
     'trace',

@@ -14,6 +14,7 @@ import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
+import { auditCommands } from './commands/audit.ts'
 import { scheduleCommands } from './commands/schedule.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
@@ -129,6 +130,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     dead: deadCommands,
     saga: sagaCommands,
     schedule: scheduleCommands,
+    audit: auditCommands,
     lag: lagCommands,
     model: modelCommands,
     trace: traceCommand,
