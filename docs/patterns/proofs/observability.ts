@@ -61,4 +61,20 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/service/noise.test.ts',
     ],
   },
+  O6: {
+    state: 'begun',
+    part: {
+      en: 'what services write themselves; operators’ acts, logins and settings not yet',
+      ko: '서비스가 직접 쓰는 것. 운영자의 조치, 로그인, 설정은 아직',
+    },
+    code: ['packages/dure/src/audit/kind.ts', 'packages/dure/src/audit/merkle.ts', 'packages/dure/src/audit/verify.ts'],
+    guide: 'docs/guides/audit.md',
+    tests: [
+      'packages/dure/src/audit/audit.test.ts',
+      'packages/dure/src/audit/merkle.test.ts',
+      'packages/dure/src/audit/checkpoint.test.ts',
+      'packages/databases/postgres/src/suites18.test.ts',
+      'packages/tools/cli/src/audit.test.ts',
+    ],
+  },
 }
