@@ -3,7 +3,7 @@ import type { Command, RouteMap } from '@stricli/core'
 import { table } from '@dure/simulation/text/internal'
 import type { AuditEntry, AuditProof, AuditVerdict } from 'dure/audit'
 import { askExtensions } from '../control/control.ts'
-import { visible } from '../format.ts'
+import { timeText, visible } from '../format.ts'
 import { CliError, layoutOf, paint, say, type Shell } from '../shell.ts'
 import { common, defineCommand, defineRoutes, directoryOf, printResult, textFlag, type Common } from './parameters.ts'
 
@@ -62,7 +62,7 @@ const listCommand: Command<Shell> = defineCommand({
       const rows = lines.map(({ seq, at, about, personal, ...one }) => {
         const more = Object.entries(personal).map(([name, value]) => `${name}=${value ?? '(erased)'}`)
         const words = [...(about === undefined ? [] : [JSON.stringify(about)]), ...more].map(visible).join(' ')
-        return [String(seq), at, visible(one.actor), visible(one.action), visible(one.subject), words]
+        return [String(seq), timeText(Date.parse(at)), visible(one.actor), visible(one.action), visible(one.subject), words]
       })
       const { columns } = layoutOf(this)
       return table([['SEQ', 'WHEN', 'WHO', 'WHAT', 'TO WHOM', 'MORE'], ...rows], { columns, shorten: [5] }).join('\n')
