@@ -217,6 +217,7 @@ function checkHttp(where: string, operation: AnyOperation, routes: Map<string, s
   if (status === 204 && operation.output !== undefined)
     report(place, 'the status 204 for an operation with an output', 'Use 200: an answer of status 204 has no body')
   if (texts.length === 0) report(place, 'no route', "Name at least one: 'POST /orders'")
+  checkHttpCache(place, operation, report)
   for (const text of texts) {
     const route = routeOf(text)
     if ('problem' in route) {
@@ -234,6 +235,19 @@ function checkHttp(where: string, operation: AnyOperation, routes: Map<string, s
     if (route.method === 'GET' && operation.kind === 'command')
       report(place, `"${text}" for a command`, 'Use POST, PUT, PATCH or DELETE: GET promises to change nothing')
     checkParameters(place, text, route, operation, report)
+  }
+}
+
+function checkHttpCache(place: string, { kind, bindings }: AnyOperation, report: Report): void {
+  const { cache, routes } = bindings.http!
+  if (cache === undefined) return
+  if (kind !== 'query' || !routes.some((text) => text.startsWith('GET ')))
+    report(place, 'a cache for what is no query by GET', 'Leave `cache` out: nobody between would keep the answer')
+  for (const name of ['fresh', 'stale'] as const) {
+    const value = cache[name]
+    if (value === undefined && name === 'stale') continue
+    if (!Number.isSafeInteger(value) || value! < 0 || value! % 1_000 !== 0)
+      report(place, `the cache ${name} of ${show(value)}`, 'Give milliseconds that are whole seconds: HTTP says no others')
   }
 }
 

@@ -17,6 +17,7 @@ export type {
   HandlerIncoming,
   HandlerInput,
   HandlerOutput,
+  HttpCache,
   HttpMapping,
   HttpRoute,
   Operation,

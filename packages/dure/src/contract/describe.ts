@@ -3,7 +3,7 @@ import type { AnyContract } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { asDescribed } from './json-schema.ts'
-import { command, type AnyOperation, type OperationPolicy, type OperationKind } from './operation.ts'
+import { command, type AnyOperation, type HttpCache, type OperationPolicy, type OperationKind } from './operation.ts'
 import type { AnyRequest } from './request.ts'
 import type { AnySchema, JsonSchema } from './schema.ts'
 
@@ -40,7 +40,7 @@ export type OperationDescription = {
   /** Milliseconds. */
   readonly deadline: number
   readonly policy?: OperationPolicy
-  readonly http?: { readonly routes: readonly string[]; readonly status: number }
+  readonly http?: { readonly routes: readonly string[]; readonly status: number; readonly cache?: HttpCache }
   readonly description?: string
   readonly deprecated?: true
 }
@@ -119,7 +119,9 @@ function describeOperation(operation: AnyOperation): OperationDescription {
     idempotent,
     deadline,
     ...(policy !== undefined && { policy }),
-    ...(http !== undefined && { http: { routes: [...http.routes], status: http.status } }),
+    ...(http !== undefined && {
+      http: { routes: [...http.routes], status: http.status, ...(http.cache !== undefined && { cache: http.cache }) },
+    }),
     ...about(operation),
     ...(deprecated && { deprecated: true as const }),
   }

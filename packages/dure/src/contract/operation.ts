@@ -16,6 +16,21 @@ export type HttpMapping = {
   readonly routes: readonly HttpRoute[]
   /** Status of a success: 200 unless said otherwise, 204 when there is no output. */
   readonly status: number
+  /** Whether, and for how long, a successful answer to a GET may be given again. Undefined: it is not said. */
+  readonly cache?: HttpCache | undefined
+}
+
+/** For how long an answer of a query may be given again by whoever stands between: browsers, gateways. */
+export type HttpCache = {
+  /** Milliseconds without asking: whole seconds. */
+  readonly fresh: number
+  /** Milliseconds beyond that while there is no other. Default 0. */
+  readonly stale?: number
+  /**
+   * True: it is the same for everybody, also for who says who they are. False: it is for one alone, and kept by browsers only. Default:
+   * false for an operation with a scope; else the same for all who do not say who they are.
+   */
+  readonly shared?: boolean
 }
 
 /** How doors offer an operation, by protocol. One that has none can be called by services only. */
@@ -84,7 +99,7 @@ export type Operations = Readonly<Record<string, AnyOperation>>
 type HttpOption =
   | HttpRoute
   | readonly HttpRoute[]
-  | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number }
+  | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number; readonly cache?: HttpCache }
 
 export type OperationOptions<I extends AnySchema | undefined, O extends AnySchema | undefined, E extends ErrorTypes> = {
   readonly input?: I
@@ -237,10 +252,11 @@ function operation<
 }
 
 function httpMapping(http: HttpOption, output: AnySchema | undefined): HttpMapping {
-  const { routes, status } = typeof http === 'object' && 'routes' in http ? http : { routes: http, status: undefined }
+  const { routes, status, cache } = typeof http === 'object' && 'routes' in http ? http : { routes: http }
   return Object.freeze({
     routes: Object.freeze(typeof routes === 'string' ? [routes] : [...routes]),
     status: status ?? (output === undefined ? 204 : 200),
+    ...(cache !== undefined && { cache: Object.freeze({ ...cache }) }),
   })
 }
 

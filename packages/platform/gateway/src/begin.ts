@@ -12,6 +12,7 @@ import {
 } from 'dure/telemetry/internal'
 import type { Route, Running } from './compiled.ts'
 import { RequestView } from './filter.ts'
+import { isIdempotent } from './idempotent.ts'
 import { problem, type Answer, type ProxiedRequest, type Decisions, type Endpoint } from './proxy/proxy.ts'
 import type { Upstream } from './upstreams/upstreams.ts'
 import { CORRELATION, fieldOfKind, TRACEPARENT, VIA } from './wire/wire.ts'
@@ -129,6 +130,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
     client.about = exchange
     client.timeout = route.timeout
     client.attemptTimeout = route.attemptTimeout
+    client.keeps = route.arrived.length > 0
     if (route.before.length > 0) {
       const filtered = filterFrom(client, exchange, 0)
       if (filtered instanceof Promise) return filtered.then((answer) => answer ?? admit(client, exchange))
@@ -144,7 +146,9 @@ export function spanOf(client: ProxiedRequest, { name }: Route, service: string,
 }
 
 export function requestFor(client: ProxiedRequest, exchange: Exchange): RequestView {
-  return (exchange.request ??= new RequestView(client, exchange.route.name, () => parametersOf(exchange)))
+  if (exchange.request !== undefined) return exchange.request
+  const { name, idempotent = isIdempotent(client.method) } = exchange.route
+  return (exchange.request = new RequestView(client, { name, repeatable: idempotent }, () => parametersOf(exchange)))
 }
 
 function parametersOf({ route, segments }: Exchange): Readonly<Record<string, string>> {

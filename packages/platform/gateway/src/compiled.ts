@@ -4,9 +4,10 @@ import type { Registry } from 'dure/discovery'
 import type { Admitter } from 'dure/resilience/internal'
 import type { Runtime } from 'dure/runtime'
 import { SystemError } from 'dure/service'
-import type { Logger } from 'dure/telemetry'
+import type { Logger, Reading } from 'dure/telemetry'
 import { createCounts, type RouteCounts } from './counts.ts'
 import type { Filter, FilterParts } from './filter.ts'
+import { createOpened } from './opened.ts'
 import type { Limits, Time } from './proxy/proxy.ts'
 import {
   createTable,
@@ -26,12 +27,15 @@ export type Route = Matcher & {
   readonly attempts: number
   readonly timeout: number
   readonly attemptTimeout: number
-  readonly idempotent: boolean
+  /** Undefined: as its method says. */
+  readonly idempotent: boolean | undefined
   readonly admitters: readonly Admitter[]
   readonly before: readonly NonNullable<FilterParts['before']>[]
   /** The innermost first. */
   readonly after: readonly NonNullable<FilterParts['after']>[]
   readonly failed: readonly NonNullable<FilterParts['failed']>[]
+  readonly arrived: readonly NonNullable<FilterParts['arrived']>[]
+  readonly ended: readonly NonNullable<FilterParts['ended']>[]
   readonly counts: RouteCounts
 }
 
@@ -49,24 +53,19 @@ export function createRunning(world: {
   readonly time: Time
   readonly log: Logger
   readonly registry: Registry | undefined
+  /** Adds what is read when somebody asks for metrics; answers a way to take it out again. */
+  readonly observe: (read: () => readonly Reading[]) => () => void
   /** Told of a route whose numbers are to be read. */
   readonly counted: (route: string, counts: RouteCounts) => void
 }): Running {
-  const { runtime, log, registry, counted } = world
+  const { registry, counted } = world
   const table = createTable<Route>()
   const upstreams = new Map<string, { readonly options: UpstreamOptions; readonly upstream: Upstream }>()
-  const opened = new WeakMap<Filter, FilterParts>()
   /** They outlive changes of their route. */
   const counts = new Map<string, RouteCounts>()
   let current: GatewayConfiguration = { routes: {} }
 
-  const partsOf = (filter: Filter): FilterParts => {
-    const known = opened.get(filter)
-    if (known !== undefined) return known
-    const parts = filter.open({ runtime, log })
-    opened.set(filter, parts)
-    return parts
-  }
+  const { partsOf, stop } = createOpened({ ...world, upstream: (name) => upstreams.get(name)?.upstream })
   const countsOf = (name: string): RouteCounts => {
     const known = counts.get(name)
     if (known !== undefined) return known
@@ -89,7 +88,9 @@ export function createRunning(world: {
 
   const compile = (name: string, options: RouteOptions, next: GatewayConfiguration): Route => {
     const targets = targetsOf(options.to).map(({ upstream, weight }) => ({ upstream: upstreamOf(next, upstream), weight }))
-    const parts = [...(next.filters ?? []), ...(options.filters ?? [])].map(partsOf)
+    const filters = filtersOf(options, next)
+    for (const { to = [] } of filters) for (const each of to) upstreamOf(next, each)
+    const parts = filters.map(partsOf)
     return {
       ...matcherOf(name, options),
       options,
@@ -98,11 +99,13 @@ export function createRunning(world: {
       attempts: options.attempts ?? 2,
       timeout: options.timeout ?? 30_000,
       attemptTimeout: options.attemptTimeout ?? Number.POSITIVE_INFINITY,
-      idempotent: options.idempotent ?? false,
+      idempotent: options.idempotent,
       admitters: (options.guard?.parts ?? []).flatMap((part) => ('admitter' in part ? [part.admitter] : [])),
       before: parts.flatMap(({ before }) => before ?? []),
       after: parts.toReversed().flatMap(({ after }) => after ?? []),
       failed: parts.toReversed().flatMap(({ failed }) => failed ?? []),
+      arrived: parts.flatMap(({ arrived }) => arrived ?? []),
+      ended: parts.flatMap(({ ended }) => ended ?? []),
       counts: countsOf(name),
     }
   }
@@ -113,12 +116,12 @@ export function createRunning(world: {
     for (const name of names) {
       const options = next.routes[name]
       if (options === undefined) continue
-      for (const { upstream } of targetsOf(options.to))
+      for (const upstream of sendsTo(options, next))
         if (registry === undefined && 'service' in optionsOf(next, upstream))
           problems.push(
             `Route "${name}": there is no upstream "${upstream}", and no registry that could know a service of this name`,
           )
-      for (const filter of [...(next.filters ?? []), ...(options.filters ?? [])]) {
+      for (const filter of filtersOf(options, next)) {
         try {
           partsOf(filter)
         } catch (error) {
@@ -135,8 +138,8 @@ export function createRunning(world: {
     return Object.keys(next.routes).filter((name) => {
       const [now, was] = [next.routes[name]!, current.routes[name]]
       if (was === undefined || around || (now !== was && !isDeepStrictEqual(now, was))) return true
-      return targetsOf(now.to).some(
-        ({ upstream }) => !isDeepStrictEqual(optionsOf(next, upstream), upstreams.get(upstream)?.options),
+      return sendsTo(now, next).some(
+        (upstream) => !isDeepStrictEqual(optionsOf(next, upstream), upstreams.get(upstream)?.options),
       )
     })
   }
@@ -152,9 +155,9 @@ export function createRunning(world: {
     if (only === undefined) for (const { name } of [...table.all()]) if (!Object.hasOwn(next.routes, name)) table.remove(name)
     current = next
     if (only !== undefined && next.routes[only] !== undefined) return
-    const used = new Set([...table.all()].flatMap(({ targets }) => targets.map(({ upstream }) => upstream)))
+    const used = new Set([...table.all()].flatMap(({ options }) => sendsTo(options, next)))
     for (const [name, { upstream }] of upstreams)
-      if (!used.has(upstream)) {
+      if (!used.has(name)) {
         upstream.stop()
         upstreams.delete(name)
       }
@@ -164,7 +167,19 @@ export function createRunning(world: {
     upstream: (name) => upstreams.get(name)?.upstream,
     use,
     stop: () => {
+      stop()
       for (const { upstream } of upstreams.values()) upstream.stop()
     },
   }
 }
+
+const filtersOf = ({ filters = [] }: RouteOptions, around: GatewayConfiguration): readonly Filter[] => [
+  ...(around.filters ?? []),
+  ...filters,
+]
+
+/** Upstreams that a route and its filters send to. */
+const sendsTo = (route: RouteOptions, around: GatewayConfiguration): readonly string[] => [
+  ...targetsOf(route.to).map(({ upstream }) => upstream),
+  ...filtersOf(route, around).flatMap(({ to }) => to ?? []),
+]

@@ -3,22 +3,32 @@ import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
+import type { AnyContract } from 'dure/contract'
 import type { Registry } from 'dure/discovery'
 import { realRuntime } from 'dure/runtime'
 import { standardError } from 'dure/runtime/internal'
 import { SystemError, type Adapter, type Door, type OpenDoor, type StopOptions, type World } from 'dure/service'
-import { createLogger, type Family, type Logger } from 'dure/telemetry'
+import { createLogger, type Family, type Logger, type TelemetryOptions } from 'dure/telemetry'
+import { openTelemetry } from 'dure/telemetry/internal'
 import { createRunning } from './compiled.ts'
+import { withContracts, type ContractRoutesOptions } from './contracts.ts'
 import { countsAsMetrics, type RouteCounts } from './counts.ts'
 import { createDecisions } from './exchange.ts'
 import { createProxy, createTime, limitsOf, type Limits } from './proxy/proxy.ts'
-import { liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
+import { checkConfiguration, liveRoutes, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
 import { createAccessLog } from './seen.ts'
 import { createHandshakes, type Handshakes, type TlsOptions } from './tls/tls.ts'
 
 export type GatewayOptions = {
-  /** What goes where; with `liveRoutes` it can change while the gateway runs. */
-  readonly routes: GatewayConfiguration | LiveRoutes
+  /** What goes where; with `liveRoutes` it can change while the gateway runs. Default: what contracts say, and nothing else. */
+  readonly routes?: GatewayConfiguration | LiveRoutes
+  /**
+   * Contracts whose operations with an HTTP mapping are routes, behind those that are written down. Default: of a door of a system for
+   * which no `routes` are given, all of the system; else none.
+   */
+  readonly contracts?: readonly AnyContract[]
+  /** What their routes have besides what they say. */
+  readonly contractRoutes?: ContractRoutesOptions
   /** Name in logs, metrics and lists. Default `gateway`. */
   readonly name?: string
   /** Default: the environment variable PORT, else 8080. 0 takes any free port. */
@@ -61,11 +71,14 @@ export type GatewayDoor = Door & { readonly at: (address: { readonly host?: stri
  */
 export function gateway(options: GatewayOptions): GatewayDoor {
   const limits = limitsOf(options.limits)
-  const routes = 'watch' in options.routes ? options.routes : liveRoutes(options.routes)
+  const routes = routesOf(options)
   return {
     name: options.name ?? 'gateway',
     at: (address) => gateway({ ...options, ...address }),
-    open: (host, world) => open({ ...options, routes }, limits, world, host.registry),
+    open: (host, world) => {
+      const contracts = options.contracts ?? (options.routes === undefined ? host.contracts : [])
+      return open({ ...options, routes, contracts }, limits, world, host.registry)
+    },
     listens: () => ({ kind: 'tcp', ...addressOf(options) }),
   }
 }
@@ -73,6 +86,8 @@ export function gateway(options: GatewayOptions): GatewayDoor {
 export type StartedGateway = {
   /** `http://127.0.0.1:8080`, or with TLS `https://…`. */
   readonly url: string
+  /** In Prometheus' text format; nothing without `telemetry`. */
+  readonly metrics: () => Promise<string>
   /**
    * Takes nothing new, answers what is under way, and ends. `replaced`: another process listens on the same socket, and whoever is
    * connected gets one more answer, which ends the connection.
@@ -117,33 +132,42 @@ export async function startGateway(
     readonly directory?: string
     /** A socket that somebody else has bound, as a file descriptor: it listens there, and not at `host` and `port`. */
     readonly socket?: number | undefined
+    /** Has it measure, and say where spans and metrics go: `{}` for metrics alone. Default: nothing is measured. */
+    readonly telemetry?: TelemetryOptions
   },
 ): Promise<StartedGateway> {
   const runtime = realRuntime()
   const log =
     options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { gateway: options.name ?? 'gateway' } })
   const limits = limitsOf(options.limits)
-  const routes = 'watch' in options.routes ? options.routes : liveRoutes(options.routes)
-  const { directory = '.dure', socket } = options
-  const sockets = socket === undefined ? undefined : new Map([[options.name ?? 'gateway', socket]])
-  const world: World = { directory, runtime, log, sockets }
+  const { contracts = [], directory = '.dure', name: system = 'gateway', socket } = options
+  if (options.routes === undefined && contracts.length === 0)
+    throw new TypeError('Cannot start the gateway: there is nothing that it could serve; give routes or contracts')
+  const routes = routesOf(options)
+  const telemetry =
+    options.telemetry && openTelemetry({ store: false, sampling: 0, ...options.telemetry }, { system, directory, runtime, log })
+  const sockets = socket === undefined ? undefined : new Map([[system, socket]])
+  const world: World = { directory, runtime, log, telemetry, sockets }
   const registry = await options.registry?.(world)
   try {
     const { url, close } = await open(
-      { ...options, routes },
+      { ...options, routes, contracts },
       limits,
       world,
       registry === undefined ? undefined : async () => registry,
     )
     return {
       url: url!,
+      metrics: async () => (await telemetry?.prometheus()) ?? '',
       stop: async (how) => {
         await close(how)
         await registry?.stop()
+        await telemetry?.stop(how)
       },
     }
   } catch (error) {
     await registry?.stop()
+    await telemetry?.stop()
     throw error
   }
 }
@@ -171,8 +195,12 @@ const [CONNECTIONS, REFUSED, UNSHAKEN, UNROUTED, DROPPED]: readonly [Family, Fam
   { name: 'dure.gateway.log.dropped', unit: '{line}', kind: 'counter', help: 'Lines of the access log that nobody took' },
 ]
 
+const routesOf = ({ routes = { routes: {} } }: GatewayOptions): LiveRoutes => ('watch' in routes ? routes : liveRoutes(routes))
+
+type OpenOptions = GatewayOptions & { readonly routes: LiveRoutes; readonly contracts: readonly AnyContract[] }
+
 async function open(
-  options: GatewayOptions & { readonly routes: LiveRoutes },
+  options: OpenOptions,
   limits: Limits,
   world: World,
   registryOf: (() => Promise<Registry>) | undefined,
@@ -188,7 +216,7 @@ async function open(
 }
 
 async function openWith(
-  options: GatewayOptions & { readonly routes: LiveRoutes },
+  options: OpenOptions,
   {
     limits,
     world,
@@ -201,7 +229,10 @@ async function openWith(
     readonly handshakes: Handshakes | undefined
   },
 ): Promise<OpenDoor> {
-  const { name = 'gateway', routes, trustForwarded = false } = options
+  const { name = 'gateway', routes, contracts, trustForwarded = false } = options
+  const whole = (written: GatewayConfiguration): GatewayConfiguration => withContracts(written, contracts, options.contractRoutes)
+  const first = whole(routes.current())
+  checkConfiguration(first)
   const { runtime, log, telemetry } = world
   const time = createTime(runtime)
   const accessLog = options.accessLog === undefined ? undefined : logTo(options.accessLog, world)
@@ -212,10 +243,20 @@ async function openWith(
     telemetry?.metrics.add({ service: name, operation, duration, codes: () => codes })
   }
   // A registry is opened by whoever needs it.
-  const registry = needsRegistry(routes.current()) || 'set' in routes ? await registryOf?.() : undefined
-  const running = createRunning({ runtime, limits, time, log, registry, counted })
-  running.use(routes.current())
-  const watching = [routes.watch(certificatesOf(options, handshakes)), routes.watch(running.use)]
+  const registry = needsRegistry(first) || 'set' in routes ? await registryOf?.() : undefined
+  const observe: Parameters<typeof createRunning>[0]['observe'] = (read) =>
+    telemetry?.metrics.observe(() => read().map((each) => ({ ...each, attributes: { gateway: name, ...each.attributes } }))) ??
+    (() => {})
+  const running = createRunning({ runtime, limits, time, log, registry, observe, counted })
+  running.use(first)
+  const follow: Parameters<LiveRoutes['watch']>[0] = (next, only) => {
+    if (contracts.length === 0) return running.use(next, only)
+    // A written route takes the place of a contract's, or gives it back.
+    const all = whole(next)
+    checkConfiguration(all)
+    running.use(all)
+  }
+  const watching = [routes.watch(certificatesOf(options, handshakes)), routes.watch(follow)]
   let unrouted = 0
   // Nobody else's: a request that has it in Via has been here.
   const via = `dure-${runtime.ids.hex(6)}`

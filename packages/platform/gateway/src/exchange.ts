@@ -3,20 +3,10 @@ import type { Admitter } from 'dure/resilience/internal'
 import { createBegin, requestFor, spanOf, type BeginOptions, type Exchange } from './begin.ts'
 import { chooseTarget } from './choose.ts'
 import { answerOf, ownAnswerOf } from './filter.ts'
-import { problem, type ProxiedRequest, type Decisions } from './proxy/proxy.ts'
+import { isIdempotent } from './idempotent.ts'
+import { ownBody, problem, type ProxiedRequest, type Decisions } from './proxy/proxy.ts'
 import type { AccessEntry, AccessLog } from './seen.ts'
 
-const IDEMPOTENT: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'OPTIONS',
-  'PUT',
-  'DELETE',
-  'SEARCH',
-  'QUERY',
-  'PROPFIND',
-  'REPORT',
-])
 export function createDecisions(
   options: BeginOptions & {
     readonly accessLog: AccessLog | undefined
@@ -58,7 +48,7 @@ export function createDecisions(
     } else if (how.kind === 'late' || how.kind === 'malformed') return false
     // One that took no connection has not been told anything.
     const unsent = typeof how === 'object' && how.kind === 'connect'
-    if (!unsent && !route.idempotent && !IDEMPOTENT.has(client.method)) return false
+    if (!unsent && !(route.idempotent ?? isIdempotent(client.method))) return false
     // The same one would stand still once more.
     if (typeof how === 'object' && how.kind === 'stalled' && !upstream!.hasOther(endpoint)) return false
     return upstream!.again()
@@ -69,7 +59,10 @@ export function createDecisions(
     if (route.after.length === 0) return undefined
     const answer = answerOf(client, head)
     try {
-      for (const step of route.after) step(answer, request ?? requestFor(client, client.about as Exchange))
+      for (const step of route.after) {
+        const own = step(answer, request ?? requestFor(client, client.about as Exchange))
+        if (own !== undefined) return own
+      }
     } catch (error) {
       client.failure = `A filter failed: ${String(error)}`
       return problem(500, 'INTERNAL', 'The gateway failed at the answer')
@@ -77,7 +70,7 @@ export function createDecisions(
     return undefined
   }
 
-  const refusing: Decisions['refusing'] = (client, given) => {
+  const refusing: Decisions['refusing'] = (client, given, passable) => {
     if (client.correlation === '') client.correlation = ids.next()
     const exchange = client.about as Exchange | undefined
     if (exchange === undefined) return given
@@ -88,7 +81,8 @@ export function createDecisions(
     try {
       if (answer.status >= 500) for (const step of route.failed) answer = step(answer, request) ?? answer
       const headers = new Map(Object.entries(answer.headers ?? {}))
-      const view = ownAnswerOf(answer, headers)
+      const through = passable && ownBody(answer, client.method) !== undefined
+      const view = ownAnswerOf(answer, headers, through ? (stage) => void (client.stages ??= []).push(stage) : undefined)
       for (const step of route.after) step(view, request)
       return { ...answer, headers: Object.fromEntries(headers) }
     } catch (error) {
@@ -98,10 +92,11 @@ export function createDecisions(
   }
 
   /** A request that has failed is told of, whether its trace is sampled or not. */
-  const endSpan = (client: ProxiedRequest, { span, route, parent }: Exchange): void => {
+  const endSpan = (client: ProxiedRequest, { span, route, parent, request }: Exchange): void => {
     const { status, failure, begun: at, traceparent: own } = client
     const error = status >= 500 ? new Error(failure ?? `It was answered with ${status}`) : undefined
-    const answered = { 'http.response.status_code': status }
+    const consumer = request?.consumer?.name
+    const answered = { 'http.response.status_code': status, ...(consumer !== undefined && { 'dure.consumer': consumer }) }
     if (span !== undefined) return span.end(error, answered)
     const start = spanOf(client, route, service, parent)
     tracer?.record({ ...start, attributes: { ...start.attributes, ...answered }, at, error, own })
@@ -116,6 +111,7 @@ export function createDecisions(
       exchange.over = true
       const { route, upstream, endpoint } = exchange
       if (exchange.asked && endpoint !== undefined) upstream!.tried(endpoint, 'given up', exchange.probe)
+      if (exchange.request !== undefined) for (const step of route.ended) step(exchange.request)
       if (exchange.entered > 0) leave(exchange, outcomeOf(client), duration, now)
       route.counts.record(exchange.request?.consumer?.name ?? '-', status, duration, now)
       if (exchange.span !== undefined || status >= 500) endSpan(client, exchange)
@@ -124,7 +120,20 @@ export function createDecisions(
     accessLog.write(entryOf(client, exchange, clock.now() - duration, duration))
   }
 
-  return { begin, pick, tried, answering, refusing, ended }
+  const arrived: Decisions['arrived'] = (client, body) => {
+    const exchange = client.about as Exchange
+    const copy = body && { method: client.method, body, headFor: client.headFor.bind(client) }
+    for (const step of exchange.route.arrived) {
+      try {
+        step(requestFor(client, exchange), copy)
+      } catch (error) {
+        // It was about a copy: the request itself goes its way.
+        client.failure = `A filter failed: ${String(error)}`
+      }
+    }
+  }
+
+  return { begin, pick, tried, answering, refusing, ended, arrived }
 }
 
 /** What a request says of whoever it went to. */

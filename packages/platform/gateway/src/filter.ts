@@ -1,10 +1,40 @@
 /** What stands around a request: looks at it, changes it, or answers it. */
 import type { Runtime } from 'dure/runtime'
-import type { Logger } from 'dure/telemetry'
-import { checkField, createEdits, removeField, setField, type Answer, type ProxiedRequest } from './proxy/proxy.ts'
-import { fieldOf, type Head } from './wire/wire.ts'
+import type { Logger, Reading } from 'dure/telemetry'
+import {
+  addedNames,
+  checkField,
+  createEdits,
+  editedField,
+  removeField,
+  setField,
+  type Answer,
+  type MakeStage,
+  type ProxiedRequest,
+} from './proxy/proxy.ts'
+import { fieldOf, namesOf, type Head } from './wire/wire.ts'
 
-export type FilterWorld = { readonly runtime: Runtime; readonly log: Logger }
+export type FilterWorld = {
+  readonly runtime: Runtime
+  readonly log: Logger
+  /** Adds what is read when somebody asks for metrics. */
+  readonly observe: (read: () => readonly Reading[]) => void
+  /** Sends a copy of a request to an upstream, for nobody: its answer is read and dropped. Told once of how it ended. */
+  readonly send: (
+    copy: RequestCopy,
+    options: { readonly to: string; readonly timeout: number; readonly ended: (how: CopyEnd) => void },
+  ) => void
+}
+
+/** How a copy of a request ended: with a status; or without an answer, too late, or with nobody there to take it. */
+export type CopyEnd = number | 'failed' | 'late' | 'nobody'
+
+/** A request as it was passed on, whose bytes may be sent again. */
+export type RequestCopy = {
+  readonly method: string
+  readonly headFor: (instance: { readonly host: string; readonly port: number }) => string
+  readonly body: readonly Buffer[]
+}
 
 /** Who a request is counted and logged for. */
 export type Consumer = { readonly name: string }
@@ -20,6 +50,8 @@ export type GatewayRequest = {
   readonly query: string
   /** What a route's `{name}` stand for, decoded. */
   readonly parameters: Readonly<Record<string, string>>
+  /** Whether it may be sent again, by its method or by what its route says. */
+  readonly repeatable: boolean
   /** Of the client. */
   readonly address: string
   readonly host: string
@@ -28,9 +60,13 @@ export type GatewayRequest = {
   readonly consumer: Consumer | undefined
   /** As the client has sent it, by its name in lower case; of several, all, joined by commas. */
   readonly header: (name: string) => string | undefined
+  /** The same as it is passed on: with what filters have changed so far. */
+  readonly passedHeader: (name: string) => string | undefined
   /** @throws {TypeError} when a field cannot be of this name, or have this value */
   readonly setHeader: (name: string, value: string) => void
   readonly removeHeader: (name: string) => void
+  /** Milliseconds to the head of its answer, instead of its route's. */
+  readonly setTimeout: (ms: number) => void
   /** @throws {TypeError} when it is no path of a URL */
   readonly setPath: (path: string) => void
   readonly setConsumer: (consumer: Consumer) => void
@@ -43,22 +79,44 @@ export type GatewayAnswer = {
   readonly status: number
   /** The gateway has given it itself, since nobody else could or should. */
   readonly own: boolean
+  /** Bytes of its body as it came, where it is said. */
+  readonly length: number | undefined
+  /** As it is passed on: with what filters have changed so far. */
   readonly header: (name: string) => string | undefined
+  /** All of them so, by names in lower case. */
+  readonly headers: () => Readonly<Record<string, string>>
   readonly setHeader: (name: string, value: string) => void
   readonly removeHeader: (name: string) => void
+  /**
+   * Has its body pass through a stage, behind those of filters further inside. Undefined: it has no body, or one that must stay as it is
+   * (with trailers).
+   */
+  readonly through: ((stage: MakeStage) => void) | undefined
 }
 
 export type FilterParts = {
   /** Before the request is passed on; an answer ends it here. */
   readonly before?: (request: GatewayRequest) => Answer | undefined | void | Promise<Answer | undefined | void>
-  /** Before an answer goes to the client; of each, also of those that filters or the gateway gave. */
-  readonly after?: (answer: GatewayAnswer, request: GatewayRequest) => void
+  /**
+   * Before an answer goes to the client; of each, also of those that filters or the gateway gave. An answer is given instead of an
+   * upstream's.
+   */
+  readonly after?: (answer: GatewayAnswer, request: GatewayRequest) => Answer | undefined | void
   /** The gateway is about to give an answer of its own, since something has failed: another one, or undefined. */
   readonly failed?: (answer: Answer, request: GatewayRequest) => Answer | undefined
+  /** All of a request has arrived. No copy: its body was longer than bodies are kept (`replay`), or it was answered before its end. */
+  readonly arrived?: (request: GatewayRequest, copy: RequestCopy | undefined) => void
+  /** A request that `before` has seen is over, however it ended. */
+  readonly ended?: (request: GatewayRequest) => void
 }
 
 /** A filter of routes. It is opened once, whatever number of routes it stands in. */
-export type Filter = { readonly name: string; readonly open: (world: FilterWorld) => FilterParts }
+export type Filter = {
+  readonly name: string
+  readonly open: (world: FilterWorld) => FilterParts
+  /** Upstreams, or services, that it sends to. */
+  readonly to?: readonly string[]
+}
 
 /**
  * Makes a filter of one or several functions.
@@ -81,6 +139,7 @@ const PATH = /^\/[\u0021-\u007e]*$/
 export class RequestView implements GatewayRequest {
   readonly method: string
   readonly route: string
+  readonly repeatable: boolean
   consumer: Consumer | undefined = undefined
   readonly #client: ProxiedRequest
   readonly #find: () => Readonly<Record<string, string>>
@@ -88,9 +147,14 @@ export class RequestView implements GatewayRequest {
   #header: GatewayRequest['header'] | undefined = undefined
 
   /** @param find what the route's parameters stand for */
-  constructor(client: ProxiedRequest, route: string, find: () => Readonly<Record<string, string>>) {
+  constructor(
+    client: ProxiedRequest,
+    route: { readonly name: string; readonly repeatable: boolean },
+    find: () => Readonly<Record<string, string>>,
+  ) {
     this.method = client.method
-    this.route = route
+    this.route = route.name
+    this.repeatable = route.repeatable
     this.#client = client
     this.#find = find
   }
@@ -127,12 +191,22 @@ export class RequestView implements GatewayRequest {
     return (this.#header ??= (name) => fieldOf(this.#client.head, name))
   }
 
+  get passedHeader(): GatewayRequest['passedHeader'] {
+    return (name) => editedField(this.#client.edits, name, fieldOf(this.#client.head, name))
+  }
+
   get setHeader(): GatewayRequest['setHeader'] {
     return (name, value) => setField((this.#client.edits ??= createEdits()), name, value)
   }
 
   get removeHeader(): GatewayRequest['removeHeader'] {
     return (name) => removeField((this.#client.edits ??= createEdits()), name)
+  }
+
+  get setTimeout(): GatewayRequest['setTimeout'] {
+    return (ms) => {
+      this.#client.timeout = ms
+    }
   }
 
   get setPath(): GatewayRequest['setPath'] {
@@ -164,25 +238,41 @@ function queryAt(target: string): number {
 
 /** The answer of an upstream as filters see it. */
 export function answerOf(client: ProxiedRequest, head: Head): GatewayAnswer {
+  const { status } = head
+  const none = client.method === 'HEAD' || status === 204 || status === 304 || head.length === 0
   return {
-    status: head.status,
+    status,
     own: false,
-    header: (name) => fieldOf(head, name),
+    length: head.length === -1 ? undefined : head.length,
+    header: (name) => editedField(client.answerEdits, name, fieldOf(head, name)),
+    headers: () => {
+      const names = new Set([...namesOf(head), ...addedNames(client.answerEdits)])
+      return Object.fromEntries(
+        [...names].flatMap((name) => {
+          const value = editedField(client.answerEdits, name, fieldOf(head, name))
+          return value === undefined ? [] : [[name, value]]
+        }),
+      )
+    },
     setHeader: (name, value) => setField((client.answerEdits ??= createEdits()), name, value),
     removeHeader: (name) => removeField((client.answerEdits ??= createEdits()), name),
+    through: none || fieldOf(head, 'trailer') !== undefined ? undefined : (stage) => void (client.stages ??= []).push(stage),
   }
 }
 
 /** The same of an own answer, whose fields are these. */
-export function ownAnswerOf(answer: Answer, headers: Map<string, string>): GatewayAnswer {
+export function ownAnswerOf(answer: Answer, headers: Map<string, string>, through: GatewayAnswer['through']): GatewayAnswer {
   return {
     status: answer.status,
     own: true,
+    length: Buffer.byteLength(answer.body ?? ''),
     header: (name) => headers.get(name),
+    headers: () => Object.fromEntries(headers),
     setHeader: (name, value) => {
       checkField(name, value)
       headers.set(name.toLowerCase(), value)
     },
     removeHeader: (name) => void headers.delete(name.toLowerCase()),
+    through,
   }
 }

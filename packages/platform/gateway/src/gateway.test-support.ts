@@ -1,5 +1,12 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  request as ask,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { silentLogger } from 'dure/telemetry'
@@ -33,13 +40,13 @@ export async function started(t: Test, options: Omit<Parameters<typeof startGate
   const accessLog: NonNullable<GatewayOptions['accessLog']> = (text) => {
     for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as AccessEntry)
   }
-  const { url, stop } = await startGateway({ port: 0, log: silentLogger(), accessLog, ...options })
+  const { url, stop, metrics } = await startGateway({ port: 0, log: silentLogger(), accessLog, ...options })
   t.after(() => stop({ timeout: 0 }))
   const get = async (path: string, init: RequestInit = {}) => {
     const answer = await fetch(url + path, { redirect: 'manual', ...init })
     return { status: answer.status, headers: answer.headers, text: await answer.text() }
   }
-  return { url, stop, lines, get }
+  return { url, stop, metrics, lines, get }
 }
 
 /** A route before one server. */
@@ -47,3 +54,16 @@ export const before = (address: string, route: Partial<RouteOptions> = {}) => ({
   routes: { one: { prefix: '/', to: 'server', ...route } },
   upstreams: { server: { addresses: [address] } },
 })
+
+/** An answer as it travels: nothing is unpacked. */
+export async function rawGet(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  method = 'GET',
+): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }> {
+  const request = ask(url, { headers, method, agent: false }).end()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part as Buffer)
+  return { status: response.statusCode!, headers: response.headers, body: Buffer.concat(parts) }
+}

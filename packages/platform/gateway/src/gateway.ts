@@ -1,6 +1,7 @@
 /** An API gateway: one address before many services. */
 export { gateway, startGateway, type GatewayDoor, type GatewayOptions, type StartedGateway } from './door.ts'
 export { liveRoutes, type GatewayConfiguration, type LiveRoutes, type RouteOptions } from './routes/routes.ts'
+export { contractRoutes, type ContractRoutesOptions } from './contracts.ts'
 export type { UpstreamOptions, UpstreamTls } from './upstreams/upstreams.ts'
 export type { CertificateOptions, TlsOptions } from './tls/tls.ts'
 export type { Answer, Limits } from './proxy/proxy.ts'
@@ -17,6 +18,9 @@ export {
 export { headers, type HeaderChanges } from './filters/headers.ts'
 export { redirect, rewrite } from './filters/paths.ts'
 export { cors, type CorsOptions } from './filters/cors.ts'
+export { cache, type CacheOptions } from './filters/cache.ts'
+export { compress, type Coding, type CompressOptions } from './filters/compress.ts'
+export { shadow, type ShadowOptions } from './filters/shadow.ts'
 export { bodyLimit, requestLimit, type CountedBy, type RequestLimitOptions } from './filters/bounds.ts'
 export { apiKeys, authenticate, type ApiKeysOptions, type AuthenticateOptions } from './filters/consumers.ts'
 export { routesReader, type ReadRoutes } from './written/written.ts'

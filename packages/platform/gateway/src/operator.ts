@@ -1,7 +1,8 @@
-/** What a gateway says of itself to who runs it: which configuration it has. */
+/** What a gateway says of itself to who runs it: which configuration it has, and its metrics. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 
 /** Which configuration a gateway has. */
 export type GatewayStatus = {
@@ -14,7 +15,7 @@ export type GatewayStatus = {
 }
 
 /**
- * Answers `GET /status` with what a gateway says of itself, as JSON. Whoever reaches it may read it, so it is on this machine alone unless
+ * Answers `GET /status` with what a gateway says of itself, as JSON, and `GET /metrics` for Prometheus. Whoever reaches it may read it, so it is on this machine alone unless
  * told otherwise.
  * @throws {Error} when the port is taken
  *
@@ -33,13 +34,24 @@ export async function startOperator(options: {
   /** Default 127.0.0.1. */
   readonly host?: string
   readonly status: () => GatewayStatus
+  /** In Prometheus' text format: those of `startGateway`. Default none. */
+  readonly metrics?: () => Promise<string>
 }): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const { port, host = '127.0.0.1', status } = options
+  const { port, host = '127.0.0.1', status, metrics } = options
   const server = createServer((request, response) => {
-    const found = request.method === 'GET' && request.url === '/status'
-    response.writeHead(found ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(JSON.stringify(found ? status() : { status: 404, code: 'PATH_NOT_FOUND', message: 'There is GET /status' }))
+    const say = (code: number, text: string, type = 'application/json'): void =>
+      void response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
+    const path = request.method === 'GET' ? request.url : undefined
+    if (path === '/status') return say(200, JSON.stringify(status()))
+    if (path === '/metrics' && metrics !== undefined)
+      return void metrics().then(
+        (text) => say(200, text, PROMETHEUS_TYPE),
+        () => say(500, JSON.stringify({ status: 500, code: 'INTERNAL', message: 'Cannot read the metrics' })),
+      )
+    const there = `There is GET /status${metrics === undefined ? '' : ' and GET /metrics'}`
+    say(404, JSON.stringify({ status: 404, code: 'PATH_NOT_FOUND', message: there }))
   })
+  server.maxConnections = 64
   server.listen({ host, port })
   try {
     await once(server, 'listening')

@@ -51,6 +51,35 @@ test('a gateway is a door of a system, beside REST, and its routes are among the
   assert.match(metrics, /dure_gateway_connections\{gateway="gateway"\} \d/)
 })
 
+test('a gateway that is given no routes serves what the contracts of its system say, where its registry knows them', async (t) => {
+  const Clock = contract('clock', {
+    version: '1.0.0',
+    owner: 'team-time',
+    operations: {
+      zone: query({
+        input: z.object({ id: z.string() }),
+        output: z.string(),
+        http: { routes: 'GET /zones/{id}', cache: { fresh: 60_000 } },
+      }),
+    },
+  })
+  let calls = 0
+  const clock = service(Clock, { handlers: { zone: ({ id }) => `zone ${id} ${++calls}` } })
+  const doors = [rest({ port: 0, announce: { host: '127.0.0.1' } }), gateway({ port: 0 })]
+  const running = await start(system('time', { services: [clock], doors, security: 'off', telemetry: { sampling: 1 } }), {
+    directory: temporary(t),
+    log: silentLogger(),
+  })
+  t.after(() => running.stop())
+  const [own, edge] = running.doors.map(({ url }) => url!)
+  const ask = (path: string) => fetch(edge + path)
+  await eventually(async () => (await ask('/zones/kr')).status === 200)
+  for (let i = 0; i < 3; i++) assert.equal(await (await ask('/zones/kr')).json(), 'zone kr 1')
+  assert.equal(calls, 1)
+  assert.equal((await fetch(`${edge}/zones/kr`, { method: 'POST' })).status, 405)
+  assert.match(await (await fetch(`${own}/metrics`)).text(), /dure_gateway_cache_total\{gateway="gateway",result="hit"\} \d/)
+})
+
 test('services of a Eureka registry, in whatever language, are found as they come and go', async (t) => {
   const log = silentLogger()
   const registry = await startRegistry({ directory: temporary(t), port: 0, log })

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { Refusal, problem, problemIssues, problemOf, type DeclaredErrors, type Problem } from './problem.ts'
 import { callHeaders, headerOf } from './headers.ts'
+import { cacheControlOf, sendKept } from './kept.ts'
 import { inputReader, type RequestParts } from './input.ts'
 import { mappingOf } from './mapping.ts'
 import { sendLines } from './ndjson.ts'
@@ -33,6 +34,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
   const empty = operation.output === undefined || http.status === 204
   // Who may not call is told so, and not what is wrong with its input.
   const refused = host.authenticate && accessCheck(place, operation)
+  const caching = route.method === 'GET' ? cacheControlOf(operation) : undefined
   const read = inputReader(mappingOf(operation, route), unknownFields)
 
   return (request, reply) => {
@@ -64,6 +66,7 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       })
       const succeed = (value: unknown): void => {
         if (empty) sendNothing(reply, state, http.status)
+        else if (caching !== undefined) sendKept(reply, state, { text: JSON.stringify(toJson(value)), caching, request, http })
         else sendJson(reply, state, http.status, JSON.stringify(toJson(value)))
       }
       const serve = (principal: Principal | undefined): void => {

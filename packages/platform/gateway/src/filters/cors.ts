@@ -1,4 +1,5 @@
 import { filter, type Filter, type GatewayRequest } from '../filter.ts'
+import { withVary } from './vary.ts'
 
 export type CorsOptions = {
   /** Who may ask from a browser: `https://shop.example`; or '*' for anybody. */
@@ -68,20 +69,10 @@ export function cors(options: CorsOptions): Filter {
     },
     after: (answer, request) => {
       const origin = allowed(request)
-      if (origins !== '*') answer.setHeader('vary', joined(answer.header('vary'), 'origin'))
+      if (origins !== '*') answer.setHeader('vary', withVary(answer.header('vary'), 'origin'))
       if (origin === undefined) return
       for (const [name, value] of Object.entries(said(origin))) answer.setHeader(name, value)
       if (exposed.length > 0) answer.setHeader('access-control-expose-headers', exposed.join(', '))
     },
   })
 }
-
-const joined = (before: string | undefined, own: string): string =>
-  before === undefined
-    ? own
-    : before
-          .toLowerCase()
-          .split(/\s*,\s*/)
-          .includes(own)
-      ? before
-      : `${before}, ${own}`

@@ -1,4 +1,5 @@
 import type { Head } from '../wire/wire.ts'
+import { ownBody, ownHead, type Answer } from './answer.ts'
 import { sizeOf } from './copy.ts'
 import { answerHead, type Framing } from './forward.ts'
 import type { Edits } from './edits.ts'
@@ -32,8 +33,35 @@ export class AnswerWriter {
     else if (head.length === -1) this.framing = old ? 'until the end' : 'chunked'
   }
 
+  /** What of it is passed through stages, whose length nobody knows. */
+  reframe(old: boolean): void {
+    this.framing = old ? 'until the end' : 'chunked'
+  }
+
   begin(head: Head, edits: Edits | undefined, more: string): void {
     this.#pending = answerHead(head, { framing: this.framing, edits, more })
+  }
+
+  /** An answer of the gateway's own. */
+  own(answer: Answer, more: string, method: string): void {
+    const head = ownHead(answer, 'length', more)
+    const body = ownBody(answer, method)
+    if (typeof body === 'object') {
+      this.bytes += body.length
+      this.#outflow.write(head)
+      this.#outflow.write(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
+      return
+    }
+    // What was written as text travels as UTF-8.
+    const text = body === undefined ? '' : Buffer.from(body, 'utf8').toString('latin1')
+    this.bytes += text.length
+    this.#outflow.write(head + text)
+  }
+
+  /** The same, when its body is to be passed through stages. */
+  beginOwn(answer: Answer, more: string, old: boolean): void {
+    this.reframe(old)
+    this.#pending = ownHead(answer, old ? 'until the end' : 'chunked', more)
   }
 
   /** Whether nothing of it has been written, so that another one can be. */

@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http'
 export type Answer = {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array
 }
 
 /** A problem document: RFC 9457. */
@@ -38,12 +38,19 @@ const CODES: Readonly<Record<number, string>> = {
 export const unreadable = (status: number, why: string): Answer =>
   problem(status, CODES[status] ?? 'MALFORMED_REQUEST', `Cannot read the request: ${why}`)
 
-/** The bytes of it, one character each. */
-export function textOf({ status, headers = {}, body }: Answer, more: string, withBody: boolean): string {
-  // What was written as text travels as UTF-8.
-  const bytes = body === undefined ? '' : Buffer.from(body, 'utf8').toString('latin1')
+/** How the end of an own answer's body is told: by its length, or as it is passed through stages. */
+export type OwnFraming = 'length' | 'chunked' | 'until the end'
+
+const hasBody = (status: number): boolean => status >= 200 && status !== 204 && status !== 304
+
+export function ownHead({ status, headers = {}, body }: Answer, framing: OwnFraming, more: string): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`
-  if (status >= 200 && status !== 204 && status !== 304) text += `content-length: ${bytes.length}\r\n`
-  return `${text}${more}\r\n${withBody && status !== 204 && status !== 304 ? bytes : ''}`
+  if (framing === 'length' && hasBody(status)) text += `content-length: ${body === undefined ? 0 : Buffer.byteLength(body)}\r\n`
+  if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n'
+  return `${text}${more}\r\n`
 }
+
+/** What is sent after its head; undefined: nothing. */
+export const ownBody = ({ status, body }: Answer, method: string): string | Uint8Array | undefined =>
+  method === 'HEAD' || !hasBody(status) || body === undefined || body.length === 0 ? undefined : body

@@ -1,7 +1,8 @@
 /** The connection of one client over HTTP/1.1: its requests in their order, each passed on and answered before the next is looked at. */
 import { findHead, readRequest, type Fault, type Found, type Head } from '../wire/wire.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { textOf, unreadable, type Answer } from './answer.ts'
+import { ownBody, unreadable, type Answer } from './answer.ts'
+import { copyOf } from './copy.ts'
 import type { Surroundings } from './decisions.ts'
 import { answerHead, isStream } from './forward.ts'
 import { Inflow } from './inflow.ts'
@@ -9,6 +10,7 @@ import { Outflow } from './outflow.ts'
 import { BODY, DECIDING, GONE, HEAD, LINGERING, TUNNEL, WAITING } from './phase.ts'
 import { ProxiedRequest } from './proxied-request.ts'
 import { accept, addressOf, type Connection } from './sockets.ts'
+import { chain, type MakeStage, type Stage } from './stages.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
 /** Bytes of a request that nobody reads any more and that are waited for, so that its answer is not lost. */
@@ -25,6 +27,7 @@ export class ClientConnection extends ProxiedRequest {
   #stream = false
   #tunnelled = 0
   #lingered = 0
+  #chain: Stage | undefined = undefined
   readonly #left: (client: ClientConnection) => void
   readonly #found: Found = { partial: '', text: '', end: 0 }
   readonly #inflow: Inflow
@@ -178,9 +181,12 @@ export class ClientConnection extends ProxiedRequest {
     this.status = head.status
     const own = decisions.answering(this, head)
     if (own !== undefined) {
-      this.giveUp()
+      const nothing = this.phase === WAITING && (head.status === 204 || head.status === 304)
+      if (nothing) upstream.dismiss()
+      else upstream.cut()
+      this.upstream = undefined
       this.answer(own)
-      return false
+      return nothing
     }
     this.replying = this.told = true
     this.body.forget()
@@ -190,6 +196,11 @@ export class ClientConnection extends ProxiedRequest {
     if (this.phase === BODY || this.around.closing()) this.#close = true
     this.#answerWriter.frame(head, empty, old)
     upstream.raw = !old
+    if (this.stages !== undefined) {
+      upstream.raw = false
+      this.#answerWriter.reframe(old)
+      this.#begin(this.stages)
+    }
     if (this.#answerWriter.framing === 'until the end') this.#close = true
     this.#answerWriter.begin(head, this.answerEdits, this.#own())
     this.#stream = isStream(head)
@@ -214,7 +225,34 @@ export class ClientConnection extends ProxiedRequest {
 
   part(_upstream: UpstreamConnection, bytes: Buffer, ranges: readonly number[], last: string): boolean {
     this.moved = true
-    return this.#answerWriter.part(bytes, ranges, last)
+    if (this.#chain === undefined) return this.#answerWriter.part(bytes, ranges, last)
+    const part = copyOf(bytes, ranges)
+    return part.length > 0 && this.#chain.write(part)
+  }
+
+  #begin(stages: readonly MakeStage[]): void {
+    this.#chain = chain(stages, {
+      write: (bytes) => {
+        this.moved = true
+        return this.#answerWriter.part(bytes, [0, bytes.length], '')
+      },
+      end: () => {
+        this.#chain = undefined
+        this.#answerWriter.end()
+        this.#over()
+      },
+      ready: () => this.upstream?.socket.resume(),
+      fail: (error) => {
+        this.failure = `A filter failed: ${String(error)}`
+        this.destroy()
+      },
+    })
+  }
+
+  protected stopStages(): void {
+    const { stop } = this.#chain ?? {}
+    this.#chain = undefined
+    stop?.()
   }
 
   answered(upstream: UpstreamConnection): void {
@@ -226,6 +264,7 @@ export class ClientConnection extends ProxiedRequest {
       this.around.decisions.ended(this)
       return this.#linger()
     }
+    if (this.#chain !== undefined) return this.#chain.end()
     this.#answerWriter.end()
     this.#over()
   }
@@ -249,13 +288,27 @@ export class ClientConnection extends ProxiedRequest {
     // What is still to come of the request is not read.
     const unread = (this.phase === BODY || this.phase === DECIDING) && this.method !== '' && !this.body.ended()
     if (unread || this.around.closing()) this.#close = true
-    const answer = this.around.decisions.refusing(this, given)
+    this.stages = undefined
+    const answer = this.around.decisions.refusing(this, given, !unread)
     this.status = answer.status
-    const text = textOf(answer, this.#own(), this.method !== 'HEAD')
-    this.#answerWriter.bytes += answer.body?.length ?? 0
-    this.#outflow.write(text)
     this.body.forget()
+    if (this.stages !== undefined) return this.#answerThrough(answer, this.stages)
+    this.#answerWriter.own(answer, this.#own(), this.method)
     this.#over()
+  }
+
+  #answerThrough(answer: Answer, stages: readonly MakeStage[]): void {
+    const body = ownBody(answer, this.method) ?? ''
+    const old = this.head.minor === 0
+    if (old) this.#close = true
+    this.phase = WAITING
+    this.replying = this.told = true
+    this.lateIn(this.stall())
+    this.#answerWriter.beginOwn(answer, this.#own(), old)
+    this.#begin(stages)
+    const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    if (bytes.length > 0) this.#chain?.write(bytes)
+    this.#chain?.end()
   }
 
   #over(): void {
@@ -288,7 +341,8 @@ export class ClientConnection extends ProxiedRequest {
   }
 
   #drain(): void {
-    this.upstream?.socket.resume()
+    if (this.#chain !== undefined) this.#chain.drained()
+    else this.upstream?.socket.resume()
     if (this.phase === HEAD && this.#inflow.blocked) {
       this.#inflow.blocked = false
       this.goOn()

@@ -14,9 +14,11 @@ export type Decisions<Request> = {
   readonly tried: (request: Request, endpoint: Endpoint, how: Failure | number) => boolean
   /** An answer is about to be passed on. An own one: it is given instead. */
   readonly answering: (request: Request, head: Head) => Answer | undefined
-  /** Changes an own answer. */
-  readonly refusing: (request: Request, answer: Answer) => Answer
+  /** Changes an own answer. @param passable its body may be passed through stages */
+  readonly refusing: (request: Request, answer: Answer, passable: boolean) => Answer
   readonly ended: (request: Request) => void
+  /** All of a request that was to be kept (`keeps`) is there; undefined: it was too long, or came too late to be kept. */
+  readonly arrived?: (request: Request, body: readonly Buffer[] | undefined) => void
 }
 
 export type Surroundings<Request> = {

@@ -49,3 +49,25 @@ export function setField(edits: Edits, name: string, value: string): void {
   removeField(edits, name)
   edits.added += `${name}: ${value}\r\n`
 }
+
+const lineOf = (line: string): readonly [name: string, value: string] => {
+  const colon = line.indexOf(':')
+  return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)]
+}
+
+const addedLines = ({ added }: Edits): readonly string[] => (added === '' ? [] : added.slice(0, -2).split('\r\n'))
+
+/** Names of what is put in, in lower case. */
+export const addedNames = (edits: Edits | undefined): readonly string[] =>
+  edits === undefined ? [] : addedLines(edits).map((line) => lineOf(line)[0])
+
+/** A field as it is passed on: as it came if it is not left out, and as it was put in; of several, all. */
+export function editedField(edits: Edits | undefined, name: string, came: string | undefined): string | undefined {
+  if (edits === undefined) return came
+  const values = addedLines(edits).flatMap((line) => {
+    const [each, value] = lineOf(line)
+    return each === name ? [value] : []
+  })
+  if (came !== undefined && !edits.removed.has(name)) values.unshift(came)
+  return values.length === 0 ? undefined : values.join(', ')
+}

@@ -131,8 +131,8 @@ const joined = (before: string | undefined, own: string): string => (before === 
 export type Framing = 'as it came' | 'none' | 'chunked' | 'until the end'
 
 const ANSWER_DROPS = bits(CONNECTION, HOP, UPGRADE, CORRELATION, TE)
-const BODY_DROPS = ANSWER_DROPS | bits(CODING)
-const EMPTY_DROPS = BODY_DROPS | bits(LENGTH)
+/** It has no body, or one whose end is told in another way. */
+const REFRAMED_DROPS = ANSWER_DROPS | bits(CODING, LENGTH)
 
 /** The head of an answer as its client gets it. */
 export function answerHead(
@@ -140,7 +140,7 @@ export function answerHead(
   { framing, edits, more }: { readonly framing: Framing; readonly edits: Edits | undefined; readonly more: string },
 ): string {
   const { status, reason } = head
-  const drops = status < 200 || status === 204 ? EMPTY_DROPS : framing === 'as it came' ? ANSWER_DROPS : BODY_DROPS
+  const drops = status < 200 || status === 204 || framing !== 'as it came' ? REFRAMED_DROPS : ANSWER_DROPS
   const text = `HTTP/1.1 ${status} ${reason}\r\n${passedLines(head, drops, edits)}${more}`
   const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
   return `${text}${coding}${edits === undefined ? '' : edits.added}\r\n`

@@ -6,6 +6,7 @@ import type { Edits } from './edits.ts'
 import { requestHead } from './forward.ts'
 import { BODY, DECIDING, HEAD, TUNNEL, WAITING } from './phase.ts'
 import { RequestBody } from './request-body.ts'
+import type { MakeStage } from './stages.ts'
 import { Timed } from './timed.ts'
 import type { Asker, Failure, UpstreamConnection } from './upstream.ts'
 
@@ -26,6 +27,10 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   traceparent = ''
   status = 0
   tries = 0
+  /** What the body of the answer is passed through, the first one first. */
+  stages: MakeStage[] | undefined = undefined
+  /** Whether it is told of when all of it has arrived, with its body if that could be kept. */
+  keeps = false
   /** Milliseconds to the head of the answer. */
   timeout = 30_000
   /** Of it, what one instance may take before another is asked. */
@@ -77,6 +82,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   protected abstract destroy(): void
   /** Takes back what was not written of an answer yet; false: some of it was. */
   protected abstract withdraw(): boolean
+  /** The answer whose body passes through stages will not come to its end. */
+  protected abstract stopStages(): void
   /** Has the client wait before it sends more, or go on. */
   protected abstract hold(held: boolean): void
   protected abstract held(): boolean
@@ -86,7 +93,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   /** A request begins: nothing is left of the one before. */
   protected start(): void {
     this.begun = this.time.clock.monotonic()
-    this.edits = this.answerEdits = this.failure = undefined
+    this.edits = this.answerEdits = this.failure = this.stages = undefined
+    this.keeps = false
     this.status = this.tries = this.#deadline = 0
     this.mostBody = this.attemptTimeout = Number.POSITIVE_INFINITY
     this.told = this.replying = false
@@ -125,7 +133,13 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     if (answer !== undefined) return this.answer(answer)
     if (this.head.length > this.mostBody) return this.answer(tooLarge(this.mostBody))
     this.phase = this.body.ended() ? WAITING : BODY
+    if (this.keeps && this.phase === WAITING && this.head.upgrade === '') this.around.decisions.arrived?.(this, [])
     this.ask()
+  }
+
+  /** Its head, as an instance gets it. */
+  headFor(instance: { readonly host: string; readonly port: number }): string {
+    return requestHead(this, instance, this.around)
   }
 
   protected ask(): void {
@@ -137,7 +151,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
       return this.answer(NOBODY)
     }
     this.upstream = upstream
-    let held = upstream.ask(this, requestHead(this, endpoint, this.around))
+    let held = upstream.ask(this, this.headFor(endpoint))
     for (const part of this.body.parts ?? []) held = upstream.outflow.write(part)
     this.hold(held)
     this.moved = false
@@ -169,6 +183,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     }
     if (body.ended() && this.phase === BODY) {
       this.phase = WAITING
+      if (this.keeps) this.around.decisions.arrived?.(this, body.isWhole() ? body.parts : undefined)
       if (!this.replying) this.#awaitAnswer(this.time.clock.monotonic() + this.timeout)
     }
     return end
@@ -182,6 +197,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   failed(upstream: UpstreamConnection, failure: Failure): void {
     this.upstream = undefined
     this.hold(false)
+    this.stopStages()
     const again = this.around.decisions.tried(this, upstream.endpoint, failure)
     if (this.phase === TUNNEL) return this.destroy()
     this.failure = `${upstream.endpoint.name}: ${failure.why}`
@@ -205,6 +221,7 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     const { upstream } = this
     this.upstream = undefined
     upstream?.cut()
+    this.stopStages()
   }
 
   /** A request that is being sent, or waits for its answer, is late. */

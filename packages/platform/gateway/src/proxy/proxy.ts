@@ -9,13 +9,15 @@ import type { ProxiedRequest } from './proxied-request.ts'
 import { SessionConnection } from './session.ts'
 import type { Time } from './timed.ts'
 
-export { problem, type Answer } from './answer.ts'
+export { ownBody, problem, type Answer } from './answer.ts'
 export type { ProxiedRequest } from './proxied-request.ts'
-export { addField, checkField, createEdits, removeField, setField } from './edits.ts'
+export { addedNames, addField, checkField, createEdits, editedField, removeField, setField } from './edits.ts'
 export { limitsOf, type Limits } from './limits.ts'
+export type { MakeStage, Stage, StageOut } from './stages.ts'
 export { Endpoint, type Failure } from './upstream.ts'
 export type { Address, SecureTo } from './sockets.ts'
 export type { Time } from './timed.ts'
+export { sendUnheard } from './unheard.ts'
 
 export type Decisions = DecisionsOf<ProxiedRequest>
 

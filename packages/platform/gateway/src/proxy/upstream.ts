@@ -42,6 +42,19 @@ export type Failure = {
   readonly why: string
 }
 
+/** Who asks on for nobody. */
+const NOBODY: Asker = {
+  method: '',
+  answering: () => true,
+  informed: () => undefined,
+  switched: () => false,
+  part: () => false,
+  answered: (upstream) => upstream.endpoint.giveBack(upstream),
+  failed: () => {},
+  drained: () => {},
+  flush: () => {},
+}
+
 const [IDLE, HEAD, LENGTH, CHUNKED, UNTIL_END, TUNNEL, GONE] = [0, 1, 2, 3, 4, 5, 6] as const
 /** More words before an answer than anybody needs. */
 const MOST_INFORMED = 16
@@ -97,6 +110,12 @@ export class UpstreamConnection extends Timed {
     if (this.phase === IDLE) return this.cut()
     if (!this.connected)
       this.#fail({ kind: 'connect', why: `it did not take a connection within ${this.endpoint.limits.connectTimeout} ms` })
+  }
+
+  /** Nobody wants the answer whose head was read: its connection is kept when the rest of it is nothing. */
+  dismiss(): void {
+    if (this.phase !== LENGTH || this.#left > 0) return this.cut()
+    this.asker = NOBODY
   }
 
   /** Ends it at once; nobody hears of it. */
@@ -197,7 +216,7 @@ export class UpstreamConnection extends Timed {
     if (!asker.answering(this, head)) return to
     if (this.phase === LENGTH && this.#left === 0) {
       this.#range[0] = this.#range[1] = end
-      asker.part(this, bytes, this.#range, '')
+      this.asker!.part(this, bytes, this.#range, '')
       this.#finish(end === to)
     }
     return end

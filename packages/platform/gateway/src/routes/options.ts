@@ -33,7 +33,7 @@ export type RouteOptions = {
   readonly attemptTimeout?: number
   /** How often it may be sent, the first time included. Default 2. Only what is idempotent is sent again, and within the budget. */
   readonly attempts?: number
-  /** Whether its requests may be sent again though their method does not say so. Default false. */
+  /** Whether its requests may be sent again, whatever their method. Default: as their method says. */
   readonly idempotent?: boolean
   /** Around each other, the first outermost. */
   readonly filters?: readonly Filter[]

@@ -7,7 +7,7 @@ export type { GatewayConfiguration, RouteOptions } from './options.ts'
 export { templateOf } from './path.ts'
 export { createTable, type Table } from './table.ts'
 export { matcherOf, placesOf, type Matcher } from './matcher.ts'
-export { checkOf, firstOf, targetsOf } from './check.ts'
+export { checkConfiguration, checkOf, firstOf, targetsOf } from './check.ts'
 
 /** A configuration that can change while gateways use it. */
 export type LiveRoutes = {

@@ -166,3 +166,15 @@ export function fieldOf({ text, spans, count }: Head, name: string): string | un
 export function fieldOfKind(head: Head, kind: number, name: string): string | undefined {
   return (head.seen & (1 << kind)) === 0 ? undefined : fieldOf(head, name)
 }
+
+/** Names of its fields that are not for this connection alone, in lower case. */
+export function namesOf({ text, spans, count, named }: Head): readonly string[] {
+  const names = new Set<string>()
+  for (let i = 0; i < count; i++) {
+    const at = i * STRIDE
+    if (spans[at] !== PLAIN) continue
+    const name = text.slice(spans[at + 1], spans[at + 2]).toLowerCase()
+    if (named?.includes(name) !== true) names.add(name)
+  }
+  return [...names]
+}

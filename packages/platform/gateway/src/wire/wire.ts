@@ -14,6 +14,7 @@ export {
   HOST,
   isNamed,
   LENGTH,
+  namesOf,
   PLAIN,
   STRIDE,
   TE,

@@ -1,5 +1,6 @@
 import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
+import type { StartedGateway } from '@dure/gateway'
 import { keepAlive, realRuntime } from 'dure/runtime'
 import { misused, routesOfFile, routesOfIngress, type RouteSource } from '../../gateway-source.ts'
 import { loggerOf } from '../../log.ts'
@@ -55,7 +56,11 @@ export const runCommand: Command<Shell> = defineCommand({
     host: textFlag('HOST', 'On which address (default 127.0.0.1, this machine only)'),
     registry: registryFlag,
     accessLog: textFlag('FILE', 'Where a line of JSON goes for each request'),
-    operator: parsedFlag(portNumber, 'N', 'Where it says which configuration it has, for dure gateway wait (on --host)'),
+    operator: parsedFlag(
+      portNumber,
+      'N',
+      'Where it says which configuration it has, for dure gateway wait, and its metrics (on --host)',
+    ),
     announce: textFlag('NAME', 'The service that it is in the registry, with its operator address'),
     data: { ...dataFlag, brief: 'Where it keeps its files (default .dure, or DURE_DATA)' } as typeof dataFlag,
     supervised: switchFlag('In a process of its own, whose port this one holds; SIGUSR2 replaces it'),
@@ -91,10 +96,11 @@ export const runCommand: Command<Shell> = defineCommand({
           ...{ routes: source.routes, port, host, log, directory, socket: supervised?.sockets.get('gateway') },
           ...(url !== undefined && { registry: await registryAt(this, url) }),
           ...(accessLog !== undefined && { accessLog: resolve(this.cwd, accessLog) }),
+          ...((flags.operator !== undefined || flags.announce !== undefined) && { telemetry: {} }),
         })
         .catch(misused)
       ends.push(() => started.stop(supervised?.manner()))
-      const told = await tellOf(this, { flags, host, gateway, source, url, at: started.url }).catch(misused)
+      const told = await tellOf(this, { flags, host, gateway, source, url, started }).catch(misused)
       // Whoever reads that it is ready may end it at once.
       const stopped = this.stopped()
       const where = `Gateway at ${started.url}${told.at === undefined ? '' : `, its operator address ${told.at}`}`
@@ -118,10 +124,10 @@ async function tellOf(
     readonly gateway: typeof import('@dure/gateway')
     readonly source: RouteSource
     readonly url: string | undefined
-    readonly at: string
+    readonly started: StartedGateway
   },
 ): Promise<{ readonly at: string | undefined; readonly stop: () => Promise<void> }> {
-  const { flags, host, gateway, source, url } = about
+  const { flags, host, gateway, source, url, started } = about
   const { announce: name } = flags
   const port = flags.operator ?? (name === undefined ? undefined : 0)
   if (port === undefined) return { at: undefined, stop: async () => {} }
@@ -133,11 +139,11 @@ async function tellOf(
     })
   const { routes, refused, staleSince } = source
   const status = () => ({ version: routes.current().version, refused: refused(), staleSince: staleSince() })
-  const operator = await gateway.startOperator({ port, host, status })
+  const operator = await gateway.startOperator({ port, host, status, metrics: started.metrics })
   if (name === undefined) return { at: operator.url, stop: operator.stop }
   const runtime = realRuntime()
   const registry = await (await registryAt(shell, url!))({ directory: directoryOf(shell, flags), runtime, log: loggerOf(shell) })
-  const endpoints = { http: addressIn(about.at), operator: addressIn(operator.url) }
+  const endpoints = { http: addressIn(started.url), operator: addressIn(operator.url) }
   const id = `${endpoints.http.host}:${name}:${endpoints.http.port}`
   await registry.register({ service: name, id, version: '0.0.0', status: 'up', endpoints, metadata: {} })
   return {
