@@ -68,6 +68,6 @@ export function editedField(edits: Edits | undefined, name: string, came: string
     const [each, value] = lineOf(line)
     return each === name ? [value] : []
   })
-  if (came !== undefined && !edits.removed.has(name)) values.unshift(came)
+  if (came !== undefined && !edits.removed.includes(name)) values.unshift(came)
   return values.length === 0 ? undefined : values.join(', ')
 }
