@@ -3,10 +3,10 @@ import type { Proof } from './proof.ts'
 /** Composition and external API: rows X. */
 export const composition: Readonly<Record<`X${number}`, Proof>> = {
   X1: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'HTTP/1.1, HTTP/2 and TLS; routes written down, their instances from the registry; no routes from contracts yet',
-      ko: 'HTTP/1.1, HTTP/2, TLS. 라우트는 직접 적고 인스턴스는 레지스트리에서. 계약에서 나온 라우트는 아직',
+      en: 'HTTP/1.1, HTTP/2 and TLS; routes from contracts, files and Ingress documents, their instances from the registry',
+      ko: 'HTTP/1.1, HTTP/2, TLS. 라우트는 계약, 파일, Ingress 문서에서, 인스턴스는 레지스트리에서',
     },
     code: [
       'packages/platform/gateway/src/wire/wire.ts',
@@ -14,7 +14,11 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/http2/http2.ts',
       'packages/platform/gateway/src/tls/tls.ts',
       'packages/platform/gateway/src/routes/routes.ts',
+      'packages/platform/gateway/src/contracts.ts',
       'packages/platform/gateway/src/filter.ts',
+      'packages/platform/gateway/src/filters/cache.ts',
+      'packages/platform/gateway/src/filters/compress.ts',
+      'packages/platform/gateway/src/filters/shadow.ts',
       'packages/platform/gateway/src/door.ts',
     ],
     guide: 'docs/guides/gateway.md',
@@ -27,6 +31,10 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/http2/abuse.test.ts',
       'packages/platform/gateway/src/tls/tls.test.ts',
       'packages/platform/gateway/src/gateway.test.ts',
+      'packages/platform/gateway/src/contracts.test.ts',
+      'packages/platform/gateway/src/filters/cache.test.ts',
+      'packages/platform/gateway/src/filters/compress.test.ts',
+      'packages/platform/gateway/src/filters/shadow.test.ts',
       'packages/platform/gateway/src/system.test.ts',
       'packages/tools/cli/src/gateway.test.ts',
     ],

@@ -3,10 +3,13 @@ import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { breaker, bulkhead, limit, rateLimit, type Guard } from 'dure/resilience'
 import { bodyLimit, requestLimit } from './filters/bounds.ts'
+import { cache } from './filters/cache.ts'
+import { compress } from './filters/compress.ts'
 import { apiKeys } from './filters/consumers.ts'
 import { cors } from './filters/cors.ts'
 import { headers } from './filters/headers.ts'
 import { redirect, rewrite } from './filters/paths.ts'
+import { shadow } from './filters/shadow.ts'
 import type { Filter } from './filter.ts'
 
 type Kind = 'text' | 'number' | 'boolean' | 'object' | 'texts' | 'changes' | readonly string[]
@@ -41,6 +44,12 @@ const FILTERS: Readonly<Record<string, Written<Filter>>> = {
       cors({ ...options, origins: options.origins.includes('*') ? '*' : options.origins }),
     ['origins'],
   ),
+  cache: written({ bytes: 'number', largest: 'number', stale: 'number' }, cache),
+  compress: written(
+    { codings: 'texts', least: 'number', types: 'texts', except: 'texts', credentials: 'boolean', atOnce: 'number' },
+    compress,
+  ),
+  shadow: written({ to: 'text', share: 'number', atOnce: 'number', timeout: 'number' }, shadow, ['to']),
   bodyLimit: written({ bytes: 'number' }, ({ bytes }: { bytes: number }) => bodyLimit(bytes), ['bytes']),
   requestLimit: written({ by: ['consumer', 'address', 'route'], rate: 'number', per: 'number', burst: 'number' }, requestLimit, [
     'rate',

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { Refusal, problem, problemIssues, problemOf, type DeclaredErrors, type Problem } from './problem.ts'
 import { callHeaders, headerOf } from './headers.ts'
-import { cacheControlOf, sendKept } from './kept.ts'
+import { cacheControlOf, sendCacheable } from './cacheable.ts'
 import { inputReader, type RequestParts } from './input.ts'
 import { mappingOf } from './mapping.ts'
 import { sendLines } from './ndjson.ts'
@@ -66,7 +66,8 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       })
       const succeed = (value: unknown): void => {
         if (empty) sendNothing(reply, state, http.status)
-        else if (caching !== undefined) sendKept(reply, state, { text: JSON.stringify(toJson(value)), caching, request, http })
+        else if (caching !== undefined)
+          sendCacheable(reply, state, { text: JSON.stringify(toJson(value)), caching, request, http })
         else sendJson(reply, state, http.status, JSON.stringify(toJson(value)))
       }
       const serve = (principal: Principal | undefined): void => {

@@ -153,6 +153,18 @@ test('of requests for the same at once one is passed on; when its client goes, a
   assert.equal(asked(), 2)
 })
 
+test('of those who wait for one that nobody answers each is given what was kept', async (t) => {
+  let frozen = false
+  const server = await serving(t, (_request, response) => {
+    if (!frozen) response.writeHead(200, { 'cache-control': 'max-age=0, stale-if-error=60' }).end('kept')
+  })
+  const { url } = await started(t, { routes: before(server.address, { filters: [cache()], timeout: 300, attempts: 1 }) })
+  await rawGet(url)
+  frozen = true
+  for (const { status, body } of await Promise.all(Array.from({ length: 5 }, () => rawGet(url))))
+    assert.deepEqual([status, body.toString()], [200, 'kept'])
+})
+
 test('what cannot be kept is waited for once, and not again', async (t) => {
   let inside = 0
   let most = 0

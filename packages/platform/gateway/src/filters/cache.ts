@@ -1,10 +1,10 @@
-import { collapse } from 'dure/resilience'
 import { BYTES, checkNumbers, KEEP } from 'dure/runtime/internal'
 import type { Family, Reading } from 'dure/telemetry'
 import { filter, type Filter, type FilterWorld, type GatewayAnswer, type GatewayRequest } from '../filter.ts'
 import { problem, type Answer, type MakeStage } from '../proxy/proxy.ts'
-import { hasIt, lifetimeOf, satisfies, valueOf, variesBy, wishOf, type FieldReader, type Wish } from './caching/rules.ts'
-import { createStore, type Kept, type Store } from './caching/store.ts'
+import { createFlights } from './caching/flights.ts'
+import { hasIt, lifetimeOf, satisfies, valueOf, variesBy, termsOf, type FieldReader, type Terms } from './caching/rules.ts'
+import { createStore, type StoredAnswer, type Store } from './caching/store.ts'
 
 export type CacheOptions = {
   /** Of all that is kept: bytes. Default 64 MiB. */
@@ -28,9 +28,6 @@ const SIZE: Family = { name: 'dure.gateway.cache.size', unit: 'By', kind: 'gauge
 
 /** Times that a request waits for another one's answer, before it goes by itself. */
 const MOST_ROUNDS = 3
-/** Milliseconds for which requests of one address are not waited for, after an answer that could not be kept. */
-const UNKEPT = 5_000
-const MOST_UNKEPT = 10_000
 const UNAVAILABLE: ReadonlySet<number> = new Set([500, 502, 503, 504])
 const CONDITIONS = ['if-none-match', 'if-modified-since'] as const
 /** What a cache leaves to whoever is asked. */
@@ -43,13 +40,14 @@ type Asking = {
   readonly key: string
   readonly flight: string
   /** What was kept before, and is asked for again. */
-  readonly before: Kept | undefined
+  readonly before: StoredAnswer | undefined
   readonly at: number
   /** Others may wait for its answer, and it asks whether what was kept before is still so. */
   readonly shared: boolean
   /** What its client has said that it has already. */
   readonly conditions: ReadonlyMap<string, string>
-  readonly release: () => void
+  /** Those who wait go on. True: nobody has answered, and what was kept is given. */
+  readonly release: (stale?: boolean) => void
 }
 
 /**
@@ -80,73 +78,47 @@ function createCache(options: {
 }) {
   const { store, largest, world } = options
   const { clock } = world.runtime
-  const counts = new Map<string, number>()
-  const count = (result: string): void => void counts.set(result, (counts.get(result) ?? 0) + 1)
-  world.observe(() => [
-    ...Array.from(counts, ([result, value]): Reading => ({ family: ANSWERS, attributes: { result }, value })),
-    { family: SIZE, attributes: {}, value: store.size().bytes },
-  ])
-  const flights = collapse()
-  const unkept = new Map<string, number>()
+  const count = counting(world, store)
+  const flights = createFlights(clock)
   const asking = new WeakMap<GatewayRequest, Asking>()
 
-  const ageOf = ({ at, lifetime }: Kept): number => clock.monotonic() - at + lifetime.age
+  const ageOf = ({ at, lifetime }: StoredAnswer): number => clock.monotonic() - at + lifetime.age
 
-  const look = (request: GatewayRequest, wish: Wish, rounds: number): Answer | undefined | Promise<Answer | undefined> => {
+  const look = (request: GatewayRequest, terms: Terms, rounds: number): Answer | undefined | Promise<Answer | undefined> => {
     const read = request.passedHeader
     const key = keyOf(request)
     const known = isKnown(request)
-    const fits = ({ route, varies, lifetime }: Kept): boolean =>
+    const fits = ({ route, varies, lifetime }: StoredAnswer): boolean =>
       route === request.route && (!known || lifetime.forKnown) && varies.every(([name, value]) => valueOf(name, read) === value)
     const before = store.find(key, fits)
-    if (before !== undefined && satisfies(before.lifetime, ageOf(before), wish)) {
+    if (before !== undefined && satisfies(before.lifetime, ageOf(before), terms)) {
       count('hit')
       return given(before, { age: ageOf(before), request: read, how: 'hit' })
     }
-    if (wish.onlyKept) return problem(504, 'UNAVAILABLE', 'There is no answer of this that is kept')
+    if (terms.onlyStored) return problem(504, 'UNAVAILABLE', 'There is no answer of this that is kept')
     const flight = JSON.stringify([key, request.route, known, store.names(key).map((name) => valueOf(name, read))])
     const alone = request.method === 'HEAD' || (before === undefined && CONDITIONS.some((name) => read(name) !== undefined))
-    const until = unkept.get(flight)
-    if (until !== undefined && clock.monotonic() >= until) unkept.delete(flight)
-    let release = (): void => {}
-    if (!alone && rounds > 0 && !unkept.has(flight)) {
-      let leads = false
-      const over = Promise.withResolvers<void>()
-      const shared = flights.run(
-        () => {
-          leads = true
-          return over.promise
-        },
-        { key: flight },
-      )
-      if (!leads) return shared.then(() => look(request, wish, rounds - 1))
-      release = over.resolve
+    const conditions = conditionsOf(request)
+    const asked = { key, flight, before, at: clock.monotonic(), conditions }
+    const joined = alone || rounds === 0 ? undefined : flights.join(flight)
+    if (joined !== undefined && 'waits' in joined) {
+      // Whoever waits too long is given what was stored as well.
+      const waiting: Asking = { ...asked, shared: false, release: () => {} }
+      asking.set(request, waiting)
+      return joined.waits.then((stale) => (stale && isStale(waiting) ? givenStale(waiting) : look(request, terms, rounds - 1)))
     }
     count('miss')
-    asking.set(request, {
-      key,
-      flight,
-      before,
-      at: clock.monotonic(),
-      shared: !alone,
-      conditions: conditionsOf(request),
-      release,
-    })
+    asking.set(request, { ...asked, shared: !alone, release: joined?.ended ?? (() => {}) })
     if (before !== undefined && !alone) askAgain(request, before)
     return undefined
   }
 
   const isStale = ({ before }: Asking): boolean =>
     before !== undefined && ageOf(before) < before.lifetime.fresh + before.lifetime.stale
-  const givenStale = ({ before, conditions }: Asking): Answer => {
+  const givenStale = ({ before, conditions, release }: Asking): Answer => {
     count('stale')
+    release(true)
     return given(before!, { age: ageOf(before!), request: (name) => conditions.get(name), how: 'fwd=stale; fwd-status=503' })
-  }
-
-  /** Nobody waits for another one's answer for a while: it is for that one alone. */
-  const letPass = (flight: string): void => {
-    if (unkept.size >= MOST_UNKEPT) unkept.delete(unkept.keys().next().value!)
-    unkept.set(flight, clock.monotonic() + UNKEPT)
   }
 
   /** One that was passed on has been answered with something that can be kept, or not. */
@@ -156,16 +128,17 @@ function createCache(options: {
     const about = { status: answer.status, request: request.passedHeader, answer: read, known: isKnown(request) }
     const lifetime = lifetimeOf({ ...about, stale: options.stale, now: clock.now() })
     const isBody = answer.through !== undefined || answer.length === 0
-    const validates = lifetime?.fresh === 0 && read('etag') === undefined && read('last-modified') === undefined
-    if (request.method !== 'GET' || lifetime === undefined || validates || !isBody || (answer.length ?? 0) > largest) {
-      if (shared) letPass(flight)
+    const tells = read('etag') !== undefined || read('last-modified') !== undefined
+    const useless = lifetime?.fresh === 0 && lifetime.stale === 0 && !tells
+    if (request.method !== 'GET' || lifetime === undefined || useless || !isBody || (answer.length ?? 0) > largest) {
+      if (shared) flights.part(flight)
       return release()
     }
     const varies = variesBy(read('vary'), request.passedHeader)
     const one = { key, route: request.route, status: answer.status, headers: answer.headers(), varies, lifetime, at }
     const keep = (body: Buffer | 'too long' | 'lost'): void => {
       if (typeof body === 'object') store.put({ ...one, body }, before)
-      else if (body === 'too long' && shared) letPass(flight)
+      else if (body === 'too long' && shared) flights.part(flight)
       release()
     }
     if (answer.through === undefined) keep(Buffer.alloc(0))
@@ -175,7 +148,7 @@ function createCache(options: {
   const before = (request: GatewayRequest): Answer | undefined | Promise<Answer | undefined> => {
     const { method, header } = request
     if (method === 'GET' || method === 'HEAD') {
-      if (FOR_OTHERS.every((name) => header(name) === undefined)) return look(request, wishOf(header), MOST_ROUNDS)
+      if (FOR_OTHERS.every((name) => header(name) === undefined)) return look(request, termsOf(header), MOST_ROUNDS)
       count('passed')
     }
     return undefined
@@ -196,15 +169,19 @@ function createCache(options: {
     return undefined
   }
   const revalidated = (asked: Asking, answer: GatewayAnswer, request: GatewayRequest): Answer => {
-    const kept = asked.before!
-    const headers = { ...kept.headers }
-    for (const [name, value] of Object.entries(answer.headers())) if (!OF_BODY.has(name)) headers[name] = value
+    const stored = asked.before!
+    const headers = renewed(stored.headers, answer.headers())
     const read: FieldReader = (name) => headers[name]
-    const about = { status: kept.status, request: request.passedHeader, answer: read, known: isKnown(request) }
+    const about = { status: stored.status, request: request.passedHeader, answer: read, known: isKnown(request) }
     const lifetime = lifetimeOf({ ...about, stale: options.stale, now: clock.now() })
-    const next: Kept = { ...kept, headers, at: asked.at, lifetime: lifetime ?? { ...kept.lifetime, fresh: 0, stale: 0 } }
-    if (lifetime === undefined) store.forget(kept.key)
-    else store.put(next, kept)
+    const next: StoredAnswer = {
+      ...stored,
+      headers,
+      at: asked.at,
+      lifetime: lifetime ?? { ...stored.lifetime, fresh: 0, stale: 0 },
+    }
+    if (lifetime === undefined) store.forget(stored.key)
+    else store.put(next, stored)
     asked.release()
     count('revalidated')
     return given(next, { age: ageOf(next), request: (name) => asked.conditions.get(name), how: 'fwd=stale; fwd-status=304' })
@@ -220,9 +197,26 @@ function createCache(options: {
   }
 }
 
+/** Counts what a cache did, and tells it with its size to whoever asks. */
+function counting({ observe }: FilterWorld, { size }: Store): (result: string) => void {
+  const counts = new Map<string, number>()
+  observe(() => [
+    ...Array.from(counts, ([result, value]): Reading => ({ family: ANSWERS, attributes: { result }, value })),
+    { family: SIZE, attributes: {}, value: size().bytes },
+  ])
+  return (result) => void counts.set(result, (counts.get(result) ?? 0) + 1)
+}
+
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'SEARCH', 'QUERY', 'PROPFIND', 'REPORT'])
 /** What a 304 says nothing new of: RFC 9111, section 3.2. */
 const OF_BODY: ReadonlySet<string> = new Set(['content-encoding', 'content-type', 'content-range', 'content-length'])
+
+/** Fields of what is stored, with what a 304 says anew. */
+function renewed(before: Readonly<Record<string, string>>, said: Readonly<Record<string, string>>): Record<string, string> {
+  const headers = { ...before }
+  for (const [name, value] of Object.entries(said)) if (!OF_BODY.has(name)) headers[name] = value
+  return headers
+}
 
 const keyOf = ({ host, path, query }: GatewayRequest): string => `${host.toLowerCase()} ${path}${query}`
 
@@ -239,7 +233,7 @@ function conditionsOf({ passedHeader }: GatewayRequest): ReadonlyMap<string, str
 }
 
 /** Asks whether what is kept is still so. What the client has is looked at when that is known. */
-function askAgain(request: GatewayRequest, { headers }: Kept): void {
+function askAgain(request: GatewayRequest, { headers }: StoredAnswer): void {
   const [tag, changed] = [headers['etag'], headers['last-modified']]
   for (const name of CONDITIONS) request.removeHeader(name)
   if (tag !== undefined) request.setHeader('if-none-match', tag)
@@ -247,7 +241,7 @@ function askAgain(request: GatewayRequest, { headers }: Kept): void {
 }
 
 function given(
-  { status, headers, body }: Kept,
+  { status, headers, body }: StoredAnswer,
   { age, request, how }: { readonly age: number; readonly request: FieldReader; readonly how: string },
 ): Answer {
   const all: Record<string, string> = { ...headers, age: String(Math.floor(age / 1_000)), 'cache-status': `gateway; ${how}` }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { directivesOf, hasIt, lifetimeOf, satisfies, variesBy, wishOf } from './rules.ts'
+import { directivesOf, hasIt, lifetimeOf, satisfies, variesBy, termsOf } from './rules.ts'
 
 type Fields = Readonly<Record<string, string>>
 const NOW = Date.parse('2026-01-01T00:00:00Z')
@@ -62,7 +62,7 @@ test('when there is no other, what is not fresh any more is given only where it 
 })
 
 test('a client says how old it may be', () => {
-  const kept = lifetime(cc('max-age=60'))!
+  const stored = lifetime(cc('max-age=60'))!
   for (const [said, age, is] of [
     [{}, 59_999, true],
     [{}, 60_000, false],
@@ -77,14 +77,14 @@ test('a client says how old it may be', () => {
   ] as readonly (readonly [Fields, number, boolean])[])
     assert.equal(
       satisfies(
-        kept,
+        stored,
         age,
-        wishOf((name) => said[name]),
+        termsOf((name) => said[name]),
       ),
       is,
       JSON.stringify([said, age]),
     )
-  assert.equal(wishOf(() => 'only-if-cached').onlyKept, true)
+  assert.equal(termsOf(() => 'only-if-cached').onlyStored, true)
 })
 
 test('what an answer depends on is compared by what it means, and whoever has it need not get it again', () => {

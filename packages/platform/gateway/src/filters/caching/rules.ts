@@ -84,16 +84,16 @@ function freshOf(said: Directives, answer: FieldReader, now: number): number | u
 }
 
 /** What a client says of how old an answer may be that it takes. */
-export type Wish = {
+export type Terms = {
   /** It must not be older than that. */
   readonly oldest: number
   /** It must stay fresh for that long. */
   readonly freshFor: number
   /** It wants no other than one that is there. */
-  readonly onlyKept: boolean
+  readonly onlyStored: boolean
 }
 
-export function wishOf(request: FieldReader): Wish {
+export function termsOf(request: FieldReader): Terms {
   const field = request('cache-control')
   if (field === undefined && request('pragma') === undefined) return ANY
   const said = directivesOf(field)
@@ -102,15 +102,15 @@ export function wishOf(request: FieldReader): Wish {
   return {
     oldest: fromOrigin ? -1 : oldest === undefined ? Number.POSITIVE_INFINITY : msOf(oldest),
     freshFor: msOf(said.get('min-fresh') ?? '0'),
-    onlyKept: said.has('only-if-cached'),
+    onlyStored: said.has('only-if-cached'),
   }
 }
 
-const ANY: Wish = { oldest: Number.POSITIVE_INFINITY, freshFor: 0, onlyKept: false }
+const ANY: Terms = { oldest: Number.POSITIVE_INFINITY, freshFor: 0, onlyStored: false }
 
 /** Whether an answer of an age is one that a client takes without its being asked for again. */
-export const satisfies = ({ fresh }: Lifetime, age: number, wish: Wish): boolean =>
-  age <= wish.oldest && age + wish.freshFor < fresh
+export const satisfies = ({ fresh }: Lifetime, age: number, terms: Terms): boolean =>
+  age <= terms.oldest && age + terms.freshFor < fresh
 
 /** What of a request an answer depends on, as it says: names with their values. */
 export function variesBy(vary: string | undefined, request: FieldReader): readonly (readonly [name: string, value: string])[] {

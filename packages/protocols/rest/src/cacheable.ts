@@ -15,7 +15,7 @@ export function cacheControlOf({ bindings, scope }: AnyOperation): string | unde
 }
 
 /** Sends one with what tells it from others, or says that the client has it already. */
-export function sendKept(
+export function sendCacheable(
   reply: FastifyReply,
   state: DoorState,
   answer: { readonly text: string; readonly caching: string; readonly request: FastifyRequest; readonly http: HttpMapping },

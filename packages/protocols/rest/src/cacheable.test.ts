@@ -8,7 +8,7 @@ import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { z } from 'zod'
 import { rest } from './rest.ts'
-import { cacheControlOf } from './kept.ts'
+import { cacheControlOf } from './cacheable.ts'
 
 const at = (cache: object, scope?: string) =>
   query({
