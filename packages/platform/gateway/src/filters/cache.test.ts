@@ -3,7 +3,7 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import { before, rawGet, serving, started } from '../gateway.test-support.ts'
 import { talk, until } from '../bytes.test-support.ts'
-import { authenticate, cache, headers, type CacheOptions, type Filter } from '../gateway.ts'
+import { authenticate, cache, filter, headers, type CacheOptions, type Filter } from '../gateway.ts'
 
 /** A server that counts what it is asked, behind a cache. */
 async function cached(t: TestContext, answer: RequestListener, options: CacheOptions & { around?: readonly Filter[] } = {}) {
@@ -158,10 +158,12 @@ test('of those who wait for one that is not answered each is given what was kept
   const server = await serving(t, (_request, response) => {
     if (held.push(response) === 1) response.writeHead(200, { 'cache-control': 'max-age=0, stale-if-error=60' }).end('kept')
   })
-  const { url } = await started(t, { routes: before(server.address, { filters: [cache()], attempts: 1 }) })
+  let arrived = 0
+  const counting = filter('counting', { before: () => void arrived++ })
+  const { url } = await started(t, { routes: before(server.address, { filters: [counting, cache()], attempts: 1 }) })
   await rawGet(url)
   const all = Array.from({ length: 5 }, () => rawGet(url))
-  await until(() => held.length === 2)
+  await until(() => held.length === 2 && arrived === 6)
   held[1]!.writeHead(503).end()
   for (const { status, body } of await Promise.all(all)) assert.deepEqual([status, body.toString()], [200, 'kept'])
   assert.equal(held.length, 2)
