@@ -153,6 +153,27 @@ test('of requests for the same at once one is passed on; when its client goes, a
   assert.equal(asked(), 2)
 })
 
+test('who waits and goes keeps nobody waiting', async (t) => {
+  const held: (() => void)[] = []
+  const { get, url, lines } = await cached(
+    t,
+    (_request, response) => void held.push(() => response.writeHead(200, { 'cache-control': 'max-age=60' }).end('body')),
+  )
+  const ask = (): ReturnType<typeof talk> => talk(t, Number(new URL(url).port), 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+  const first = ask()
+  await until(() => held.length === 1)
+  ask().socket.once('connect', function gone(this: { destroySoon: () => void }) {
+    this.destroySoon()
+  })
+  await until(() => lines.length === 1)
+  first.socket.destroy()
+  await until(() => lines.length === 2)
+  const next = get('/a', { host: 'a' })
+  await until(() => held.length === 2)
+  held[1]!()
+  assert.equal((await next).body.toString(), 'body')
+})
+
 test('of those who wait for one that is not answered each is given what was kept, at once', async (t) => {
   const held: ServerResponse[] = []
   const server = await serving(t, (_request, response) => {

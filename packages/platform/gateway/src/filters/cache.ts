@@ -1,6 +1,6 @@
 import { BYTES, checkNumbers, KEEP } from 'dure/runtime/internal'
 import type { Family, Reading } from 'dure/telemetry'
-import { filter, type Filter, type FilterWorld, type GatewayAnswer, type GatewayRequest } from '../filter.ts'
+import { filter, type Filter, type FilterParts, type FilterWorld, type GatewayAnswer, type GatewayRequest } from '../filter.ts'
 import { problem, type Answer, type MakeStage } from '../proxy/proxy.ts'
 import { createFlights } from './caching/flights.ts'
 import { hasIt, lifetimeOf, satisfies, valueOf, variesBy, termsOf, type FieldReader, type Terms } from './caching/rules.ts'
@@ -70,12 +70,9 @@ export function cache({ bytes = 67_108_864, largest = 1_048_576, stale = 0 }: Ca
   return filter('cache', (world) => createCache({ store: createStore(bytes), largest, stale, world }))
 }
 
-function createCache(options: {
-  readonly store: Store
-  readonly largest: number
-  readonly stale: number
-  readonly world: FilterWorld
-}) {
+type Opened = { readonly store: Store; readonly largest: number; readonly stale: number; readonly world: FilterWorld }
+
+function createCache(options: Opened): FilterParts {
   const { store, largest, world } = options
   const { clock } = world.runtime
   const count = counting(world, store)
@@ -97,15 +94,19 @@ function createCache(options: {
     }
     if (terms.onlyStored) return problem(504, 'UNAVAILABLE', 'There is no answer of this that is kept')
     const flight = JSON.stringify([key, request.route, known, store.names(key).map((name) => valueOf(name, read))])
-    const alone = request.method === 'HEAD' || (before === undefined && CONDITIONS.some((name) => read(name) !== undefined))
     const conditions = conditionsOf(request)
+    const alone = request.method === 'HEAD' || (before === undefined && conditions.size > 0)
     const asked = { key, flight, before, at: clock.monotonic(), conditions }
     const joined = alone || rounds === 0 ? undefined : flights.join(flight)
     if (joined !== undefined && 'waits' in joined) {
       // Whoever waits too long is given what was stored as well.
       const waiting: Asking = { ...asked, shared: false, release: () => {} }
       asking.set(request, waiting)
-      return joined.waits.then((stale) => (stale && isStale(waiting) ? givenStale(waiting) : look(request, terms, rounds - 1)))
+      return joined.waits.then((stale) => {
+        // Whoever has gone meanwhile asks for nobody.
+        if (asking.get(request) !== waiting) return undefined
+        return stale && isStale(waiting) ? givenStale(waiting) : look(request, terms, rounds - 1)
+      })
     }
     count('miss')
     asking.set(request, { ...asked, shared: !alone, release: joined?.ended ?? (() => {}) })
@@ -145,13 +146,10 @@ function createCache(options: {
     else answer.through(gathering(largest, keep))
   }
 
-  const before = (request: GatewayRequest): Answer | undefined | Promise<Answer | undefined> => {
-    const { method, header } = request
-    if (method === 'GET' || method === 'HEAD') {
-      if (FOR_OTHERS.every((name) => header(name) === undefined)) return look(request, termsOf(header), MOST_ROUNDS)
-      count('passed')
-    }
-    return undefined
+  const before = (request: GatewayRequest): ReturnType<typeof look> => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+    if (FOR_OTHERS.every((name) => request.header(name) === undefined)) return look(request, termsOf(request.header), MOST_ROUNDS)
+    return void count('passed')
   }
   const after = (answer: GatewayAnswer, request: GatewayRequest): Answer | undefined => {
     const asked = asking.get(request)
@@ -189,11 +187,14 @@ function createCache(options: {
   return {
     before,
     after,
-    failed: (answer: Answer, request: GatewayRequest): Answer | undefined => {
+    failed: ({ status }: Answer, request: GatewayRequest): Answer | undefined => {
       const asked = asking.get(request)
-      return asked !== undefined && UNAVAILABLE.has(answer.status) && isStale(asked) ? givenStale(asked) : undefined
+      return asked !== undefined && UNAVAILABLE.has(status) && isStale(asked) ? givenStale(asked) : undefined
     },
-    ended: (request: GatewayRequest) => asking.get(request)?.release(),
+    ended: (request: GatewayRequest) => {
+      asking.get(request)?.release()
+      asking.delete(request)
+    },
   }
 }
 
