@@ -120,9 +120,8 @@ async function untilCounted(
   expected: Readonly<Record<string, number>>,
 ): Promise<void> {
   let found: Readonly<Record<string, number>> = {}
-  const look = async (): Promise<void> => {
-    while (JSON.stringify(found) !== JSON.stringify(expected)) found = await counted()
-  }
-  void look()
-  await until(() => JSON.stringify(found) === JSON.stringify(expected))
+  await until(() => {
+    void counted().then((now) => (found = now))
+    return JSON.stringify(found) === JSON.stringify(expected)
+  })
 }
