@@ -10,8 +10,30 @@ test('what one refuses counts for nobody, and who had begun with it goes on with
     if (next === 2) throw new Error('not 2')
   })
   assert.throws(() => live.tell(2, 'two'), /not 2/)
-  assert.deepEqual([live.current(), told], [1, [[2, 'two'], 1]])
+  assert.deepEqual(
+    [live.current(), told],
+    [
+      1,
+      [
+        [2, 'two'],
+        [1, 'two'],
+      ],
+    ],
+  )
   refusing.stop()
   live.tell(2)
   assert.deepEqual([live.current(), told.at(-1)], [2, 2])
+})
+
+test('a part that is changed in place is as it was before those who had begun with it hear of it again', () => {
+  const one = { a: 1 }
+  const live = createLive(one)
+  const seen: number[] = []
+  live.watch(({ a }) => void seen.push(a))
+  live.watch(({ a }) => {
+    if (a === 2) throw new Error('not 2')
+  })
+  one.a = 2
+  assert.throws(() => live.tell(one, undefined, () => void (one.a = 1)), /not 2/)
+  assert.deepEqual(seen, [2, 1])
 })

@@ -16,7 +16,7 @@ export type LiveRoutes = {
   readonly set: (next: GatewayConfiguration) => void
   /** Changes one route, or takes it out (undefined). @throws {SystemError} as `set` does */
   readonly setRoute: (name: string, route: RouteOptions | undefined) => void
-  /** Told of each change until stopped: of all, or of the route of this name. */
+  /** Told of each change until stopped: of all, or of the route of this name. What is told changes with the next change of a route. */
   readonly watch: (changed: (next: GatewayConfiguration, route?: string) => void) => { readonly stop: () => void }
 }
 
@@ -45,8 +45,13 @@ export type LiveRoutes = {
 export function liveRoutes(initial: GatewayConfiguration): LiveRoutes {
   let taken = checkConfiguration(initial)
   const { current, watch, tell } = createLive<GatewayConfiguration, string>(initial)
+  /** Routes that nobody else holds: they change in place, so that a change costs one route, however many there are. */
+  let own: Record<string, RouteOptions> | undefined
   return {
-    current,
+    current: () => {
+      own = undefined
+      return current()
+    },
     watch,
     set: (next) => {
       const checked = checkConfiguration(next)
@@ -54,16 +59,23 @@ export function liveRoutes(initial: GatewayConfiguration): LiveRoutes {
       taken = checked
     },
     setRoute: (name, route) => {
-      const { routes: before, upstreams = {} } = current()
-      const undo = checkRoute({ name, before: before[name], route, taken, upstreams })
-      const routes = { ...before, [name]: route }
-      if (route === undefined) delete routes[name]
+      const now = current()
+      const before = Object.hasOwn(now.routes, name) ? now.routes[name] : undefined
+      const undo = checkRoute({ name, before, route, taken, upstreams: now.upstreams ?? {} })
+      const routes = now.routes === own ? own : (own = { ...now.routes })
+      put(routes, name, route)
       try {
-        tell({ ...current(), routes: routes as GatewayConfiguration['routes'] }, name)
+        tell(now.routes === routes ? now : { ...now, routes }, name, () => put(routes, name, before))
       } catch (error) {
         undo()
         throw error
       }
     },
   }
+}
+
+/** Also under a name that objects have something under already. */
+function put(routes: Record<string, RouteOptions>, name: string, route: RouteOptions | undefined): void {
+  if (route === undefined) delete routes[name]
+  else Object.defineProperty(routes, name, { value: route, configurable: true, enumerable: true, writable: true })
 }
