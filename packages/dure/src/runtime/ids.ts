@@ -9,8 +9,15 @@ export type Ids = {
   readonly hex: (bytes: number) => string
 }
 
-/** Four hexadecimal digits for every 16 bits. */
-const HEX: readonly string[] = Array.from({ length: 0x10000 }, (_, i) => i.toString(16).padStart(4, '0'))
+/** Text made of many pieces would be put together again by whoever writes it: digits are written into bytes, and those are read once. */
+const DIGITS: Buffer = Buffer.from('0123456789abcdef')
+const LONGEST = 64
+const written: Buffer = Buffer.alloc(LONGEST)
+
+/** Writes the lowest bits of a number, four for each digit. */
+function write(into: Buffer, at: number, digits: number, bits: number): void {
+  for (let i = 0; i < digits; i++) into[at + i] = DIGITS[(bits >>> ((digits - 1 - i) * 4)) & 15]!
+}
 
 /**
  * UUIDv7 with the 12 bits after the version used as a counter (RFC 9562 §6.2, method 1), so that ids
@@ -20,12 +27,12 @@ export function createIds(options: { clock: Clock; random: Random }): Ids {
   const { clock, random } = options
   let last = 0
   let counter = 0
-  let prefix = ''
+  const id = Buffer.from('00000000-0000-7000-8000-000000000000')
 
   const moveTo = (time: number): void => {
     last = time
     const hex = time.toString(16).padStart(12, '0')
-    prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-`
+    id.write(`${hex.slice(0, 8)}-${hex.slice(8)}`, 'latin1')
   }
 
   return {
@@ -41,16 +48,16 @@ export function createIds(options: { clock: Clock; random: Random }): Ids {
       }
       const high = random.word()
       const low = random.word()
-      const variant = 0x8000 | ((high >>> 16) & 0x3fff)
-      return `${prefix}${HEX[0x7000 | counter]!}-${HEX[variant]!}-${HEX[high & 0xffff]!}${HEX[low >>> 16]!}${HEX[low & 0xffff]!}`
+      write(id, 15, 3, counter)
+      write(id, 19, 4, 0x8000 | ((high >>> 16) & 0x3fff))
+      write(id, 24, 4, high & 0xffff)
+      write(id, 28, 8, low)
+      return id.toString('latin1')
     },
     hex: (bytes) => {
-      let text = ''
-      for (let i = 0; i < bytes; i += 4) {
-        const word = random.word()
-        text += HEX[word >>> 16]! + HEX[word & 0xffff]!
-      }
-      return text.slice(0, bytes * 2)
+      const into = bytes * 2 + 8 > LONGEST ? Buffer.alloc(bytes * 2 + 8) : written
+      for (let at = 0; at < bytes * 2; at += 8) write(into, at, 8, random.word())
+      return into.toString('latin1', 0, bytes * 2)
     },
   }
 }

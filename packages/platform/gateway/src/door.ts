@@ -41,8 +41,8 @@ export type GatewayOptions = {
   /** Whether what requests say of where they came from (`X-Forwarded-*`, `Forwarded`) is true: only behind a proxy of one's own. Default false. */
   readonly trustForwarded?: boolean
   /**
-   * Where a line of JSON goes for each request: a file, or who takes lines, and answers false when it can take no more for now: until a
-   * call of it in a later turn lines are dropped, and counted. Default none.
+   * Where a line of JSON goes for each request: a file, or who takes lines, and answers false when it can take no more for now: for 200 ms
+   * lines are dropped then, and counted. Default none.
    */
   readonly accessLog?: string | ((lines: string) => boolean | void)
 }
@@ -351,7 +351,7 @@ function logTo(to: string | ((lines: string) => boolean | void), { runtime, log 
     if (!failed) log.error('Cannot write the access log; its lines are dropped', { file: to, error })
     failed = true
   })
-  const made = createAccessLog(runtime, (lines) => !failed && stream.write(lines))
+  const made = createAccessLog(runtime, (lines) => !failed && stream.write(lines), true)
   stream.on('drain', made.drained)
   const end = async (): Promise<void> => {
     made.flush()

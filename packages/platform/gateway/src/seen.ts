@@ -48,22 +48,26 @@ function milliseconds(duration: number): string {
   return `${Math.floor(us / 1_000)}.${THOUSANDTHS[us % 1_000]}`
 }
 
-function lineOf(entry: AccessEntry): string {
-  const { correlationId, address, consumer, method, host, path, route, upstream, failure } = entry
-  const who = `"correlationId":${text(correlationId)},"address":"${address}","consumer":${text(consumer)}`
-  const what = `"method":"${method}","host":${text(host)},"path":${text(path)},"route":${text(route)},"upstream":${text(upstream)}`
-  const sizes = `"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}`
-  const how = `"status":${entry.status},"duration":${milliseconds(entry.duration)},${sizes}`
-  return `{"time":${entry.time},${who},${what},${how}${failure === undefined ? '' : `,"failure":${text(failure)}`}}\n`
+/** Requests that end in the same millisecond begin their lines alike. */
+let [time, begun] = [-1, '']
+const beginning = (now: number): string => {
+  if (now !== time) [time, begun] = [now, `{"time":${now},"correlationId":"`]
+  return begun
 }
+
+/** Ids and names of routes are letters and digits; all else may be anything. */
+const lineOf = (entry: AccessEntry): string =>
+  `${beginning(entry.time)}${entry.correlationId}","address":"${entry.address}","consumer":${text(entry.consumer)},"method":"${entry.method}","host":${text(entry.host)},"path":${text(entry.path)},"route":"${entry.route}","upstream":${text(entry.upstream)},"status":${entry.status},"duration":${milliseconds(entry.duration)},"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}${entry.failure === undefined ? '' : `,"failure":${text(entry.failure)}`}}\n`
 
 /**
  * Gathers lines of JSON, and writes many at once.
- * @param write takes lines; false: no more for now, and what comes until `drained` is dropped and counted
+ * @param write takes lines; false: no more for now, and what comes meanwhile is dropped and counted
+ * @param isTold whoever takes lines says by `drained` that he takes them again; else he is asked after 200 ms
  */
 export function createAccessLog(
   { timers }: Pick<Runtime, 'timers'>,
   write: (lines: string) => boolean | void,
+  isTold = false,
 ): AccessLog & { readonly drained: () => void } {
   // Text that grows would be looked at by the garbage collector again and again.
   const gathered = Buffer.allocUnsafeSlow(GATHERED)
@@ -71,20 +75,27 @@ export function createAccessLog(
   let timer: Timer | undefined
   let full = false
   let dropped = 0
+  const drained = (): void => {
+    full = false
+  }
+  const give = (lines: string): void => {
+    full = write(lines) === false
+    if (full && !isTold) timers.after(INTERVAL, drained)
+  }
   const flush = (): void => {
     timer?.cancel()
     timer = undefined
     if (size === 0) return
     const lines = gathered.toString('utf8', 0, size)
     size = 0
-    full = write(lines) === false
+    give(lines)
   }
   const gather = (line: string): void => {
     // A character has three bytes at most.
     const most = line.length * 3
     if (size + most > GATHERED) flush()
     if (full) dropped++
-    else if (most > GATHERED) full = write(line) === false
+    else if (most > GATHERED) give(line)
     else {
       size += gathered.write(line, size)
       timer ??= timers.after(INTERVAL, flush)
@@ -96,9 +107,7 @@ export function createAccessLog(
       else gather(lineOf(entry))
     },
     dropped: () => dropped,
-    drained: () => {
-      full = false
-    },
+    drained,
     flush,
   }
 }

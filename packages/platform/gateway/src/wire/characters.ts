@@ -38,3 +38,4 @@ export const SEMICOLON = 59
 export const EQUALS = 61
 export const QUESTION = 63
 export const BACKSLASH = 92
+export const UNDERSCORE = 95

@@ -1,5 +1,20 @@
-import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './characters.ts'
-import { CODING, CONNECTION, EXPECT, fault, HOST, kindOf, LENGTH, PLAIN, STRIDE, UPGRADE, type Fault, type Head } from './head.ts'
+import { COLON, CR, HTAB, LF, SP, TOKEN, UNDERSCORE, VALUE } from './characters.ts'
+import {
+  CODING,
+  CONNECTION,
+  EXPECT,
+  fault,
+  HEAD_LIMITS,
+  HOST,
+  isNamed,
+  kindOf,
+  LENGTH,
+  PLAIN,
+  STRIDE,
+  UPGRADE,
+  type Fault,
+  type Head,
+} from './head.ts'
 
 /**
  * Reads the fields of a head, which end with an empty line at the end of its text. Refuses what two programs could read in two ways:
@@ -8,24 +23,26 @@ import { CODING, CONNECTION, EXPECT, fault, HOST, kindOf, LENGTH, PLAIN, STRIDE,
  */
 export function readFields(head: Head, from: number, status: number): Fault | undefined {
   const { text, spans, limits } = head
+  if (WIDE.test(text)) return fault(status, 'it has characters that are no bytes')
+  const bytes = bytesOf(text)
   const end = text.length - 2
   let count = 0
   let at = from
   while (at < end) {
     if (count === limits.fields) return fault(status === 400 ? 431 : status, `it has more than ${limits.fields} fields`)
     const name = at
-    while (TOKEN[text.charCodeAt(at)] === 1) at++
-    if (at === name || text.charCodeAt(at) !== COLON) return fault(status, nameFault(text, name, at))
+    let underscored = false
+    for (; TOKEN[bytes[at]!] === 1; at++) if (bytes[at] === UNDERSCORE) underscored = true
+    if (at === name || bytes[at] !== COLON) return fault(status, nameFault(text, name, at))
     const nameEnd = at++
-    while (isSpace(text.charCodeAt(at))) at++
+    while (isSpace(bytes[at]!)) at++
     const value = at
-    while (VALUE[text.charCodeAt(at)] === 1) at++
-    if (text.charCodeAt(at) !== CR || text.charCodeAt(at + 1) !== LF)
-      return fault(status, 'the value of a field has a character that none may have')
+    while (VALUE[bytes[at]!] === 1) at++
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return fault(status, 'the value of a field has a character that none may have')
     let valueEnd = at
-    while (valueEnd > value && isSpace(text.charCodeAt(valueEnd - 1))) valueEnd--
+    while (valueEnd > value && isSpace(bytes[valueEnd - 1]!)) valueEnd--
     at += 2
-    const kind = kindOf(text, name, nameEnd)
+    const kind = kindOf(bytes, name, nameEnd, underscored)
     const span = count++ * STRIDE
     spans[span] = kind
     spans[span + 1] = name
@@ -46,6 +63,17 @@ export function readFields(head: Head, from: number, status: number): Fault | un
   if (head.named?.some((each) => ESSENTIAL.has(each)))
     return fault(status, 'its field Connection names one that says where a message ends, or whom it is for')
   return undefined
+}
+
+const WIDE = /[\u0100-\uffff]/
+
+/** Bytes are looked at several times as fast as the characters of a text. */
+let looked: Buffer = Buffer.alloc(HEAD_LIMITS.head * 2)
+function bytesOf(text: string): Buffer {
+  // Behind the text is what ends any loop.
+  if (text.length >= looked.length) looked = Buffer.alloc(text.length * 2)
+  looked[looked.write(text, 0, 'latin1')] = 0
+  return looked
 }
 
 const ESSENTIAL: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host'])
@@ -72,7 +100,8 @@ function take(head: Head, kind: number, from: number, to: number, status: number
     case CODING:
       return takeCoding(head, text.slice(from, to).toLowerCase(), status)
     case CONNECTION:
-      takeOptions(head, text.slice(from, to).toLowerCase())
+      if (isNamed(text, from, to, 'keep-alive')) head.keepAlive = true
+      else takeOptions(head, text.slice(from, to).toLowerCase())
       return undefined
     case UPGRADE:
       head.upgrade =

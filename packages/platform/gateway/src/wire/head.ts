@@ -40,12 +40,14 @@ const KINDS: Readonly<Record<string, number>> = {
   te: TE,
 }
 
-/** By the length of the name: most names have a length at which nothing is looked for. */
-const BY_LENGTH: readonly (readonly (readonly [string, number])[])[] = Array.from({ length: 32 }, (_, length) =>
-  Object.entries(KINDS).filter(([name]) => name.length === length),
+/** By the length of the name: most names have a length, or a first letter, at which nothing is looked for. */
+const BY_LENGTH: readonly (readonly { readonly name: Uint8Array; readonly kind: number }[])[] = Array.from(
+  { length: 32 },
+  (_, length) =>
+    Object.entries(KINDS)
+      .filter(([name]) => name.length === length)
+      .map(([name, kind]) => ({ name: Buffer.from(name), kind })),
 )
-
-const UNDERSCORE = 95
 
 /** Numbers that are kept of a field: its kind, and where its name and its value begin and end. */
 export const STRIDE = 5
@@ -136,17 +138,21 @@ export function isNamed(text: string, from: number, to: number, name: string): b
   return true
 }
 
-export function kindOf(text: string, from: number, to: number): number {
+/** @param bytes of a token @param underscored whether there is an underscore among them */
+export function kindOf(bytes: Buffer, from: number, to: number, underscored: boolean): number {
   const length = to - from
   if (length >= BY_LENGTH.length) return PLAIN
-  // Some servers read an underscore as a hyphen: what they would take for one of these is not passed on.
-  for (let at = from; at < to; at++)
-    if (text.charCodeAt(at) === UNDERSCORE) {
-      const name = text.slice(from, to).replaceAll('_', '-').toLowerCase()
-      return Object.hasOwn(KINDS, name) ? HOP : PLAIN
-    }
-  const candidates = BY_LENGTH[length]!
-  for (let i = 0; i < candidates.length; i++) if (isNamed(text, from, to, candidates[i]![0])) return candidates[i]![1]
+  if (underscored) {
+    // Some servers read an underscore as a hyphen: what they would take for one of these is not passed on.
+    const name = bytes.toString('latin1', from, to).replaceAll('_', '-').toLowerCase()
+    return Object.hasOwn(KINDS, name) ? HOP : PLAIN
+  }
+  for (const { name, kind } of BY_LENGTH[length]!) {
+    let at = 0
+    // Of tokens this bit tells small letters from capitals, and what it makes of others stands in none of these names.
+    while (at < length && (bytes[from + at]! | 32) === name[at]) at++
+    if (at === length) return kind
+  }
   return PLAIN
 }
 
