@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@dure/testing/servers'
@@ -10,6 +10,8 @@ const DURE = fileURLToPath(import.meta.resolve('../../../../packages/tools/cli/b
 export type GatewayBefore = {
   readonly url: string
   readonly child: Child
+  /** Answers of 5xx that it gave: how often, by status and reason. */
+  readonly complaints: () => Readonly<Record<string, number>>
   /** Writes its file anew; it takes that by itself, and says so in a line. */
   readonly write: (configuration: GatewayConfiguration) => void
 }
@@ -26,8 +28,20 @@ export async function gatewayBefore(options: {
   const write = (next: GatewayConfiguration): void => writeFileSync(file, JSON.stringify(next))
   write(configuration)
   const port = String(await freePort())
-  const words = ['gateway', '--config', file, '--port', port, '--data', directory, '--supervised']
+  const log = join(directory, 'access.log')
+  const words = ['gateway', '--config', file, '--port', port, '--data', directory, '--access-log', log, '--supervised']
   const child = createChild({ name: 'The gateway', words: [DURE, ...words], ready: /^Gateway at /m, onLine })
   await child.start()
-  return { url: `http://127.0.0.1:${port}`, child, write }
+  const complaints = (): Readonly<Record<string, number>> => {
+    const all: Record<string, number> = {}
+    for (const line of readFileSync(log, 'utf8').trim().split('\n')) {
+      const { status, method, tries, failure } = JSON.parse(line) as Readonly<
+        Record<'status' | 'method' | 'tries' | 'failure', unknown>
+      >
+      const what = `${String(status)} ${String(method)} after ${String(tries)} tries: ${String(failure).replaceAll(/:\d+/g, '')}`
+      if (Number(status) >= 499) all[what] = (all[what] ?? 0) + 1
+    }
+    return all
+  }
+  return { url: `http://127.0.0.1:${port}`, child, write, complaints }
 }

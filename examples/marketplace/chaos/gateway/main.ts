@@ -43,6 +43,7 @@ export async function main(words: readonly string[]): Promise<number> {
   const result = await runGateway({ ...rest, directory, say: (line) => void process.stderr.write(`${line}\n`) })
   const verdicts = verdictsOf(result)
   for (const line of tableOf(verdicts)) print(line)
+  for (const [what, count] of Object.entries(result.complaints)) print(`  ${count} × ${what}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ seed: flags.seed, verdicts, ...result }, undefined, 2)}\n`)
   if (data === undefined) rmSync(directory, { recursive: true, force: true })
   return verdicts.every(({ ok }) => ok) ? 0 : 1

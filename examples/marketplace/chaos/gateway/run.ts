@@ -36,6 +36,7 @@ export type GatewayRunResult = {
   readonly phases: readonly Phase[]
   readonly transactions: number
   readonly invariants: readonly Invariant[]
+  readonly complaints: Readonly<Record<string, number>>
 }
 
 const MARKETPLACE = fileURLToPath(new URL('../../main.ts', import.meta.url))
@@ -92,7 +93,7 @@ export async function runGateway(options: GatewayRunOptions): Promise<GatewayRun
       await load
     })
     const { invariants } = await verify({ door, run: { ledger: driver.ledger, before: driver.population }, seconds: 120 })
-    return { phases, transactions: driver.ledger.total(), invariants }
+    return { phases, transactions: driver.ledger.total(), invariants, complaints: gateway.complaints() }
   } finally {
     for (const step of steps.toReversed()) await step()
   }

@@ -46,8 +46,9 @@ export function createDecisions(
     if (typeof how === 'number') {
       if (how !== 502 && how !== 503 && how !== 504) return false
     } else if (how.kind === 'late' || how.kind === 'malformed') return false
-    // One that took no connection has not been told anything.
+    // One that took no connection has not been told anything: another one may always be asked, and nobody is loaded more by that.
     const unsent = typeof how === 'object' && how.kind === 'connect'
+    if (unsent && upstream!.hasOther(endpoint)) return true
     if (!unsent && !(route.idempotent ?? isIdempotent(client.method))) return false
     // The same one would stand still once more.
     if (typeof how === 'object' && how.kind === 'stalled' && !upstream!.hasOther(endpoint)) return false

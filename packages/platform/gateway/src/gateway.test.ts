@@ -190,6 +190,21 @@ test('what an instance that stands still does not begin to answer is asked of an
   assert.ok(once.every(({ tries }) => tries === 1))
 })
 
+test('an instance that takes no connection costs nobody an answer, though it cannot be left out and the budget is spent', async (t) => {
+  const good = await named(t, 'good')
+  const upstreams = {
+    both: {
+      // Port 1 is nobody's.
+      addresses: ['127.0.0.1:1', good.address],
+      ...{ ejection: { failures: 10_000 }, budget: { ratio: 0, minimumPerSecond: 0 } },
+    },
+  }
+  const { get, lines } = await started(t, { routes: { routes: { all: { prefix: '/', to: 'both' } }, upstreams } })
+  for (let i = 0; i < 40; i++) assert.equal((await get('/a', { method: i % 2 === 0 ? 'GET' : 'POST' })).status, 200)
+  await until(() => lines.length === 40)
+  assert.ok(lines.some(({ tries }) => tries === 2))
+})
+
 test('what may not be repeated is sent once, unless its route says that it may', async (t) => {
   let asked = 0
   const server = await serving(t, (_request, response) => void response.writeHead(++asked % 2 === 1 ? 503 : 200).end())
