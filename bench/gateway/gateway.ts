@@ -5,8 +5,8 @@ import type { BenchContext, BenchResult } from '../bench.ts'
 import { freePort } from '@dure/testing/servers'
 import { installPeers } from '../peers.ts'
 import { hasWrk, measure, type Measured } from './measure.ts'
-import { nginxServer, others } from './others.ts'
-import { BESIDE, MEASURED, memoryOf, ours, type Program } from './processes.ts'
+import { nginxServer, nginxTls, others } from './others.ts'
+import { BESIDE, MEASURED, memoryOf, ours, runs, type Program } from './processes.ts'
 
 /** It has peers of its own, which it installs itself. */
 export const peers = false
@@ -26,7 +26,7 @@ type Progress = BenchContext['progress']
  * breaker and an access log; by nginx, HAProxy, Envoy and Spring Cloud Gateway, where they can be had, and by @fastify/http-proxy. Each
  * proxy has the first core, load and server have the second, where `taskset` is there. Each round asks all of them in turn, and of each
  * the best of all rounds counts: most requests, least CPU, shortest tail. Then answers of 16 KiB; 5,000 routes, of which 50 change each
- * second; and the memory of the full gateway over millions of requests.
+ * second; and the memory of the full gateway over millions of requests. The full gateway is asked over TLS as well, beside nginx.
  */
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   await installPeers(import.meta.dirname, progress)
@@ -49,6 +49,12 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
       if (program === undefined) progress(`${name} is not installed (${missing}): it is left out`)
       else proxies[name] = program
     }
+    const certificate = { certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') }
+    if (hasWrk && certify(certificate)) {
+      proxies['tls_full'] = { ...(await own('tls_full')), secure: true }
+      const program = await open(nginxTls(folder, upstream.port, certificate))
+      if (program !== undefined) proxies['nginx_tls'] = program
+    } else progress('TLS is left out: it takes wrk and openssl')
     const best = await inTurn(proxies, progress)
     const { bare, nginx } = proxies
     const large = await inTurn(nginx === undefined ? { bare: bare! } : { bare: bare!, nginx }, progress, '/orders/large')
@@ -60,6 +66,12 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
     for (const { stop } of running) stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** One certificate for all, on the curve that most have; false without openssl. */
+function certify({ certificateFile, keyFile }: { readonly certificateFile: string; readonly keyFile: string }): boolean {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile]
+  return runs('openssl', ['req', '-x509', ...key, '-out', certificateFile, '-subj', '/CN=shop.example'])
 }
 
 /** Each of them in turn, and that several times; the best of each counts. */
@@ -122,6 +134,11 @@ function resultOf(measured: {
     ratios['full_cpu_vs_nginx'] = full!.cpu / nginx.cpu
     ratios['p99_vs_nginx'] = full!.p99 / nginx.p99
     ratios['body16k_vs_nginx'] = large['bare']!.rps / large['nginx']!.rps
+  }
+  const tls = best['nginx_tls']
+  if (tls !== undefined) {
+    ratios['tls_full_vs_nginx_tls'] = best['tls_full']!.rps / tls.rps
+    ratios['tls_full_cpu_vs_nginx_tls'] = best['tls_full']!.cpu / tls.cpu
   }
   const beside = {
     haproxy: 'haproxy',

@@ -24,17 +24,23 @@ const CONNECTIONS = 32
 export const hasWrk: boolean = runs('sh', ['-c', 'command -v wrk'])
 
 /** Asks over 32 connections, each again as soon as it is answered, for so many seconds. */
-export async function measure({ pid, port }: Program, seconds: number, path = '/orders/7?all=true'): Promise<Measured> {
+export async function measure(
+  { pid, port, secure = false }: Program,
+  seconds: number,
+  path = '/orders/7?all=true',
+): Promise<Measured> {
   const before = cpuOf(pid)
-  const { answers, p99 } = hasWrk ? await byWrk(port, seconds, path) : await byOurs(port, seconds, path)
+  const { answers, p99 } = hasWrk
+    ? await byWrk(`${secure ? 'https' : 'http'}://127.0.0.1:${port}${path}`, seconds)
+    : await byOurs(port, seconds, path)
   return { rps: answers / seconds, p99, cpu: (cpuOf(pid) - before) / answers }
 }
 
 type Load = { readonly answers: number; readonly p99: number }
 
-async function byWrk(port: number, seconds: number, path: string): Promise<Load> {
+async function byWrk(url: string, seconds: number): Promise<Load> {
   const headers = HEADERS.flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const words = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', ...headers, `http://127.0.0.1:${port}${path}`]
+  const words = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', ...headers, url]
   const child = spawn('wrk', words, { stdio: ['ignore', 'pipe', 'inherit'] })
   pin(child, BESIDE)
   let out = ''
@@ -44,7 +50,7 @@ async function byWrk(port: number, seconds: number, path: string): Promise<Load>
   const [, tail, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(out) ?? []
   // Who answers late on a busy machine has answered.
   if (!(answers > 0) || /Non-2xx|(?:connect|read|write) [1-9]/.test(out))
-    throw new Error(`Cannot measure port ${port}: wrk says\n${out}`)
+    throw new Error(`Cannot measure ${url}: wrk says\n${out}`)
   return { answers, p99: Number(tail) * { us: 0.001, ms: 1, s: 1_000 }[unit as 'us' | 'ms' | 's'] }
 }
 

@@ -48,16 +48,30 @@ function nginxFile(folder: string, name: string, http: string): string {
   return file
 }
 
+const PASSED =
+  'location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }'
+const upstreamAt = (port: number): string =>
+  `upstream u { server 127.0.0.1:${port}; keepalive 128; keepalive_requests 1000000000; }`
+
 async function nginx(folder: string, upstream: number): Promise<Program | undefined> {
   const port = await freePort()
-  const file = nginxFile(
-    folder,
-    'nginx',
-    `upstream u { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000000; }
-     server { listen 127.0.0.1:${port}; keepalive_requests 1000000000;
-       location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; } }`,
-  )
+  const server = `server { listen 127.0.0.1:${port}; keepalive_requests 1000000000; ${PASSED} }`
+  const file = nginxFile(folder, 'nginx', `${upstreamAt(upstream)} ${server}`)
   return theirs(['nginx', '-c', file, '-p', folder], { port, core: MEASURED })
+}
+
+/** The same over TLS, with this certificate; by the plain port it is found out whether it is there. */
+export async function nginxTls(
+  folder: string,
+  upstream: number,
+  { certificateFile, keyFile }: { readonly certificateFile: string; readonly keyFile: string },
+): Promise<Program | undefined> {
+  const [plain, port] = [await freePort(), await freePort()]
+  const listens = `listen 127.0.0.1:${plain}; listen 127.0.0.1:${port} ssl; ssl_certificate ${certificateFile}; ssl_certificate_key ${keyFile};`
+  const server = `server { ${listens} keepalive_requests 1000000000; ${PASSED} }`
+  const file = nginxFile(folder, 'nginx_tls', `${upstreamAt(upstream)} ${server}`)
+  const program = await theirs(['nginx', '-c', file, '-p', folder], { port: plain, core: MEASURED })
+  return program === undefined ? undefined : { ...program, port, secure: true }
 }
 
 async function haproxy(folder: string, upstream: number): Promise<Program | undefined> {

@@ -10,6 +10,8 @@ export const BESIDE = 1
 export type Program = {
   readonly pid: number
   readonly port: number
+  /** It speaks TLS there. */
+  readonly secure?: boolean
   readonly stop: () => void
   readonly tell: (word: string) => void
 }

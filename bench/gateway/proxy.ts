@@ -6,7 +6,12 @@ import { breaker } from 'dure/resilience'
 import { silentLogger } from 'dure/telemetry'
 
 /** One of the proxies: the gateway with one route, the same with all that a gateway does, the same with 5,000 routes, or Fastify's. */
-const [kind, upstream, folder] = process.argv.slice(2) as ['bare' | 'full' | 'many' | 'fastify_http_proxy', string, string]
+const [kind, upstream, folder] = process.argv.slice(2) as [
+  'bare' | 'full' | 'tls_full' | 'many' | 'fastify_http_proxy',
+  string,
+  string,
+]
+const isFull = kind === 'full' || kind === 'tls_full'
 process.on('disconnect', () => process.exit())
 
 /** Routes, and how many of them change in a second while the parent wants it. */
@@ -24,7 +29,7 @@ async function fastify(): Promise<string> {
 
 async function ours(): Promise<string> {
   const keys = join(folder, 'keys.json')
-  if (kind === 'full') writeFileSync(keys, JSON.stringify({ app: [createHash('sha256').update('secret').digest('hex')] }))
+  if (isFull) writeFileSync(keys, JSON.stringify({ app: [createHash('sha256').update('secret').digest('hex')] }))
   const full: Partial<RouteOptions> = {
     filters: [apiKeys({ file: keys }), requestLimit({ rate: 10_000_000 })],
     guard: breaker({ name: 'orders' }),
@@ -35,7 +40,7 @@ async function ours(): Promise<string> {
     { ...other(1_000), path: `/other${i}/{id}` },
   ])
   const routes = liveRoutes({
-    routes: { orders: { prefix: '/orders', to: 'orders', ...(kind === 'full' && full) }, ...Object.fromEntries(others) },
+    routes: { orders: { prefix: '/orders', to: 'orders', ...(isFull && full) }, ...Object.fromEntries(others) },
     upstreams: { orders: { addresses: [`127.0.0.1:${upstream}`] } },
   })
   let changes = 0
@@ -48,8 +53,12 @@ async function ours(): Promise<string> {
       routes.setRoute(`other${at}`, { ...other(1_000 + changes), path: `/other${at}/{id}` })
     }, 1_000 / CHANGES)
   })
-  const accessLog = kind === 'full' ? { accessLog: '/dev/null' } : {}
-  return (await startGateway({ port: 0, log: silentLogger(), routes, ...accessLog })).url
+  const certificate = { certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') }
+  const more = {
+    ...(isFull && { accessLog: '/dev/null' }),
+    ...(kind === 'tls_full' && { tls: { certificates: [certificate] } }),
+  }
+  return (await startGateway({ port: 0, log: silentLogger(), routes, ...more })).url
 }
 
 const url = await (kind === 'fastify_http_proxy' ? fastify() : ours())
