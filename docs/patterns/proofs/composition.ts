@@ -78,6 +78,7 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
     tests: [
       'packages/dure/src/query/compose.test.ts',
       'packages/tools/simulation/src/composed/board.test.ts',
+      'examples/marketplace/simulation/simulation.test.ts',
       'examples/marketplace/dashboard.test.ts',
       'examples/marketplace/frontends.test.ts',
     ],

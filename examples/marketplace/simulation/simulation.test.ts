@@ -6,6 +6,7 @@ import { simulation as noInbox } from './no-inbox.ts'
 import { EXPECTED } from './rare.ts'
 import { marketplace } from '../system.ts'
 import { simulation as followed } from './choreography.ts'
+import { simulation as seenOnScreens } from './frontends.ts'
 import { simulation as bySaga } from './saga.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
@@ -37,6 +38,13 @@ test('so it does when each checkout is followed from event to event', { timeout:
   const report = await explore({ simulation: followed, seeds: SEEDS, from: 1, failures: 1 })
   assert.deepEqual(report.failures.map(describeOutcome), [])
   assert.equal(report.held, SEEDS)
+})
+
+test('so it does with those who look at screens, which are whole or say what is missing', { timeout: 300_000 }, async () => {
+  const report = await explore({ simulation: seenOnScreens, seeds: SEEDS / 4, from: 1, failures: 1 })
+  assert.deepEqual(report.failures.map(describeOutcome), [])
+  for (const what of ['a screen was whole: home', 'a screen was whole: account', 'a screen was without deliveries'])
+    assert.ok((report.sometimes[what]?.seeds ?? 0) > 0, `"${what}" was never seen`)
 })
 
 test('a service that counts outside of its inbox is found, by what customers are told', { timeout: 300_000 }, async (t) => {

@@ -1,6 +1,6 @@
-/** The board of a station: composed of trains, of who drives them, and of the weather, which is ill for minutes at a time. */
+/** The board of a station: composed of trains, of who drives them, of notices, and of the weather, which is ill for minutes at a time. */
 import assert from 'node:assert/strict'
-import { CallError, contract, query, STATUSES, type OperationOutput, type Status } from 'dure/contract'
+import { CallError, contract, query, STATUSES, stream, type OperationOutput, type Status } from 'dure/contract'
 import { batch, compose } from 'dure/query'
 import type { Runtime } from 'dure/runtime'
 import { service, system, type System } from 'dure/service'
@@ -24,6 +24,11 @@ const Weather = contract('weather', {
   owner: 'tests',
   operations: { at: query({ input: Station, output: z.int() }) },
 })
+const Notices = contract('notices', {
+  version: '1.0.0',
+  owner: 'tests',
+  operations: { of: stream({ input: Station, output: z.string() }) },
+})
 const parts = { trains: z.array(Train), weather: z.int() }
 const Boards = contract('boards', {
   version: '1.0.0',
@@ -32,13 +37,17 @@ const Boards = contract('boards', {
     show: query({
       input: Station,
       output: z.discriminatedUnion('whole', [
-        z.object({ whole: z.literal(true), ...parts, drivers: z.array(z.string()) }),
+        z.object({ whole: z.literal(true), ...parts, drivers: z.array(z.string()), notices: z.array(z.string()) }),
         z.object({
           whole: z.literal(false),
           ...parts,
           drivers: z.array(z.string()).optional(),
+          notices: z.array(z.string()).optional(),
           missing: z.array(
-            z.object({ part: z.enum(['weather', 'drivers']), why: z.enum(Object.keys(STATUSES) as [Status, ...Status[]]) }),
+            z.object({
+              part: z.enum(['weather', 'drivers', 'notices']),
+              why: z.enum(Object.keys(STATUSES) as [Status, ...Status[]]),
+            }),
           ),
         }),
       ]),
@@ -54,6 +63,8 @@ const UNKNOWN = -300
 const PERIOD = 8_000
 const trainsOf = (station: number) => [1, 2, 3, 1].map((driver) => ({ train: `T${station}`, driver: station + driver }))
 const namesOf = (station: number): readonly string[] => [1, 2, 3].map((driver) => `Driver ${station + driver}`)
+
+const noticesOf = (station: number): readonly string[] => Array.from({ length: 6 }, (_, line) => `Notice ${line} of ${station}`)
 
 export type Slip = 'not marked' | 'not in time'
 
@@ -80,8 +91,18 @@ function station({ runtime: { clock, timers, random } }: { readonly runtime: Run
       },
     },
   })
+  const notices = service(Notices, {
+    handlers: {
+      async *of({ station }) {
+        for (const notice of noticesOf(station)) {
+          await timers.sleep(random.number() * 5)
+          yield notice
+        }
+      },
+    },
+  })
   const boards = service(Boards, {
-    needs: { trains: Trains, drivers: Drivers, weather: Weather },
+    needs: { trains: Trains, drivers: Drivers, weather: Weather, notices: Notices },
     handlers: {
       show: async (input, context) => {
         if (slip === 'not in time') await context.weather.at(input).catch(() => {})
@@ -89,6 +110,7 @@ function station({ runtime: { clock, timers, random } }: { readonly runtime: Run
           parts: {
             trains: { ask: ({ trains }) => trains.due(input), required: true },
             weather: { ask: ({ weather }) => weather.at(input), fallback: UNKNOWN },
+            notices: { ask: ({ notices }) => notices.of(input) },
           },
           next: ({ trains }) => ({
             drivers: {
@@ -103,12 +125,13 @@ function station({ runtime: { clock, timers, random } }: { readonly runtime: Run
             },
           }),
         })
-        if (slip !== 'not marked' || board.drivers === undefined) return board
-        return { ...board, whole: true as const, drivers: board.drivers }
+        const { drivers, notices } = board
+        if (slip !== 'not marked' || drivers === undefined || notices === undefined) return board
+        return { ...board, whole: true as const, drivers, notices }
       },
     },
   })
-  return system('station', { services: [trains, drivers, weather, boards] })
+  return system('station', { services: [trains, drivers, weather, notices, boards] })
 }
 
 export const MARKED = 'what is missing of a board is said, and what is there is right'
@@ -120,7 +143,7 @@ export function showing(slip?: Slip): Simulation {
   return {
     system: (process) => station(process, slip),
     load: {
-      duration: 40_000,
+      duration: 30_000,
       clients: 3,
       pause: 100,
       step: async ({ client, user, number }) => {
@@ -144,6 +167,8 @@ export function showing(slip?: Slip): Simulation {
           assert.ok(board.whole || missing.length > 0)
           assert.deepEqual(board.trains, trainsOf(station))
           assert.equal(board.weather, missing.includes('weather') ? UNKNOWN : station)
+          // All that a stream has said, or nothing: never a part of it.
+          assert.deepEqual(board.notices, missing.includes('notices') ? undefined : noticesOf(station))
           assert.deepEqual(board.drivers, missing.includes('drivers') ? undefined : namesOf(station))
         }
       },
