@@ -11,7 +11,7 @@ import { marketplaceSimulation } from './simulation.ts'
 
 type Screen = OperationOutput<(typeof Mobile)['operations']['home']> | OperationOutput<(typeof Web)['operations']['account']>
 
-export const MARKED = 'screens say what is missing of them'
+const MARKED = 'screens say what is missing of them'
 
 const PARTS = {
   home: ['customer', 'cart', 'orders', 'deliveries'],
