@@ -31,6 +31,18 @@ type How = { readonly longer?: number; readonly bytes?: boolean }
 
 export type ConnectionWorld = { readonly runtime: Runtime; readonly log: Logger }
 
+/** Where the server is, and who comes to it. */
+export type RedisServer = {
+  /** `redis://host:port/database`, or `rediss://…` for TLS. Default host 127.0.0.1, port 6379, database 0. */
+  readonly url: string
+  /** Who comes to the server. Default what the url says. */
+  readonly credentials?: { readonly username?: string; readonly password: string }
+  /** TLS as of `node:tls`, for `rediss://`: `ca`, or `cert` and `key` where the server asks who comes. */
+  readonly tls?: ConnectionOptions
+  /** What all keys begin with: systems that share a server have one each. Default `dure`. */
+  readonly prefix?: string
+}
+
 export type Address = {
   readonly url: string
   readonly credentials?: { readonly username?: string; readonly password: string } | undefined

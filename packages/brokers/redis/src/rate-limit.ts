@@ -1,24 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { ConnectionOptions } from 'node:tls'
 import { createRateLimit, type RatePolicy, type Taken } from 'dure/resilience'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { checkNumbers, WAIT } from 'dure/runtime/internal'
 import { silentLogger, type Logger } from 'dure/telemetry'
+import type { RedisServer } from './connection.ts'
 import { connectOnDemand } from './on-demand.ts'
 import { TAKE } from './scripts/rate.ts'
 
-export type RedisRateLimitOptions = Partial<RatePolicy> &
+export type RedisRateLimitOptions = RedisServer &
+  Partial<RatePolicy> &
   Pick<RatePolicy, 'rate'> & {
-    /** `redis://host:port/database`, or `rediss://…` for TLS. */
-    readonly url: string
     /** Which limit it is: processes that say the same share it. */
     readonly name: string
-    /** Who comes to the server. Default what the url says. */
-    readonly credentials?: { readonly username?: string; readonly password: string }
-    /** TLS as of `node:tls`, for `rediss://`. */
-    readonly tls?: ConnectionOptions
-    /** What all keys begin with. Default `dure`. */
-    readonly prefix?: string
     /** Milliseconds for an answer: a call that waits for its limit waits so long at most. Default 250. */
     readonly timeout?: number
     /** Milliseconds for which a server that has not answered is not asked. Default 1,000. */

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls'
 import type { Capabilities } from 'dure/messaging'
 import {
   networkBroker,
@@ -12,7 +11,7 @@ import {
 import { checkNumbers, WAIT, type Ranges } from 'dure/runtime/internal'
 import { createAppend } from './appending.ts'
 import { createCatalogue } from './catalogue.ts'
-import { connect } from './connection.ts'
+import { connect, type RedisServer } from './connection.ts'
 import { keyPart } from './entries.ts'
 import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
@@ -20,18 +19,13 @@ import { checkServer } from './server-check.ts'
 import { createTopics } from './topics.ts'
 import { createWakeUps } from './wake-ups.ts'
 
+export type { RedisServer } from './connection.ts'
 export { redisSessions, type RedisSessionsOptions } from './sessions.ts'
 export { redisRateLimit, type RedisRateLimit, type RedisRateLimitOptions } from './rate-limit.ts'
 
-export type RedisOptions = {
+export type RedisOptions = RedisServer & {
   /** `redis://host:port/database`, or `rediss://…` for TLS. Default host 127.0.0.1, port 6379, database 0. */
   readonly url: string
-  /** Who comes to the server. Default what the url says. */
-  readonly credentials?: { readonly username?: string; readonly password: string }
-  /** TLS as of `node:tls`, for `rediss://`: `ca`, or `cert` and `key` where the server asks who comes. */
-  readonly tls?: ConnectionOptions
-  /** What all keys begin with: systems that share a server have one each. Default `dure`. */
-  readonly prefix?: string
   /** Partitions of topics that do not say. As many members of a group can share a topic. Default 8. */
   readonly partitions?: number
   /** Milliseconds after which others get what a member (or receiver) has that gives no sign of life. Default 5,000. */

@@ -1,23 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { ConnectionOptions } from 'node:tls'
 import { CallError } from 'dure/contract'
 import { realRuntime, type Runtime } from 'dure/runtime'
 import { checkNumbers, WAIT } from 'dure/runtime/internal'
 import type { NewSession, SessionStore, StoreChange } from 'dure/session'
 import { silentLogger, type Logger } from 'dure/telemetry'
+import type { RedisServer } from './connection.ts'
 import { connectOnDemand } from './on-demand.ts'
 import { CREATE, END, READ, ROTATE, UPDATE } from './scripts/sessions.ts'
 import type { Script } from './scripts/script.ts'
 
-export type RedisSessionsOptions = {
+export type RedisSessionsOptions = RedisServer & {
   /** `redis://host:port/database`, or `rediss://…` for TLS. */
   readonly url: string
-  /** Who comes to the server. Default what the url says. */
-  readonly credentials?: { readonly username?: string; readonly password: string }
-  /** TLS as of `node:tls`, for `rediss://`. */
-  readonly tls?: ConnectionOptions
-  /** What all keys begin with. Default `dure`. */
-  readonly prefix?: string
   /** Milliseconds for an answer. Default 1,000. */
   readonly timeout?: number
   /** Milliseconds for which a server that has not answered is not asked: requests are refused at once. Default 500. */

@@ -44,7 +44,7 @@ type Joined = {
 }
 
 /** The keys of logs: not among what people see of them. */
-export const signerOf = new WeakMap<AuditLog, Signer>()
+export const signerOf: WeakMap<AuditLog, Signer> = new WeakMap()
 
 /** What a transaction of a service with an audit log has of it. */
 export function joined(tx: unknown): Joined {

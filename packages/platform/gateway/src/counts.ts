@@ -1,5 +1,6 @@
 /** How often a route was asked, by whom, with what end, and how long it took. */
 import type { Clock } from 'dure/runtime'
+import type { Reading } from 'dure/telemetry'
 import { createHistogram, type Histogram } from 'dure/telemetry/internal'
 
 /** What is counted for each consumer of a route. */
@@ -75,7 +76,11 @@ const FAMILIES = {
 } as const
 
 /** As metrics: rate, errors, mean and the slowest, of each consumer of each route. */
-export function countsAsMetrics(gateway: string, routes: ReadonlyMap<string, RouteCounts>, { monotonic }: Clock) {
+export function countsAsMetrics(
+  gateway: string,
+  routes: ReadonlyMap<string, RouteCounts>,
+  { monotonic }: Clock,
+): readonly Reading[] {
   const now = monotonic()
   return [...routes].flatMap(([route, { consumers }]) =>
     [...consumers].flatMap(([consumer, { requests, errors, milliseconds, slowest }]) => {

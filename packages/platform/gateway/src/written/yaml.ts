@@ -16,7 +16,7 @@ export type Fault = { readonly line: number; readonly why: string }
 export type Documents = { readonly documents: readonly Located[]; readonly faults: readonly Fault[] }
 
 /** Characters of a file: reading so many stops everything else in this process for two seconds. */
-export const MOST_TEXT = 2 * 1_048_576
+export const MOST_TEXT: number = 2 * 1_048_576
 const [MOST_DEPTH, MOST_FAULTS] = [40, 100]
 const TOO_DEEP = `it is nested deeper than ${MOST_DEPTH} levels`
 
