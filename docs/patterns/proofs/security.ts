@@ -18,6 +18,26 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/platform/gateway/src/tokens.test.ts',
     ],
   },
+  S2: {
+    state: 'works',
+    part: {
+      en: 'the store, its cookie and who calls at the gateway; a page to log in at, not yet',
+      ko: '저장소, 쿠키, 게이트웨이에서 누가 부르는지. 로그인 화면은 아직',
+    },
+    code: [
+      'packages/dure/src/session/sessions.ts',
+      'packages/dure/src/session/cookie.ts',
+      'packages/brokers/redis/src/sessions.ts',
+      'packages/sessions/memcached/src/memcached.ts',
+    ],
+    guide: 'docs/guides/sessions.md',
+    tests: [
+      'packages/dure/src/session/sessions.test.ts',
+      'packages/brokers/redis/src/sessions.test.ts',
+      'packages/sessions/memcached/src/memcached.test.ts',
+      'packages/sessions/memcached/src/replies.test.ts',
+    ],
+  },
   S3: {
     state: 'begun',
     part: {
