@@ -2,6 +2,10 @@ import { checkNumbers, COUNT } from 'dure/runtime/internal'
 import { templateOf } from '../routes/routes.ts'
 import { filter, type Filter } from '../filter.ts'
 
+/** A segment; what separates nothing within a path stays as it is, and a plus, a semicolon and a slash are encoded. */
+const segment = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/%(?:24|26|2C|3A|3D|40)/g, (encoded) => decodeURIComponent(encoded))
+
 /** A path with the route's parameters put in, each encoded as one segment. @throws {TypeError} when it is none */
 function writer(path: string): (parameters: Readonly<Record<string, string>>) => string {
   const template = templateOf(path)
@@ -9,14 +13,14 @@ function writer(path: string): (parameters: Readonly<Record<string, string>>) =>
   const end = path.length > 1 && path.endsWith('/') ? '/' : ''
   return (parameters) => {
     const parts = template.map((part) => (typeof part === 'string' ? part : (parameters[part.parameter] ?? '')))
-    return `/${parts.map(encodeURIComponent).join('/')}${end}`
+    return `/${parts.map(segment).join('/')}${end}`
   }
 }
 
 /**
  * Changes the path of a request: to another one, `{ path: '/v2/{id}' }`; without its first segments, `{ strip: 1 }`; or without what it
- * begins with, `{ without: '/api' }`; and with something before it, `{ before: '/v2' }`. Its query stays. A path is changed once and not
- * looked up again.
+ * begins with, `{ without: '/api' }`; and with something before it, `{ before: '/v2' }`. With `without`, `before: '/v2/'` keeps its slash
+ * when nothing is left of the path. Its query stays. A path is changed once and not looked up again.
  * @throws {TypeError} when a path is none
  *
  * @example
@@ -43,11 +47,13 @@ export function rewrite(
     return filter('rewrite', { before: (request) => request.setPath(`${before}${stripped(request.path, strip)}`) })
   }
   const without = trimmed(how.without)
+  const end = how.before?.endsWith('/') === true ? '/' : ''
   return filter('rewrite', {
     before: (request) => {
       const { path } = request
       const begins = path.startsWith(without) && (path.length === without.length || path[without.length] === '/')
-      request.setPath(`${before}${begins ? path.slice(without.length) : path}` || '/')
+      const rest = begins ? path.slice(without.length) : path
+      request.setPath(`${before}${rest || end}` || '/')
     },
   })
 }

@@ -50,7 +50,7 @@ const FILTERS: Readonly<Record<string, Translate>> = {
     return add(route, { rewrite: { strip } })
   },
   PrefixPath: (definition, { route }) => add(route, { rewrite: { before: argument(definition, 0, 'prefix') ?? '' } }),
-  SetPath: (definition, { route }) => add(route, { rewrite: { path: argument(definition, 0, 'template') ?? '' } }),
+  SetPath: setPath,
   RewritePath: rewritePath,
   AddRequestHeader: header('request', (value) => ({ add: value })),
   SetRequestHeader: header('request', (value) => value),
@@ -88,8 +88,22 @@ export function translate(definition: Definition, about: About): Came {
   return Object.hasOwn(FILTERS, name) ? FILTERS[name]!(definition, about) : missing('there is no such filter here')
 }
 
-const BEGINS = /^((?:[\w.~@:%/-]|\\[.-])*?)(?:\/\??)?\((?:\?<(\w+)>)?(?:\/\??)?\.[*+]\)$/
-const REPLACED = /^([\w.~@:%/-]*?)\/?\$(?:\{(\w+)\}|(1))$/
+const PARAMETERS = /\{([^}]*)\}/g
+const parametersOf = (path: string): readonly string[] => [...path.matchAll(PARAMETERS)].map(([, name]) => name!)
+
+function setPath(definition: Definition, { route, paths }: About): Came {
+  const path = argument(definition, 0, 'template') ?? ''
+  const put = parametersOf(path)
+  const unknown = put.find((name) => !paths.every((each) => parametersOf(each).includes(name)))
+  if (unknown !== undefined) return missing(`"{${unknown}}" is no parameter of the path of this route`)
+  add(route, { rewrite: { path } })
+  if (put.length === 0) return DONE
+  return { differs: 'a plus, a semicolon or a slash in what is put in is encoded (%2B, %3B, %2F); there it stands as it is' }
+}
+
+/** What the path begins with, a slash, the group, a slash in it, whether it may be empty. */
+const BEGINS = /^((?:[\w.~@:%/-]|\\[.-])*?)(\/\??)?\((?:\?<(\w+)>)?(\/\??)?\.([*+])\)$/
+const REPLACED = /^([\w.~@:%/-]*?)(\/?)\$(?:\{(\w+)\}|(1))$/
 
 /** `/red/?(?<segment>.*), /$\{segment}`: what a path begins with, taken away or replaced. */
 function rewritePath(definition: Definition, { route, paths }: About): Came {
@@ -97,17 +111,24 @@ function rewritePath(definition: Definition, { route, paths }: About): Came {
   const given = 'children' in definition.given ? argument(definition, 1, 'replacement') : definition.given.slice(1).join(',')
   // A dollar is written so that Spring takes it for none of its own.
   const replacement = (given ?? '').replaceAll('$\\', '$')
-  const [, begin, group] = BEGINS.exec(pattern.replace(/^\^/, '').replace(/\$$/, '')) ?? []
-  if (begin === undefined)
+  const [, begin, outside = '', group, inside = '', count] = BEGINS.exec(pattern.replace(/^\^/, '').replace(/\$$/, '')) ?? []
+  if (begin === undefined || (outside !== '' && inside !== ''))
     return missing(`"${pattern}" is a regular expression that is not "what the path begins with, and the rest"`)
   const without = begin.replaceAll(/\\(.)/g, '$1').replace(/\/$/, '')
-  const [, before, name, first] = REPLACED.exec(replacement) ?? []
+  const [, before, slash, name, first] = REPLACED.exec(replacement) ?? []
   if (before === undefined || !(first === '1' || name === group))
     return missing(`its replacement "${replacement}" is not "something before the rest"`)
+  // The rest has a slash before it, or it was taken away and is put in again.
+  if ((outside === '') !== (slash === '')) return missing(`with "${replacement}" there are two slashes before the rest, or none`)
   if (!paths.every((path) => without === '' || path === without || path.startsWith(`${without}/`)))
     return missing(`"${pattern}" may be in the middle of a path of this route`)
-  if (without === '' && before === '') return DONE
-  return add(route, { rewrite: { ...(without !== '' && { without }), ...(before !== '' && { before }) } })
+  const optional = outside !== '/' && inside !== '/' && count === '*'
+  if (without === '' && optional && !pattern.startsWith('^'))
+    return missing(`"${pattern}" is found twice in a path, the second time at its end; begin it with "^"`)
+  if (without !== '' || before !== '')
+    add(route, { rewrite: { ...(without !== '' && { without }), ...(before !== '' && { before: `${before}${slash}` }) } })
+  const alone = without === '' ? count === '+' && paths.includes('/') : !optional && paths.includes(without)
+  return alone ? { differs: `"${without}/" with nothing behind it, or without its slash, may stay as it is there` } : DONE
 }
 
 function rateLimiter(definition: Definition, { route }: About): Came {

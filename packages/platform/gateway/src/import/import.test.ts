@@ -44,7 +44,7 @@ test('predicates become what a route asks for', () => {
     one: { path: '/orders/{id}', to: 'orders' },
     'one.2': { prefix: '/old/{any1}/x', to: 'orders' },
   })
-  assert.deepEqual(of('Path=/**', 'Method=get,POST'), { one: { prefix: '/', methods: ['GET', 'POST'], to: 'orders' } })
+  assert.deepEqual(of('Path=/**', 'Method=GET,POST'), { one: { prefix: '/', methods: ['GET', 'POST'], to: 'orders' } })
   assert.deepEqual(of('Host=**.shop.org,api.shop.org'), {
     one: { host: '**.shop.org', prefix: '/', to: 'orders' },
     'one.2': { host: 'shop.org', prefix: '/', to: 'orders' },

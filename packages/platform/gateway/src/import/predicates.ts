@@ -1,6 +1,6 @@
 /** What Spring Cloud Gateway's predicates ask for, as routes here ask for it. */
 import { templateOf, type RouteOptions } from '../routes/routes.ts'
-import { argument, listed, type Definition } from './definitions.ts'
+import { argument, listed, strangers, type Definition } from './definitions.ts'
 
 /** What is asked for: several paths and hosts make several routes. */
 export type Asked = {
@@ -30,25 +30,69 @@ export const nothingAsked = (): Asked => ({
   },
 })
 
-/** Adds what a predicate asks for. A text: why it cannot be said here. */
-export function ask(definition: Definition, asked: Asked, now: number): string | undefined {
-  const { name } = definition
-  switch (name) {
+/** Arguments that are understood; a route that asks for more there would take too much here. */
+const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  Path: ['patterns', 'pattern', 'matchTrailingSlash'],
+  Host: ['patterns', 'pattern'],
+  Method: ['methods', 'method'],
+  Header: ['header', 'regexp'],
+  Query: ['param', 'regexp'],
+  Cookie: ['name', 'regexp'],
+  RemoteAddr: ['sources'],
+  Weight: ['group', 'weight'],
+  After: ['datetime'],
+  Before: ['datetime'],
+  Between: ['datetime1', 'datetime2'],
+}
+
+/** All of these must hold there, and one list of them is what a route has here. */
+const ONCE = new Set(['Path', 'Host', 'Method', 'RemoteAddr', 'Weight'])
+
+/** Adds what all predicates of a route ask for. A text: why it cannot be said here, exactly as it is there. */
+export function askAll(definitions: readonly (Definition | undefined)[], asked: Asked, now: number): string | undefined {
+  const seen = new Set<string>()
+  for (const definition of definitions) {
+    if (definition === undefined) return 'one of its predicates cannot be read'
+    const { name, text } = definition
+    const known = Object.hasOwn(ARGUMENTS, name) ? ARGUMENTS[name]! : undefined
+    const [stranger] = strangers(definition, known ?? [])
+    const why =
+      known === undefined
+        ? 'there is no such predicate here'
+        : stranger !== undefined
+          ? `its argument "${stranger}" is not understood`
+          : ONCE.has(name) && seen.has(name)
+            ? `there are several predicates ${name}, and all of them must hold there; give one`
+            : ask(definition, asked, now)
+    if (why !== undefined) return `its predicate ${text}: ${why}`
+    seen.add(name)
+  }
+  return undefined
+}
+
+function ask(definition: Definition, asked: Asked, now: number): string | undefined {
+  switch (definition.name) {
     case 'Path':
-      return each(listed(definition, 'patterns', 'pattern'), (pattern) => {
+      if (argument(definition, -1, 'matchTrailingSlash')?.toLowerCase() === 'false')
+        return 'routes here take a slash at the end of a path as well'
+      return each(definition, ['patterns', 'pattern'], (pattern) => {
         const found = pathOf(pattern)
         return typeof found === 'string' ? found : void asked.paths.push(found)
       })
     case 'Host':
-      return each(listed(definition, 'patterns', 'pattern'), (pattern) => {
+      return each(definition, ['patterns', 'pattern'], (pattern) => {
         const found = hostsOf(pattern)
         return found === undefined
           ? `the host "${pattern}" is more than one name, "*." or "**." before one`
           : void asked.hosts.push(...found)
       })
     case 'Method':
-      asked.methods = listed(definition, 'methods', 'method').map((method) => method.toUpperCase())
-      return undefined
+      asked.methods = []
+      return each(definition, ['methods', 'method'], (method) =>
+        method === method.toUpperCase()
+          ? void asked.methods!.push(method)
+          : `"${method}" is another method than "${method.toUpperCase()}" there`,
+      )
     case 'Header':
       return valueOf(definition, 'header', asked.headers)
     case 'Query':
@@ -56,26 +100,36 @@ export function ask(definition: Definition, asked: Asked, now: number): string |
     case 'Cookie':
       return valueOf(definition, 'name', asked.cookies)
     case 'RemoteAddr':
-      asked.addresses.push(...listed(definition, 'sources'))
-      return undefined
+      return each(definition, ['sources'], (source) => void asked.addresses.push(source))
     case 'Weight':
       asked.weight = { group: argument(definition, 0, 'group') ?? '', weight: Number(argument(definition, 1, 'weight')) }
       return undefined
-    case 'After':
-    case 'Before':
-    case 'Between':
-      return timeOf(definition, asked, now)
     default:
-      return `there is no such predicate here`
+      return timeOf(definition, asked, now)
   }
 }
 
-function each<T>(values: readonly T[], add: (value: T) => string | undefined | void): string | undefined {
+function each(
+  definition: Definition,
+  names: readonly string[],
+  add: (value: string) => string | undefined | void,
+): string | undefined {
+  const joined = whole(definition).find((text) => text.includes(','))
+  if (joined !== undefined) return `"${joined}" is one value there, with a comma in it; give a list`
+  const values = listed(definition, ...names)
   for (const value of values) {
     const why = add(value)
     if (typeof why === 'string') return why
   }
   return values.length === 0 ? 'it has no value' : undefined
+}
+
+/** Arguments with names, which are not taken apart there, unlike those of the short way to write a predicate. */
+function whole({ given }: Definition): readonly string[] {
+  if (!('children' in given)) return []
+  return [...given.children.values()]
+    .flatMap(({ text, children }) => [text, ...[...children.values()].map((one) => one.text)])
+    .filter((text) => text !== undefined)
 }
 
 /** `/a/{b}/**`. */
@@ -103,13 +157,20 @@ function valueOf(definition: Definition, key: string, into: Record<string, strin
   const pattern = argument(definition, 1, 'regexp')
   const value = pattern === undefined ? true : literalOf(pattern)
   if (value === undefined) return `"${pattern}" is a regular expression; give one value, or any`
+  if (value === true && pattern !== undefined && key === 'param')
+    return `"${pattern}" does not take "?${name}" there, which has no value; leave it out to ask for any`
+  if (key === 'header' && value !== true && /[,"]/.test(value))
+    return `"${value}" is none of several values, which a header lists there`
+  const same = (each: string): string => (key === 'header' ? each.toLowerCase() : each)
+  if (name === '__proto__' || Object.keys(into).some((each) => same(each) === same(name)))
+    return `routes here ask once for "${name}"`
   into[name] = value
   return undefined
 }
 
-/** What a regular expression stands for, when it is one text or any. */
+/** What a regular expression stands for, when it is one text or any. `.+` is neither: it takes no empty text. */
 export function literalOf(pattern: string): string | true | undefined {
-  if (/^\^?\.[*+]\$?$/.test(pattern)) return true
+  if (/^\^?\.\*\$?$/.test(pattern)) return true
   const inner = pattern.replace(/^\^/, '').replace(/\$$/, '')
   return /^(?:[^\\^$.|?*+()[\]{}]|\\[^\w\s])*$/.test(inner) ? inner.replaceAll(/\\(.)/g, '$1') : undefined
 }

@@ -1,7 +1,7 @@
 /** Routes of Spring Cloud Gateway. */
 import { definitionOf, type Definition } from './definitions.ts'
 import { translate, type WrittenRoute } from './filters.ts'
-import { ask, nothingAsked, type Asked } from './predicates.ts'
+import { askAll, nothingAsked, type Asked } from './predicates.ts'
 import { arranged, freeName, targetOf, type Draft, type Drafts, type ImportNote } from './routes.ts'
 import { at, take, type Setting } from './settings.ts'
 
@@ -20,23 +20,24 @@ export function springRoutes(root: Setting, gathering: Gathering): Drafts {
   const upstreams: Record<string, object> = {}
   const drafts: (Draft & { readonly order: number })[] = []
   const names: Record<string, true> = {}
-  /** Lines of routes whose services are told another host than there. */
-  const hosts: number[] = []
+  /** Lines of routes whose services are told another host than there, and of those that ask for a host. */
+  const [hosts, cased]: [number[], number[]] = [[], []]
   for (const place of PLACES) {
     const defaults = listOf(at(root, `${place}.default-filters`))
     const timeout = millisecondsOf(take(root, `${place}.httpclient.response-timeout`))
     for (const setting of listOf(at(root, `${place}.routes`)))
-      for (const draft of draftsOf(setting, { gathering, defaults, timeout, names, upstreams, hosts })) drafts.push(draft)
+      for (const draft of draftsOf(setting, { gathering, defaults, timeout, names, upstreams, hosts, cased })) drafts.push(draft)
   }
-  if (hosts.length > 0)
-    gathering.note({
-      ...{
-        line: Math.min(...hosts),
-        is: 'differs',
-        what: `${hosts.length === 1 ? 'a route' : `${hosts.length} routes`} to services of the registry`,
-      },
-      why: 'services are told the host that their client asked for, as with PreserveHostHeader; there the address of the instance',
-    })
+  const once = (lines: readonly number[], what: string, why: string): void => {
+    const how = lines.length === 1 ? 'a route' : `${lines.length} routes`
+    if (lines.length > 0) gathering.note({ line: Math.min(...lines), is: 'differs', what: `${how} ${what}`, why })
+  }
+  once(
+    hosts,
+    'to services of the registry',
+    'services are told the host that their client asked for, as with PreserveHostHeader; there the address of the instance',
+  )
+  once(cased, 'of a host', 'hosts are the same in capitals, with a port or with a dot at their end; there they are others')
   const routes = arranged(
     drafts.toSorted((one, other) => one.order - other.order),
     gathering.note,
@@ -55,9 +56,10 @@ function draftsOf(
     readonly names: Record<string, true>
     readonly upstreams: Record<string, object>
     readonly hosts: number[]
+    readonly cased: number[]
   },
 ): readonly (Draft & { readonly order: number })[] {
-  const { gathering, defaults, timeout, names, upstreams, hosts: untold } = about
+  const { gathering, defaults, timeout, names, upstreams, hosts: untold, cased } = about
   const { line } = setting
   const id = take(setting, 'id') ?? `route-${line}`
   const what = `route "${id}"`
@@ -72,8 +74,9 @@ function draftsOf(
   if (take(setting, 'enabled') === 'false') return leave('it is not enabled')
   const target = targetOf(take(setting, 'uri') ?? '')
   if (typeof target === 'string') return leave(`its uri ${target}`)
-  const asked = askedOf(predicates, gathering.now)
-  if (typeof asked === 'string') return leave(asked)
+  const asked = nothingAsked()
+  const why = askAll(predicates, asked, gathering.now)
+  if (why !== undefined) return leave(why)
   if (asked.never) return leave('its time is over: it takes nothing any more')
   const paths: Asked['paths'] = asked.paths.length > 0 ? asked.paths : [{ prefix: '/' }]
   const route: WrittenRoute = {}
@@ -97,6 +100,7 @@ function draftsOf(
   }
   if (target.options !== undefined) upstreams[target.upstream] = target.options
   else if (!asks) untold.push(line)
+  if (asked.hosts.length > 0) cased.push(line)
   const hosts = asked.hosts.length > 0 ? asked.hosts : [undefined]
   return hosts.flatMap((host) =>
     paths.map((path) => {
@@ -123,17 +127,6 @@ function draftsOf(
 }
 
 const definitionsOf = (settings: readonly Setting[]): readonly (Definition | undefined)[] => settings.map(definitionOf)
-
-/** A text: why it cannot be asked for here. */
-function askedOf(predicates: readonly (Definition | undefined)[], now: number): Asked | string {
-  const asked = nothingAsked()
-  for (const predicate of predicates) {
-    if (predicate === undefined) return 'one of its predicates cannot be read'
-    const why = ask(predicate, asked, now)
-    if (why !== undefined) return `its predicate ${predicate.text}: ${why}`
-  }
-  return asked
-}
 
 /** `5s`, `300ms`, `PT5S`, or a number of milliseconds. */
 export function millisecondsOf(text: string | undefined): number | undefined {

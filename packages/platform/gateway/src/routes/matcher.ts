@@ -35,16 +35,13 @@ function conditionsOf({ headers = {}, query = {}, cookies = {}, addresses }: Rou
   return [
     ...Object.entries(headers).map(([name, value]): Condition => {
       const lower = name.toLowerCase()
-      return (head) => isThere(fieldOf(head, lower), value)
+      return (head) => isThere(listed(fieldOf(head, lower)), value)
     }),
     ...Object.entries(query).map(([name, value]): Condition => {
-      return ({ target, pathEnd }) => {
-        const found = new URLSearchParams(target.slice(pathEnd)).getAll(name)
-        return value === true ? found.length > 0 : found.includes(value)
-      }
+      return ({ target, pathEnd }) => isThere(new URLSearchParams(target.slice(pathEnd)).getAll(name), value)
     }),
     ...Object.entries(cookies).map(([name, value]): Condition => {
-      return (head) => isThere(cookieOf(fieldOf(head, 'cookie'), name), value)
+      return (head) => isThere(cookiesOf(fieldOf(head, 'cookie', '; '), name), value)
     }),
     ...(addresses === undefined ? [] : [within(addresses)]),
   ]
@@ -63,16 +60,27 @@ export function placesOf(name: string, route: RouteOptions): readonly string[] {
   return (methods ?? ['*']).map((method) => `${method} ${host ?? '*'} ${path}${prefix ? '/**' : ''} ${conditions}`)
 }
 
-const isThere = (found: string | undefined, value: string | true): boolean =>
-  value === true ? found !== undefined : found === value
+const isThere = (found: readonly string[], value: string | true): boolean =>
+  value === true ? found.length > 0 : found.includes(value)
 
-/** The first of this name; several lines of them are joined by commas. */
-function cookieOf(cookies: string | undefined, name: string): string | undefined {
-  for (const each of cookies?.split(/[;,]/) ?? []) {
+/** A field whole, and one by one what it lists. Without any value it is not there; quotes may hold commas, and are not looked into. */
+function listed(field: string | undefined): readonly string[] {
+  if (field === undefined || !/[^\s,"]/.test(field)) return []
+  if (!field.includes(',') || field.includes('"')) return [field]
+  return [field, ...field.split(',').map((each) => each.trim())]
+}
+
+/** What RFC 6265 lets the value of a cookie be. Servers do not agree on anything else. */
+const COOKIE = /^("?)([\u0021\u0023-\u002b\u002d-\u003a\u003c-\u005b\u005d-\u007e]*)\1$/
+
+/** Values of all cookies of this name, without quotes around them. */
+function cookiesOf(cookies: string | undefined, name: string): readonly string[] {
+  if (cookies === undefined) return []
+  return cookies.split(';').flatMap((each) => {
     const equals = each.indexOf('=')
-    if (equals !== -1 && each.slice(0, equals).trim() === name) return each.slice(equals + 1).trim()
-  }
-  return undefined
+    if (equals === -1 || each.slice(0, equals).trimStart() !== name) return []
+    return COOKIE.exec(each.slice(equals + 1))?.[2] ?? []
+  })
 }
 
 const NETWORK = /^([\da-fA-F.:]+)(?:\/(\d{1,3}))?$/

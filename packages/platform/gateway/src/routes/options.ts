@@ -12,11 +12,11 @@ export type RouteOptions = {
   /** `/orders`: this path and all below it. Default, without a `path`: all. */
   readonly prefix?: string
   readonly methods?: readonly string[]
-  /** By name: the value that the header must have, or true for any. */
+  /** By name: the value that the header must have, whole or among others that it lists, or true for any but an empty one. */
   readonly headers?: Readonly<Record<string, string | true>>
   /** Parameters of the query by name, decoded: the value that one must have, or true for any. */
   readonly query?: Readonly<Record<string, string | true>>
-  /** Cookies by name: the value that it must have, or true for any. */
+  /** Cookies by name: the value that one must have, or true for any. One whose value is none by RFC 6265 is not there. */
   readonly cookies?: Readonly<Record<string, string | true>>
   /** Where clients are: addresses, or networks (`10.0.0.0/8`). */
   readonly addresses?: readonly string[]

@@ -156,14 +156,14 @@ export function kindOf(bytes: Buffer, from: number, to: number, underscored: boo
   return PLAIN
 }
 
-/** The value of a field by its name in lower case; of several, all, as RFC 9110 joins them. Undefined when there is none. */
-export function fieldOf({ text, spans, count }: Head, name: string): string | undefined {
+/** The value of a field by its name in lower case; of several, all, as RFC 9110 joins them (cookies: `; `). Undefined when there is none. */
+export function fieldOf({ text, spans, count }: Head, name: string, between = ', '): string | undefined {
   let found: string | undefined
   for (let i = 0; i < count; i++) {
     const at = i * STRIDE
     if (!isNamed(text, spans[at + 1]!, spans[at + 2]!, name)) continue
     const value = text.slice(spans[at + 3], spans[at + 4])
-    found = found === undefined ? value : `${found}, ${value}`
+    found = found === undefined ? value : found + between + value
   }
   return found
 }
