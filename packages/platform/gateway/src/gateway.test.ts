@@ -62,6 +62,8 @@ test('a route may ask for hosts, parameters of the query, cookies and addresses'
         below: { host: '**.shop.test', to: 'below' },
         query: { prefix: '/q', query: { 'a b': 'c&d', e: true }, to: 'query', addresses: ['127.0.0.0/8', '::1'] },
         cookie: { prefix: '/c', cookies: { tier: 'gold' }, to: 'cookie' },
+        head: { prefix: '/h', headers: { 'x-tier': 'gold' }, to: 'cookie' },
+        some: { prefix: '/some', headers: { 'x-tier': true }, cookies: { tier: true }, to: 'cookie' },
         far: { prefix: '/far', addresses: ['10.0.0.0/8', '192.0.2.7'], to: 'far' },
       },
     },
@@ -81,7 +83,22 @@ test('a route may ask for hosts, parameters of the query, cookies and addresses'
   assert.equal(await to('/q?a+b=c&a%20b=c%26d&e=5'), 'query')
   for (const path of ['/q', '/q?a+b=c&e', '/q?a+b=c%26d']) assert.equal(await to(path), 'any')
   assert.equal(await to('/c', { cookie: 'a=b; tier=gold' }), 'cookie')
-  assert.equal(await to('/c', { cookie: 'tier=golden; xtier=gold' }), 'any')
+  for (const cookie of ['tier=iron; tier=gold', 'a=b;tier="gold"']) assert.equal(await to('/c', { cookie }), 'cookie', cookie)
+  for (const cookie of [
+    'tier=golden; xtier=gold',
+    'a=b,tier=gold',
+    'tier= gold',
+    'tier=gold ; a=b',
+    'tier="gold',
+    'TIER=gold',
+    'tier',
+  ])
+    assert.equal(await to('/c', { cookie }), 'any', cookie)
+  for (const value of ['gold', 'iron, gold', 'gold,']) assert.equal(await to('/h', { 'x-tier': value }), 'cookie', value)
+  for (const value of ['Gold', 'golden', '"iron, gold"', '']) assert.equal(await to('/h', { 'x-tier': value }), 'any', value)
+  assert.equal(await to('/some', { 'x-tier': 'a', cookie: 'tier=' }), 'cookie')
+  for (const value of ['', ',', ' , ']) assert.equal(await to('/some', { 'x-tier': value, cookie: 'tier=' }), 'any', value)
+  assert.equal(await to('/some', { 'x-tier': 'a', cookie: 'tier=a,b' }), 'any')
   assert.equal(await to('/far'), 'any')
 })
 
@@ -298,6 +315,7 @@ test('filters change requests and answers, answer themselves, and find out who a
         ),
         rewrite: { path: '/rewrite/{id}', to: 'server', filters: [rewrite({ path: '/v2/{id}/x' })] },
         strip: route('/api', rewrite({ without: '/api', before: '/inner' })),
+        slash: route('/old', rewrite({ without: '/old', before: '/new/' })),
         redirect: route('/redirect', redirect({ to: '/elsewhere' })),
         cors: route('/cors', cors({ origins: ['https://shop.example'], credentials: true })),
         body: route('/body', bodyLimit(10)),
@@ -321,7 +339,10 @@ test('filters change requests and answers, answer themselves, and find out who a
   assert.deepEqual(JSON.parse(changed.text), { url: '/headers', added: 'yes', body: '' })
   assert.deepEqual([changed.headers.get('server'), changed.headers.get('x-own')], [null, '1'])
   assert.match((await get('/rewrite/a%2Fb?q=1')).text, /"url":"\/v2\/a%2Fb\/x\?q=1"/)
+  assert.match((await get('/rewrite/a:b@c,d=e&f$+%3B')).text, /"url":"\/v2\/a:b@c,d=e&f\$%2B%3B\/x"/)
   assert.match((await get('/api/orders/?q')).text, /"url":"\/inner\/orders\/\?q"/)
+  for (const [path, url] of Object.entries({ '/old': '/new/', '/old/': '/new/', '/old?q': '/new/?q', '/old/a/': '/new/a/' }))
+    assert.equal((JSON.parse((await get(path)).text) as { readonly url: string }).url, url)
   const moved = await get('/redirect')
   assert.deepEqual([moved.status, moved.headers.get('location')], [302, '/elsewhere'])
   const preflight = await get('/cors', {
