@@ -89,6 +89,7 @@ test('a route may ask for hosts, parameters of the query, cookies and addresses'
     'a=b,tier=gold',
     'tier= gold',
     'tier=gold ; a=b',
+    'tier =gold',
     'tier="gold',
     'TIER=gold',
     'tier',
