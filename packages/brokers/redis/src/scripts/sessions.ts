@@ -28,19 +28,19 @@ local function begin(key, at)
   local id, subject, subjects, data = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local idle, absolute = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local fields = { 'd', data, 'v', '1', 'i', ARGV[at + 4], 'e', string.format('%.0f', now() + absolute) }
-  if subjects ~= '' then
-    local whose = ARGV[1] .. subjects
+  local whose = subjects ~= '' and ARGV[1] .. subjects
+  if whose then
     local generation = redis.call('GET', whose)
     if not generation then
       generation = id
       redis.call('SET', whose, id, 'PX', ARGV[at + 5])
-    elseif redis.call('PTTL', whose) < absolute then
-      redis.call('PEXPIRE', whose, ARGV[at + 5])
     end
     for _, field in ipairs({ 's', subject, 'g', generation, 'k', subjects }) do fields[#fields + 1] = field end
   end
+  -- What takes memory comes first: behind any other write Redis lets it pass although it is full.
   redis.call('HSET', key, unpack(fields))
   redis.call('PEXPIRE', key, string.format('%.0f', math.min(idle, absolute)))
+  if whose and redis.call('PTTL', whose) < absolute then redis.call('PEXPIRE', whose, ARGV[at + 5]) end
 end
 `
 
