@@ -59,8 +59,8 @@ export async function runTests(options: {
   const events = run({
     cwd: options.root,
     files: options.files.map((path) => join(options.root, path)),
-    // One more than there are processors: many tests wait for a server, a lease, or a process that is to end.
-    concurrency: availableParallelism() + 1,
+    // Many files start a dozen processes each: one more at once, and those with a bound on their time miss it on a slow machine.
+    concurrency: availableParallelism(),
     timeout: LONGEST,
     execArgv: ['--conditions=dure-source', `--import=${OUTLIVED}`],
   })
