@@ -36,6 +36,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/brokers/redis/src/sessions.test.ts',
       'packages/sessions/memcached/src/memcached.test.ts',
       'packages/sessions/memcached/src/replies.test.ts',
+      'packages/platform/gateway/src/sessions.test.ts',
     ],
   },
   S3: {

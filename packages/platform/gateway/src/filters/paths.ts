@@ -1,5 +1,5 @@
 import { checkNumbers, COUNT } from 'dure/runtime/internal'
-import { templateOf } from '../routes/routes.ts'
+import { decoded, templateOf } from '../routes/routes.ts'
 import { filter, type Filter } from '../filter.ts'
 
 /** A segment; what separates nothing within a path stays as it is, and a plus, a semicolon and a slash are encoded. */
@@ -41,43 +41,47 @@ export function rewrite(
     const write = writer(how.path)
     return filter('rewrite', { before: (request) => request.setPath(write(request.parameters)) })
   }
-  const before = trimmed(how.before)
+  const before = beginning(how.before)
   if ('strip' in how) {
     const { strip } = checkNumbers('rewrite paths', how, { strip: { ...COUNT, most: 100 } })
-    return filter('rewrite', { before: (request) => request.setPath(`${before}${stripped(request.path, strip)}`) })
+    return filter('rewrite', {
+      before: (request) => request.setPath(`${before.path}${behind(request.path, strip) || '/'}`),
+    })
   }
-  const without = trimmed(how.without)
+  const without = beginning(how.without).segments
   const end = how.before?.endsWith('/') === true ? '/' : ''
   return filter('rewrite', {
     before: (request) => {
-      const { path } = request
-      const begins = path.startsWith(without) && (path.length === without.length || path[without.length] === '/')
-      const rest = begins ? path.slice(without.length) : path
-      request.setPath(`${before}${rest || end}` || '/')
+      const rest = behind(request.path, without.length, (text, at) => decoded(text) === without[at]) ?? request.path
+      request.setPath(`${before.path}${rest || end}` || '/')
     },
   })
 }
 
-/** Empty segments do not count, as where routes are looked up. */
-function stripped(path: string, count: number): string {
-  let at = 0
-  for (let left = count; left > 0; left--) {
-    while (path[at] === '/') at++
-    const next = path.indexOf('/', at)
-    if (next === -1) return '/'
-    at = next
+/**
+ * What stands behind so many segments, as it is written. They are those by which routes are looked up: empty ones do not count, and it does not
+ * matter how a letter is written, or a request would come to a route and past its rewriting. Undefined when one does not fit.
+ */
+function behind(path: string, count: number, fits: (segment: string, at: number) => boolean = () => true): string | undefined {
+  let end = 0
+  for (let segment = 0; segment < count; segment++) {
+    let start = end
+    while (path[start] === '/') start++
+    const next = path.indexOf('/', start)
+    end = next === -1 ? path.length : next
+    if (!fits(path.slice(start, end), segment)) return undefined
   }
-  return path.slice(at)
+  return path.slice(end)
 }
 
-/** A literal beginning, without a slash at its end. */
-function trimmed(path = ''): string {
-  if (path === '') return ''
+/** A literal beginning: its segments, and the same without a slash at its end. */
+function beginning(path = ''): { readonly path: string; readonly segments: readonly string[] } {
+  if (path === '') return { path, segments: [] }
   const template = templateOf(path)
-  const why =
-    typeof template === 'string' ? template : template.every((part) => typeof part === 'string') ? undefined : 'has parameters'
-  if (why !== undefined) throw new TypeError(`Cannot rewrite paths: ${JSON.stringify(path)}: ${why}`)
-  return path.replace(/\/+$/, '')
+  if (typeof template === 'string') throw new TypeError(`Cannot rewrite paths: ${JSON.stringify(path)}: ${template}`)
+  const segments = template.flatMap((part) => (typeof part === 'string' ? [part] : []))
+  if (segments.length < template.length) throw new TypeError(`Cannot rewrite paths: ${JSON.stringify(path)}: has parameters`)
+  return { path: path.replace(/\/+$/, ''), segments }
 }
 
 /**

@@ -67,7 +67,8 @@ function isDots(text: string): boolean {
   })
 }
 
-function decoded(text: string): string | undefined {
+/** A segment, or undefined when its percent-encoding is none. */
+export function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -4,7 +4,7 @@ import { checkConfiguration, checkRoute } from './check.ts'
 import type { GatewayConfiguration, RouteOptions } from './options.ts'
 
 export type { GatewayConfiguration, RouteOptions } from './options.ts'
-export { templateOf } from './path.ts'
+export { decoded, templateOf } from './path.ts'
 export { createTable, type Table } from './table.ts'
 export { matcherOf, placesOf, type Matcher } from './matcher.ts'
 export { checkConfiguration, checkOf, firstOf, targetsOf } from './check.ts'
