@@ -24,7 +24,11 @@ async function gatewayOf(words: readonly string[]) {
   await running.until(/Gateway at /)
   const [, url] = /Gateway at ([^\s,]+)/.exec(running.all())!
   const ask = async (path: string): Promise<string> => (await fetch(url + path)).text()
-  return { running, ask }
+  const stop = async (): Promise<void> => {
+    running.child.kill('SIGTERM')
+    assert.equal(await running.exit, 0)
+  }
+  return { running, ask, stop }
 }
 
 test('dure gateway: routes of a file, which change with it, whole or not at all', async (t) => {
@@ -42,7 +46,7 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
   assert.match(wrong.err, /gateway\.json:1: routes\.one\.prefix: its prefix "a" does not begin with "\/"/)
   write('/a')
   const accessLog = join(folder, 'access.log')
-  const { running, ask } = await gatewayOf(['--config', file, '--port', '0', '--access-log', accessLog])
+  const { running, ask, stop } = await gatewayOf(['--config', file, '--port', '0', '--access-log', accessLog])
   assert.equal(await ask('/a/1'), 'it was /a/1')
   write('nonsense')
   await running.until(/The routes are not taken/)
@@ -53,8 +57,7 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
   write('/b')
   await running.until(/The routes have changed/)
   assert.equal(await ask('/b/3'), 'it was /b/3')
-  running.child.kill('SIGTERM')
-  assert.equal(await running.exit, 0)
+  await stop()
 })
 
 test('dure gateway: a file of YAML, with filters, put in place of another', async (t) => {
@@ -78,13 +81,12 @@ test('dure gateway: a file of YAML, with filters, put in place of another', asyn
     /gateway\.yaml:6: routes\.a\.filters\.0\.rewrite: Cannot rewrite paths: "strip" is 0; give a whole number from 1 to 100/,
   )
   write(1)
-  const { running, ask } = await gatewayOf(['--config', file, '--port', '0'])
+  const { running, ask, stop } = await gatewayOf(['--config', file, '--port', '0'])
   assert.equal(await ask('/a/b/c'), 'it was /b/c')
   write(2)
   await running.until(/The routes have changed/)
   assert.equal(await ask('/a/b/c'), 'it was /c')
-  running.child.kill('SIGTERM')
-  assert.equal(await running.exit, 0)
+  await stop()
 })
 
 test('dure gateway --ingress: documents of a file, which change with it', async (t) => {
@@ -109,7 +111,7 @@ endpoints: [{ addresses: [127.0.0.1] }]
     )
   const here = { cwd: import.meta.dirname }
   write('/a')
-  const { running, ask } = await gatewayOf(['--ingress', file, '--port', '0'])
+  const { running, ask, stop } = await gatewayOf(['--ingress', file, '--port', '0'])
   await running.until(/annotation that is not understood/)
   assert.equal(await ask('/a/1'), 'it was /a/1')
   writeFileSync(file, 'kind: [')
@@ -118,8 +120,7 @@ endpoints: [{ addresses: [127.0.0.1] }]
   write('/b')
   await running.until(/The routes have changed/)
   assert.equal(await ask('/b/3'), 'it was /b/3')
-  running.child.kill('SIGTERM')
-  assert.equal(await running.exit, 0)
+  await stop()
   for (const words of [[], ['--ingress', file, '--config', file]])
     assert.match((await dure(['gateway', ...words], here)).err, /say where its routes are: --config FILE, or --ingress/)
 })
