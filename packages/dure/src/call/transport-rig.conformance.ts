@@ -155,6 +155,14 @@ export function conformsOver(name: string, makeLink: MakeLink, except: Except = 
     void test(`${name}: ${title}`, { timeout: 30_000, skip: except(title) ?? false }, () => withRig(operations, handlers, work))
 }
 
+/**
+ * Tries with timeouts that grow: where something has to happen before the time is over, a slow machine is given more of it.
+ * `attempt` says whether it happened; the case's own timeout is the bound.
+ */
+export async function inTime(attempt: (timeout: number) => Promise<boolean>): Promise<void> {
+  for (let timeout = 50; !(await attempt(timeout));) timeout *= 2
+}
+
 /** Waits for a condition; the case's own timeout is the bound. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   // A timer that keeps the process alive, unlike those of the runtime: a case must not end for want of other work.
