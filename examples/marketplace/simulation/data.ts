@@ -18,11 +18,21 @@ type Checked = {
 
 /** What outbox, inbox and dead letters promise, held against the stores themselves. */
 export function checkData(checked: Checked): Invariant[] {
-  const effects = judgeEffects(checked.testimony)
+  const effects = judgeEffects(checked.testimony, sharesQueue(checked.status))
   return [
     ...[effectsOnce(effects), keyOrder(effects), rowsAndEvents(checked), carts(checked)],
     ...[provider(checked), atRest(checked), inboxes(checked)],
   ]
+}
+
+/** Requests and replies wait in a queue. Of what went back to it another copy knows nothing, so several keep no order of a key. */
+function sharesQueue({ services }: SystemStatus): (consumer: string) => boolean {
+  const copied = new Set(services.filter(({ service, copy }) => copy !== service).map(({ service }) => service))
+  const requests = new Set(CONTRACTS.flatMap(({ name, operations }) => Object.keys(operations).map((one) => `${name}.${one}`)))
+  return (consumer) => {
+    const [service, work] = consumer.split('/') as [string, string]
+    return copied.has(service) && (work.endsWith('.reply') || requests.has(work))
+  }
 }
 
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */

@@ -14,7 +14,8 @@ export type Effects = {
   readonly keys: number
 }
 
-export function judgeEffects(testimony: Testimony): Effects {
+/** @param isUnordered whether a consumer is promised no order: several copies take its work from one queue */
+export function judgeEffects(testimony: Testimony, isUnordered: (consumer: string) => boolean = () => false): Effects {
   const [lost, doubled, overtaken]: [string[], string[], string[]] = [[], [], []]
   let [effects, keys] = [0, 0]
   for (const [consumer, handled] of testimony.effects) {
@@ -29,6 +30,7 @@ export function judgeEffects(testimony: Testimony): Effects {
     for (const id of left) doubled.push(`${consumer}: ${id} had an effect and was never announced`)
   }
   for (const [consumer, handled] of testimony.handled) {
+    if (isUnordered(consumer)) continue
     const place = new Map(handled.map(({ id, position }) => [id, position]))
     for (const [source, all] of testimony.events.get(typeOf(consumer)) ?? []) {
       const last = new Map<string, number>()

@@ -28,7 +28,8 @@ export type RequestOptions<I extends AnySchema, O extends AnySchema | undefined,
 
 /**
  * Declares a request: work that one of the competing consumers of its queue takes, and answers by a message in the transaction of
- * its effect. Who asks goes on meanwhile. Requests of one key are answered in order.
+ * its effect. Who asks goes on meanwhile. Requests of one key are answered in order,
+ * except what one of several copies gave back.
  *
  * @example
  * ```ts
