@@ -18,21 +18,19 @@ type Checked = {
 
 /** What outbox, inbox and dead letters promise, held against the stores themselves. */
 export function checkData(checked: Checked): Invariant[] {
-  const effects = judgeEffects(checked.testimony, sharesQueue(checked.status))
+  const effects = judgeEffects(checked.testimony, isOfQueue)
   return [
     ...[effectsOnce(effects), keyOrder(effects), rowsAndEvents(checked), carts(checked)],
     ...[provider(checked), atRest(checked), inboxes(checked)],
   ]
 }
 
-/** Requests and replies wait in a queue. Of what went back to it another copy knows nothing, so several keep no order of a key. */
-function sharesQueue({ services }: SystemStatus): (consumer: string) => boolean {
-  const copied = new Set(services.filter(({ service, copy }) => copy !== service).map(({ service }) => service))
-  const requests = new Set(CONTRACTS.flatMap(({ name, operations }) => Object.keys(operations).map((one) => `${name}.${one}`)))
-  return (consumer) => {
-    const [service, work] = consumer.split('/') as [string, string]
-    return copied.has(service) && (work.endsWith('.reply') || requests.has(work))
-  }
+const REQUESTS: ReadonlySet<string> = new Set(CONTRACTS.flatMap(({ requests = [] }) => requests.map(({ name }) => name)))
+
+/** Requests and replies wait in a queue. What one receiver had in hand when it ended, another may do after a later one of its key. */
+function isOfQueue(consumer: string): boolean {
+  const work = consumer.slice(consumer.indexOf('/') + 1)
+  return work.endsWith('.reply') || REQUESTS.has(work)
 }
 
 /** Lost is an event without an effect at one of its consumers; doubled, one with two. */

@@ -14,7 +14,7 @@ export type Effects = {
   readonly keys: number
 }
 
-/** @param isUnordered whether a consumer is promised no order: several copies take its work from one queue */
+/** @param isUnordered whether a consumer is promised no order, as of work from a queue */
 export function judgeEffects(testimony: Testimony, isUnordered: (consumer: string) => boolean = () => false): Effects {
   const [lost, doubled, overtaken]: [string[], string[], string[]] = [[], [], []]
   let [effects, keys] = [0, 0]

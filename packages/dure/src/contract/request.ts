@@ -29,7 +29,7 @@ export type RequestOptions<I extends AnySchema, O extends AnySchema | undefined,
 /**
  * Declares a request: work that one of the competing consumers of its queue takes, and answers by a message in the transaction of
  * its effect. Who asks goes on meanwhile. Requests of one key are answered in order,
- * except what one of several copies gave back.
+ * as long as nobody ends who has one of them in hand.
  *
  * @example
  * ```ts

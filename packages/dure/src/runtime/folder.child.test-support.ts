@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { makeFolder } from './runtime.ts'
 
 /** Makes one folder after the other, each at the same time as the threads beside it. */
@@ -15,4 +15,3 @@ for (let round = 1; round <= rounds; round++) {
   while (Atomics.load(count, 0) < round * threads);
   makeFolder(join(root, String(round), 'a', 'b'))
 }
-parentPort!.postMessage('made')

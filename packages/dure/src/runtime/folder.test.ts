@@ -27,7 +27,7 @@ test('two that make the same folders at once both have them', async (t) => {
   const made = [1, 2].map(async () => {
     const thread = new Worker(new URL('folder.child.test-support.ts', import.meta.url), { workerData })
     t.after(() => thread.terminate())
-    assert.deepEqual(await once(thread, 'message'), ['made'])
+    await once(thread, 'exit')
   })
   await Promise.all(made)
 })
