@@ -20,7 +20,7 @@
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
  * `npm run peers -- rabbitmq`: programs with pika and with Spring AMQP take our work and send us some, and rabbitmqctl tells the same lag of queues.
  * `npm run peers -- session`: programs with redis-py and pymemcache read how long sessions have, and end some.
- * `npm run peers -- audit`: Go's transparency log checks the checkpoints and proofs of an audit log (go).
+ * `npm run peers -- audit`: Go's transparency log, and an auditor's script in Python, check the checkpoints and proofs of an audit log, also once a person is erased.
  * `npm run peers -- keyed`: Porcupine judges what callers of keyed counters saw while copies were killed, frozen and scaled (go).
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
@@ -85,7 +85,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   'gateway-h2': gatewayH2,
   hystrix,
   keyed: () => goJudge('keyed', 'databases/postgres/src/keyed.peers.test-support.ts'),
-  audit: () => goJudge('audit', 'dure/src/audit/foreign.test-support.ts'),
+  audit,
   threads,
   tokens,
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
@@ -237,6 +237,14 @@ async function tokens(): Promise<boolean> {
   ])
 }
 
+async function audit(): Promise<boolean> {
+  // It brings the cryptography that the script needs.
+  const said = jwcrypto.there() ? 'installed' : jwcrypto.install()
+  if (said !== 'installed') throw new Error(`Cannot ask Python: it ${said}.`)
+  const script = join(import.meta.dirname, 'judges/audit.py')
+  return goJudge('audit', 'dure/src/audit/foreign.test-support.ts', [join(jwcrypto.folder, PYTHON), script])
+}
+
 async function oldServers(): Promise<boolean> {
   let well = true
   for (const [kind, versions] of Object.entries(OLD_SERVERS)) {
@@ -247,13 +255,13 @@ async function oldServers(): Promise<boolean> {
 }
 
 /** A program in Go, built from what is pinned beside it, judges what one of ours does. */
-async function goJudge(name: string, ours: string): Promise<boolean> {
+async function goJudge(name: string, ours: string, words: readonly string[] = []): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'dure-judge-'))
   try {
     const judge = join(folder, name)
     const built = await run('go', ['build', '-C', join(import.meta.dirname, 'judges', name), '-o', judge, '.'])
     if (built.code !== 0) throw new Error(`Cannot build the judge "${name}", which needs Go 1.24 or newer: ${built.output}`)
-    return await ourProgram(ours, [judge])
+    return await ourProgram(ours, [judge, ...words])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -13,7 +13,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   discovery: ['runtime', 'contract', 'telemetry'],
   resilience: ['runtime', 'contract', 'telemetry'],
   data: ['runtime', 'contract', 'telemetry'],
-  session: ['runtime', 'contract', 'data'],
+  session: ['runtime', 'contract', 'telemetry', 'data'],
   messaging: ['runtime', 'contract', 'telemetry', 'data'],
   call: ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging'],
   door: ['runtime', 'contract', 'telemetry', 'call'],

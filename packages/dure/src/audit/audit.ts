@@ -1,4 +1,6 @@
 /** Who did what, in lines that nobody can change unseen. */
+import { CallError } from '../contract/contract.ts'
+import type { RecordAct } from '../telemetry/telemetry.ts'
 import { createSigner } from './checkpoint.ts'
 import type { AuditLog, AuditLogOptions } from './definition.ts'
 import { audits, joined, signerOf } from './kind.ts'
@@ -45,11 +47,29 @@ export function auditLog(name: string, { key }: AuditLogOptions): AuditLog {
       `Cannot define the audit log "${name}": its name has at most 100 letters, digits, ".", "_", "-", and "/" between them`,
     )
   const signer = createSigner(name, key)
+  /** Of systems that run here, the latest last. */
+  const ways: RecordAct[] = []
   const log: AuditLog = {
     ...{ kind: audits, name, verifier: signer.verifier },
     write: async (tx, line) => joined(tx).write(name, line),
     erase: async (tx, subject) => joined(tx).erase(name, subject),
+    record: async (act) => {
+      const way = ways.at(-1)
+      if (way === undefined) throw away(name)
+      await way(act)
+    },
+    connect: (record) => {
+      ways.push(record)
+      return () => void ways.splice(ways.indexOf(record), 1)
+    },
   }
   signerOf.set(log, signer)
   return Object.freeze(log)
+}
+
+function away(name: string): CallError {
+  return new CallError(
+    'UNAVAILABLE',
+    `Cannot write to the audit log "${name}": no system that has it as its \`audit\` runs in this process`,
+  )
 }

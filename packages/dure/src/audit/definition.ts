@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Extension } from '../service/service.ts'
+import type { RecordAct } from '../telemetry/telemetry.ts'
 
 export type AuditLogOptions = {
   /** Signs checkpoints: a private Ed25519 key in PEM. Whoever has the database and not the key cannot change a line unseen. */
@@ -37,6 +38,13 @@ export type AuditLog = Extension & {
   readonly write: (tx: unknown, line: AuditLine) => Promise<void>
   /** Takes the personal values of a subject away. Proofs hold as before. Gives how many there were. */
   readonly erase: (tx: unknown, subject: string) => Promise<number>
+  /**
+   * Writes an act that belongs to no transaction of the log's service, from any process of the system that names the log as its `audit`:
+   * `security({ record: trail.record })`. @throws {CallError} UNAVAILABLE while no such system runs in this process, or its service is away
+   */
+  readonly record: RecordAct
+  /** Gives `record` its way to the log, until it is called off: what a system does when it starts. */
+  readonly connect: (record: RecordAct) => () => void
 }
 
 /** Shows that a line is in the log. */

@@ -2,10 +2,13 @@ import { CallError } from '../contract/contract.ts'
 import type { SqlTransaction } from '../data/data.ts'
 import { createStatements } from '../data/internal.ts'
 import type { ExtensionKind } from '../service/internal.ts'
+import type { Act } from '../telemetry/telemetry.ts'
+import { lineOf } from './act.ts'
 import type { Signer } from './checkpoint.ts'
 import { commitment } from './commitment.ts'
 import { createControl } from './control.ts'
 import type { AuditLine, AuditLog } from './definition.ts'
+import { LONGEST, LONGEST_NAME } from './line.ts'
 import { grown, leafHash, rootOf } from './merkle.ts'
 
 /**
@@ -31,10 +34,6 @@ const migrations = {
     CREATE INDEX dure_audit_personal_subject ON dure_audit_personal (log, subject)`,
 } as const
 
-/** The largest that a line may be, in bytes of JSON, … */
-const LONGEST = 16_384
-/** … and each of its names. */
-const LONGEST_NAME = 200
 const NAMES = ['action', 'actor', 'subject'] as const
 const JOINED = Symbol('audit')
 
@@ -131,7 +130,11 @@ export const audits: ExtensionKind = {
           erase: (log, subject) => erase(tx, log, subject),
         } satisfies Joined,
       }),
-      control: createControl(host, logs),
+      control: {
+        ...createControl(host, logs),
+        record: ({ log, act }: { readonly log: string; readonly act: Act }) =>
+          store.transaction((tx) => write(tx, log, lineOf(act))),
+      },
       stop: async () => {},
     }
   },

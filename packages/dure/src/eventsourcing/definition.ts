@@ -29,6 +29,8 @@ export type StoredFacts = {
   readonly correlationId: string
   /** The message or call that led to it. */
   readonly causationId: string | undefined
+  /** Who began what led to it, as far as that is known: a subject, which says nothing of what it may do. */
+  readonly initiator: string | undefined
 }
 
 /** Fields of an event that tell something of a person. */

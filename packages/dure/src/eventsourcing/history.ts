@@ -6,7 +6,10 @@ import { worldOf } from './reader.ts'
 import { storedOf } from './stored.ts'
 
 /** One event of a history. */
-export type HistoryEvent = Pick<Message, 'id' | 'type' | 'key' | 'time' | 'data' | 'schemaVersion' | 'correlationId'> & {
+export type HistoryEvent = Pick<
+  Message,
+  'id' | 'type' | 'key' | 'time' | 'data' | 'schemaVersion' | 'correlationId' | 'initiator'
+> & {
   /** Given back to go on after it. */
   readonly position: string
   /** Its version. */
@@ -48,7 +51,7 @@ export function historyOf({ name, publish }: Pick<AnyAggregate, 'name' | 'publis
     type: 'object',
     properties: {
       ...{ id: text, type: text, key: text, time: number, data: text, schemaVersion: number, correlationId: text },
-      ...{ position: text, sequence: number },
+      ...{ position: text, sequence: number, initiator: text },
     },
     required: ['id', 'type', 'key', 'time', 'data', 'schemaVersion', 'correlationId', 'position', 'sequence'],
   }
@@ -76,8 +79,10 @@ export function historyOf({ name, publish }: Pick<AnyAggregate, 'name' | 'publis
             data,
             schemaVersion,
             correlationId,
+            initiator,
           } = storedOf(row)
-          if (of === name) yield { id, type, key, time, data, schemaVersion, correlationId, position, sequence }
+          const began = initiator === undefined ? {} : { initiator }
+          if (of === name) yield { id, type, key, time, data, schemaVersion, correlationId, ...began, position, sequence }
         }
         if (!page.more) return
         after = page.next

@@ -179,7 +179,7 @@ export function checkStream({ aggregates, host }: Pick<EventWorld, 'aggregates' 
 }
 
 function rowOf(stored: Stored): Parameters<Decode>[0][number] {
-  const { stream, streamId, schemaVersion, correlationId, causationId = null, ...same } = stored
+  const { stream, streamId, schemaVersion, correlationId, causationId = null, initiator = null, ...same } = stored
   return {
     ...same,
     stream,
@@ -187,6 +187,7 @@ function rowOf(stored: Stored): Parameters<Decode>[0][number] {
     schema_version: schemaVersion,
     correlation_id: correlationId,
     causation_id: causationId,
+    initiator,
   }
 }
 

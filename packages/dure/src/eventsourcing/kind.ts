@@ -29,6 +29,7 @@ export const aggregates: ExtensionKind = {
     const reader = offerReader(world, keys)
     return {
       join: (tx, origin) => joinTransaction(world, tx, origin),
+      changes: ['forget'],
       control: { forget: ({ subject }: { readonly subject: string }) => reader.forget(subject) },
       stop: async ({ timeout }) => keyStore?.stop({ timeout }),
     }

@@ -12,7 +12,7 @@ export const MOST_EVENTS = 1_000
 export const PAGE = 512
 /** Events in one statement: as many different statements are prepared. */
 const ROWS = 32
-const COLUMNS = 'stream, stream_id, version, id, type, schema_version, time, correlation_id, causation_id, data'
+const COLUMNS = 'stream, stream_id, version, id, type, schema_version, time, correlation_id, causation_id, initiator, data'
 
 export async function versionOf(select: Select, { stream, streamId }: Of): Promise<number> {
   const sql = 'SELECT coalesce(max(version), 0) AS version FROM dure_events WHERE stream = ? AND stream_id = ?'
@@ -35,7 +35,7 @@ export async function insert(tx: SqlTransaction, events: readonly Stored[]): Pro
     const rows = events.slice(from, from + ROWS)
     const values = rows.flatMap((row) => [
       ...[row.stream, row.streamId, row.version, row.id, row.type, row.schemaVersion, row.time, row.correlationId],
-      ...[row.causationId ?? null, row.data],
+      ...[row.causationId ?? null, row.initiator ?? null, row.data],
     ])
     try {
       await tx.run(textOf(rows.length), values)
@@ -52,7 +52,7 @@ const texts = new Map<number, string>()
 function textOf(rows: number): string {
   let text = texts.get(rows)
   if (text === undefined) {
-    const all = Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')
+    const all = Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')
     texts.set(rows, (text = `INSERT INTO dure_events (${COLUMNS}) VALUES ${all}`))
   }
   return text
@@ -76,7 +76,7 @@ export async function readStream(
 const OF_STREAM = bounded(
   'dure_events WHERE stream = ? AND stream_id = ? AND version >= ?',
   'version',
-  'version, time, schema_version, type, id, correlation_id, causation_id, data, before',
+  'version, time, schema_version, type, id, correlation_id, causation_id, initiator, data, before',
 )
 
 export type Snapshot = { readonly version: number; readonly stamp: string; readonly state: string }

@@ -23,12 +23,13 @@ export function storedOf(row: SqlRow): Stored {
     schemaVersion: Number(row['schema_version']),
     correlationId: String(row['correlation_id']),
     causationId: (row['causation_id'] ?? undefined) as string | undefined,
+    initiator: (row['initiator'] ?? undefined) as string | undefined,
     data: String(row['data']),
   }
 }
 
 /** Of a message that was made for it. */
 export function storedFrom(message: Message, at: Pick<Stored, 'stream' | 'streamId' | 'version' | 'data'>): Stored {
-  const { id, type, time, schemaVersion, correlationId, causationId } = message
-  return { id, type, time, schemaVersion, correlationId, causationId, ...at }
+  const { id, type, time, schemaVersion, correlationId, causationId, initiator } = message
+  return { id, type, time, schemaVersion, correlationId, causationId, initiator, ...at }
 }

@@ -122,8 +122,8 @@ function follow(host: ExtensionHost, { name, to, handle, handleAll, batch }: Eve
           [next, name, epoch, after ?? ''],
         )
         if (moved === 0) throw new CallError('ABORTED', `Subscription "${name}" is read by another copy by now`)
-        const contextOf = ({ correlationId, id }: AnyStored) => {
-          const origin = { service, correlationId, causationId: id, traceparent: undefined }
+        const contextOf = ({ correlationId, id, initiator }: AnyStored) => {
+          const origin = { service, correlationId, causationId: id, traceparent: undefined, initiator }
           return { tx: host.bind(tx, origin), log } as never
         }
         at = events[0]

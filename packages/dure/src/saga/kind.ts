@@ -46,6 +46,7 @@ export const sagas: ExtensionKind = {
     const world: SagaWorld = { host, records, sagas: all, hands, contexts, keys: createKeys(host) }
     await checkFit(world)
     return {
+      changes: ['resume', 'skip', 'compensate', 'signal'],
       control: sagaControl(world),
       join: (tx, origin) => joinTransaction(world, tx, origin),
       listen: hands.begin,

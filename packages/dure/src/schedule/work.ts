@@ -134,6 +134,7 @@ export function scheduleKind({ lease }: { readonly lease: number }): ExtensionKi
           return rows.filter((row) => hands.has(row.name) || (own(row) !== undefined && isDue(row))).length
         },
         readings: async () => metricsOf(await records.all(), schedules),
+        changes: ['run', 'pause', 'resume'],
         control: createControl({ records, schedules, changed: () => alarm?.ring() }),
         stop,
       }

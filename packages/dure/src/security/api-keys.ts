@@ -68,6 +68,6 @@ function whoHas({ subject, scopes, roles = [] }: ApiKey): Principal {
   return { subject, kind: 'client', scopes, roles }
 }
 
-function digestOf(key: string): string {
+export function digestOf(key: string): string {
   return createHash('sha256').update(key, 'utf8').digest('hex')
 }

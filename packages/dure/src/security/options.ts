@@ -2,7 +2,7 @@ import type { JSONWebKeySet } from 'jose'
 import type { Principal } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { COUNT, KEEP, WAIT, WAIT_OR_NONE, type Ranges } from '../runtime/internal.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import type { Logger, RecordAct } from '../telemetry/telemetry.ts'
 import type { ApiKey } from './api-keys.ts'
 
 /** What a token may be signed with: of each pair the issuer alone has the half that signs. */
@@ -72,6 +72,11 @@ export type SecurityOptions = {
   /** The header that they are sent in. Default `x-api-key`. */
   readonly apiKeyHeader?: string
   readonly limits?: Partial<SecurityLimits>
+  /**
+   * Where an audit log is told of API keys that come for the first time since the start, and of refusals: one line a minute at most for each reason,
+   * with how many there were. Nobody waits for it. Default: nowhere.
+   */
+  readonly record?: RecordAct
   /** Default: the real one. */
   readonly runtime?: Runtime
   /** Told of issuers that cannot be reached. Default: nobody. */

@@ -1,18 +1,12 @@
 import { CallError } from '../contract/contract.ts'
 
 /** Why a token or key was refused, for programs: in `details.reason`. */
-export type RefusalReason =
-  | 'malformed'
-  | 'too long'
-  | 'algorithm'
-  | 'type'
-  | 'issuer'
-  | 'audience'
-  | 'key'
-  | 'signature'
-  | 'expired'
-  | 'not yet'
-  | 'claims'
+export type RefusalReason = (typeof REASONS)[number]
+
+export const REASONS = [
+  ...(['malformed', 'too long', 'algorithm', 'type', 'issuer', 'audience'] as const),
+  ...(['key', 'signature', 'expired', 'not yet', 'claims'] as const),
+] as const
 
 /** Nothing of what was sent stands in the words: it goes into logs, and may be somebody's. */
 export function refusal(reason: RefusalReason, words: string, cause?: unknown): CallError {

@@ -4,7 +4,8 @@ import { accessCheck } from '../call/internal.ts'
 import type { Credentials } from '../door/door.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { checkNumbers, completeNumbers, KEEP } from '../runtime/internal.ts'
-import { apiKeyFinder, principalWith } from './api-keys.ts'
+import { accessActs } from './acts.ts'
+import { apiKeyFinder, digestOf, principalWith } from './api-keys.ts'
 import { issuerKeys, type IssuerStatus } from './keys.ts'
 import { ALGORITHMS, DAY, DEFAULT_ALGORITHMS, DEFAULTS, NUMBERS, type SecurityOptions } from './options.ts'
 import { refusal } from './refusal.ts'
@@ -59,6 +60,7 @@ export function security(options: SecurityOptions): AccessSecurity {
   const header = apiKeyHeader.toLowerCase()
   const issuers = new Map<string, Issuer>()
   const tokens = createTokens({ issuers, limits, runtime })
+  const acts = accessActs({ record: options.record, runtime, log })
   for (const one of given) {
     const { issuer, audience = options.audience!, types = ['at+jwt'], algorithms = DEFAULT_ALGORITHMS, keysFor = DAY } = one
     const isAllowed = (url: string): boolean => isSafe(url, one.insecure)
@@ -74,10 +76,18 @@ export function security(options: SecurityOptions): AccessSecurity {
 
   const authenticate = async (request: RequestHeaders): Promise<Principal | undefined> => {
     const [authorization, key] = [request.header('authorization'), request.header(header)]
-    if (authorization === undefined) return key === undefined ? undefined : principalWith(key, find, runtime.clock.now())
-    if (key !== undefined) throw refusal('malformed', 'both a token and an API key were sent; send one of them')
-    if (!/^bearer /i.test(authorization)) throw refusal('malformed', 'the header "authorization" has to be "Bearer" and a token')
-    return tokens.verify(authorization.slice(7).trim())
+    if (authorization === undefined) return key === undefined ? undefined : acts.watched('api-key', () => withKey(key))
+    return acts.watched('token', () => {
+      if (key !== undefined) throw refusal('malformed', 'both a token and an API key were sent; send one of them')
+      if (!/^bearer /i.test(authorization))
+        throw refusal('malformed', 'the header "authorization" has to be "Bearer" and a token')
+      return tokens.verify(authorization.slice(7).trim())
+    })
+  }
+  const withKey = async (key: string): Promise<Principal> => {
+    const principal = await principalWith(key, find, runtime.clock.now())
+    acts.keyUsed(digestOf(key), principal)
+    return principal
   }
   return Object.freeze({
     authenticate,
@@ -90,7 +100,7 @@ export function security(options: SecurityOptions): AccessSecurity {
         throw error
       }
     },
-    verify: tokens.verify,
+    verify: (token: string) => acts.watched('token', () => tokens.verify(token)),
     status: () => [...issuers.values()].map(({ keys }) => keys.status()),
   })
 }

@@ -293,6 +293,8 @@ export type OpenExtension = {
   readonly consumers?: (() => readonly ExtensionConsumer[]) | undefined
   /** What people ask of it, by name: values that have a JSON form, in and out. */
   readonly control?: Readonly<Record<string, (input: never) => Promise<unknown>>> | undefined
+  /** Those of `control` that change something: who does it is written to the system's audit log, with `by` of the input. */
+  readonly changes?: readonly string[] | undefined
   /** Begins nothing more, and ends what is under way after `timeout` milliseconds. Its store is open until then. */
   readonly stop: (options: { readonly timeout: number }) => Promise<void>
 }

@@ -2,7 +2,8 @@ import { CallError } from '../contract/contract.ts'
 import type { SqlStore, SqlTransaction } from '../data/data.ts'
 import type { Join } from '../data/internal.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
-import type { Reading } from '../telemetry/telemetry.ts'
+import type { Act, Reading } from '../telemetry/telemetry.ts'
+import type { Acts } from '../telemetry/internal.ts'
 import type { Extension, ExtensionConsumer, ExtensionHost, ExtensionKind, OpenExtension, Service } from './definition.ts'
 
 /** All that a service's extensions do, as one. */
@@ -31,10 +32,13 @@ export function definitionOf(service: Service, adapter: string): NonNullable<Ser
 
 /**
  * Opens the extensions of a service.
- * @param joins gets what transactions have of them
+ * @param options `joins` gets what transactions have of them; `acts` writes down who changes something of them
  * @throws what one of them throws; those that were open are stopped
  */
-export async function openExtensions(service: Service, host: ExtensionHost | undefined, joins: Join[]): Promise<Extensions> {
+export async function openExtensions(
+  service: Service,
+  { host, joins, acts }: { readonly host: ExtensionHost | undefined; readonly joins: Join[]; readonly acts: Acts },
+): Promise<Extensions> {
   const name = service.contract.name
   const open: [kind: string, extension: OpenExtension][] = []
   const stop: Extensions['stop'] = async ({ timeout }) => {
@@ -68,12 +72,23 @@ export async function openExtensions(service: Service, host: ExtensionHost | und
       (await Promise.all(open.map(async ([, one]) => one.readings?.() ?? []).map((read) => read.catch(() => [])))).flat(),
     consumers: () => open.flatMap(([, one]) => one.consumers?.() ?? []),
     ask: async ({ kind, method, input }) => {
-      const asked = open.find(([each]) => each === kind)?.[1].control
+      const found = open.find(([each]) => each === kind)
+      const asked = found?.[1].control
       if (asked === undefined || !Object.hasOwn(asked, method)) throw unknown(name, kind, method)
-      return asked[method]!(input as never)
+      const work = (): Promise<unknown> => asked[method]!(input as never)
+      return found![1].changes?.includes(method) === true ? acts.first(actOf(name, { kind, method, input }), work) : work()
     },
     stop,
   }
+}
+
+/** What operators say with a change: who they are and why, in words of their own. */
+type Said = { readonly by?: string; readonly reason?: string; readonly why?: string } & Readonly<Record<string, unknown>>
+
+function actOf(service: string, { kind, method, input }: ExtensionQuestion): Omit<Act, 'outcome'> {
+  // Data may be about anybody.
+  const { by = '', reason, why = reason, data: _, result: __, ...about } = (input ?? {}) as Said
+  return { action: `${kind}.${method}`, actor: by, subject: service, about, ...(why !== undefined && { personal: { why } }) }
 }
 
 function speaksSql(store: object): store is SqlStore {

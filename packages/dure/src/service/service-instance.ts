@@ -15,11 +15,11 @@ import { copyName, partOf } from '../contract/internal.ts'
 import type { CommandKey, DatabaseAdapter, SqlStore } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
 import { createConsumer, type Broker, type Consumer, type DeadLetters, type ReactionReading } from '../messaging/messaging.ts'
-import { deadLetters, joinedDeadLetters } from '../messaging/internal.ts'
+import { deadLetters, joinedDeadLetters, recordedLetters } from '../messaging/internal.ts'
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import { plainLogger, traceIdOf, type Metrics } from '../telemetry/internal.ts'
+import { plainLogger, traceIdOf, type Acts, type Metrics } from '../telemetry/internal.ts'
 import { contextFactory, type MakeContext } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
@@ -82,6 +82,8 @@ export type ServiceInstanceOptions = {
   readonly guards?: Guards
   readonly deadlines: Deadlines
   readonly world: World
+  /** Writes down what operators do with it. */
+  readonly acts: Acts
   /** Whether it matters who calls. */
   readonly secured: boolean
   /** Its id in the registry, where other processes can call it. */
@@ -110,10 +112,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const outgoing = { ...ways, offered }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const host = data && hostOf(options, data, log, outgoing)
-  const extensions = await openExtensions(service, host, data?.joins ?? []).catch(async (error: unknown) => {
-    await data?.stop(() => 0)
-    throw error
-  })
+  const extensions = await openExtensions(service, { host, joins: data?.joins ?? [], acts: options.acts }).catch(
+    async (error: unknown) => {
+      await data?.stop(() => 0)
+      throw error
+    },
+  )
 
   addEndpoints({ ...options, contexts, admission, data, keyed: keyedIn(offered), log: each })
   admission.open()
@@ -142,7 +146,11 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     })
 
   const allLetters =
-    letters && joinedDeadLetters(() => [letters, ...extensions.consumers().flatMap((one) => one.deadLetters ?? [])])
+    letters &&
+    recordedLetters(
+      joinedDeadLetters(() => [letters, ...extensions.consumers().flatMap((one) => one.deadLetters ?? [])]),
+      { service: name, acts: options.acts },
+    )
 
   const tidying =
     data &&

@@ -42,6 +42,7 @@ export { start, type StartOptions } from './start.ts'
 export type { Listener, NetworkOptions, Wires } from './process/process.ts'
 export { system } from './system.ts'
 export type {
+  ActLog,
   Adapter,
   AnnouncedDoor,
   Door,

@@ -4,8 +4,8 @@ import { CallError, type AnyContract } from '../contract/contract.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
-import { createLogger, foldRepeats, type Logger } from '../telemetry/telemetry.ts'
-import { openTelemetry, safeLogger } from '../telemetry/internal.ts'
+import { createLogger, foldRepeats, type Logger, type RecordAct } from '../telemetry/telemetry.ts'
+import { createActs, openTelemetry, safeLogger, type Acts } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { announceDoor } from './announce-door.ts'
 import { alone } from './copies.ts'
@@ -15,7 +15,7 @@ import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
 import { networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
-import type { DoorHost, OpenDoor, Running, System, World } from './system.ts'
+import { keeperOf, type DoorHost, type OpenDoor, type Running, type System, type World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
@@ -121,13 +121,15 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   telemetry?.metrics.observe(guards.metrics)
   const outside = guards.around(transport, undefined)
 
+  const record = actsOf(system, (service, question) => host.ask(service, question))
+  const acts = createActs({ record, runtime, log })
   const secured = system.security !== 'off'
   const { instances, place } = await openHosted({
     ...{ system, process: part, services: part?.services ?? system.services, runtime, telemetry, disposables },
     open: async (service) => {
       const database = await databaseOf(service)
       return openServiceInstance({
-        ...{ service, database, broker, local, transport, guards, deadlines, world, secured },
+        ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured },
         instance: part?.id,
       })
     },
@@ -161,7 +163,10 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     health: () => part?.health(instances) ?? healthOf(alone(instances)),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
-    forget: (request) => broker.forget(request),
+    forget: ({ reason, by, ...about }) =>
+      acts.first({ action: 'group.forget', actor: by ?? '', subject: about.group, about, personal: { reason } }, () =>
+        broker.forget({ ...about, reason, by }),
+      ),
     deadLetters,
     extensions: system.services.flatMap(({ contract, extensions }) =>
       extensions.map(({ kind, name }) => ({ service: contract.name, kind: kind.name, name })),
@@ -173,8 +178,10 @@ async function startAll(system: System, options: StartOptions, world: World, dis
         return part.ask(service, question)
       throw new CallError('NOT_FOUND', `Cannot ask service "${service}": the system has none of that name`)
     },
+    record,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
+  if (record !== undefined) disposables.add('audit log', connected(system, record, acts))
   const doors: OpenDoor[] = []
   for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
@@ -190,4 +197,21 @@ async function ownRegistry(system: System, world: World, disposables: Disposable
   const registry = await system.registry(world)
   disposables.add('registry', () => registry.stop())
   return registry
+}
+
+/** The way to the system's audit log, which is with one of its services. */
+function actsOf(system: System, ask: DoorHost['ask']): RecordAct | undefined {
+  const { audit } = system
+  const keeper = audit && keeperOf(system)
+  if (audit === undefined || keeper === undefined) return undefined
+  return async (act) => void (await ask(keeper, { kind: audit.kind.name, method: 'record', input: { log: audit.name, act } }))
+}
+
+/** Lets what was made before the system write to its log; gives how that ends. */
+function connected({ audit }: System, record: RecordAct, acts: Acts): () => Promise<void> {
+  const off = audit!.connect(record)
+  return async () => {
+    await acts.settled()
+    off()
+  }
 }

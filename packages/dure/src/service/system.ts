@@ -11,10 +11,10 @@ import { needsPrincipal } from '../contract/internal.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Logger, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
+import type { Logger, RecordAct, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
-import type { Service, StoreAdapter } from './definition.ts'
+import type { Extension, Service, StoreAdapter } from './definition.ts'
 import { SystemError } from './errors.ts'
 import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
@@ -70,6 +70,11 @@ export type SystemOptions = {
    */
   readonly security?: Security
   /**
+   * Where operators' acts are written: dead letters that were decided about, groups forgotten, what was done to sagas and schedules.
+   * A log of `dure/audit` that one of its services lists among its `extensions`. Default: nowhere.
+   */
+  readonly audit?: ActLog
+  /**
    * Where the schemas of what its services announce are told, and compared with those before, when it starts: `registry({ url })` of
    * `@dure/registry-schemas`. What breaks a consumer is refused before anything is published. Default: nowhere.
    */
@@ -83,11 +88,18 @@ export type SystemOptions = {
   readonly telemetry?: TelemetryOptions | false
 }
 
+/** A log of operators' acts, as `auditLog` makes it. */
+export type ActLog = Extension & {
+  /** Gives it its way to the service that keeps it, until it is called off. */
+  readonly connect: (record: RecordAct) => () => void
+}
+
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<Omit<SystemOptions, 'security' | 'schemas' | 'policies'>> & {
+export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies'>> & {
   readonly name: string
   /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
   readonly security: Security | undefined
+  readonly audit?: ActLog | undefined
   readonly schemas?: Adapter<EventSchemas> | undefined
   readonly policies: PolicySource
 }
@@ -118,6 +130,7 @@ export function system(name: string, options: SystemOptions): System {
     ...placementProblems(placement, services),
     ...storeProblems(services, stores),
     ...openToAnybody(options),
+    ...logProblems(options),
   ]
   if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
   return Object.freeze({
@@ -131,10 +144,23 @@ export function system(name: string, options: SystemOptions): System {
     registry: options.registry ?? embeddedRegistry(),
     doors: Object.freeze([...(options.doors ?? [])]),
     security: options.security,
+    audit: options.audit,
     schemas: options.schemas,
     policies: sourceOf(options.policies),
     telemetry: options.telemetry ?? {},
   })
+}
+
+/** Who keeps the log of acts is one of its own services. */
+export function keeperOf({ services, audit }: Pick<SystemOptions, 'services' | 'audit'>): string | undefined {
+  return services.find(({ extensions }) => extensions.some((one) => one === audit))?.contract.name
+}
+
+function logProblems(options: SystemOptions): readonly string[] {
+  if (options.audit === undefined || keeperOf(options) !== undefined) return []
+  return [
+    `Its audit log "${options.audit.name}" is kept by none of its services; list it among the \`extensions\` of the one that is to keep it`,
+  ]
 }
 
 function sourceOf(policies: SystemOptions['policies'] = {}): PolicySource {
@@ -201,6 +227,8 @@ export type DoorHost = DoorCalls & {
   readonly extensions: readonly { readonly service: string; readonly kind: string; readonly name: string }[]
   /** Asks a service's extensions of one kind, or has something done to them. */
   readonly ask: (service: string, question: ExtensionQuestion) => Promise<unknown>
+  /** Writes an act to the system's audit log, wherever it is kept; undefined when it has none. @throws {CallError} when it cannot be written */
+  readonly record: RecordAct | undefined
   /** Whether a service has a database: without one it cannot know an idempotency key again. */
   readonly remembers: (service: string) => boolean
 }

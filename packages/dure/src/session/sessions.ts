@@ -3,6 +3,8 @@ import { CallError, type AnySchema, type InputOf, type OutputOf } from '../contr
 import { parserOf, wireOf } from '../contract/internal.ts'
 import { BYTES, checkNumbers, KEEP } from '../runtime/internal.ts'
 import { realRuntime, type Runtime } from '../runtime/runtime.ts'
+import type { Act, RecordAct } from '../telemetry/telemetry.ts'
+import { createActs } from '../telemetry/internal.ts'
 import type { NewSession, SessionStore, StoredSession, StoreChange } from './store.ts'
 
 export type SessionsOptions<S extends AnySchema> = {
@@ -15,8 +17,13 @@ export type SessionsOptions<S extends AnySchema> = {
   readonly absolute?: number
   /** The longest that its data may be, in bytes of JSON. Default 16 KiB. */
   readonly maxBytes?: number
-  /** Chance for tokens. Default the system's. */
-  readonly runtime?: Pick<Runtime, 'random'>
+  /** Default: the real one. */
+  readonly runtime?: Pick<Runtime, 'random' | 'clock' | 'timers'>
+  /**
+   * Where an audit log is told of sessions that have a subject: begun, renewed, ended. Whoever cannot be written down is not logged in; ending
+   * one is always done, and written when the log is there. Default: nowhere.
+   */
+  readonly record?: RecordAct
 }
 
 export type Session<D> = {
@@ -45,8 +52,8 @@ export type Sessions<I, D> = {
    */
   readonly rotate: (session: Session<D>, next?: { readonly data?: I; readonly subject?: string }) => Promise<SessionChange<D>>
   readonly end: (token: string) => Promise<void>
-  /** Logs a subject out everywhere. */
-  readonly endAll: (subject: string) => Promise<void>
+  /** Logs a subject out everywhere. `by`: who does it, where that is somebody else. */
+  readonly endAll: (subject: string, by?: string) => Promise<void>
 }
 
 const TOKEN_BYTES = 32
@@ -76,7 +83,8 @@ const LONGEST_SUBJECT = 1_000
  */
 export function createSessions<S extends AnySchema>(options: SessionsOptions<S>): Sessions<InputOf<S>, OutputOf<S>> {
   type D = OutputOf<S>
-  const { store, schema, runtime = realRuntime() } = options
+  const { store, schema, runtime = realRuntime(), record } = options
+  const acts = createActs({ record, runtime })
   const { idle = 30 * 60_000, absolute = 12 * 3_600_000, maxBytes = 16_384 } = options
   const life = checkNumbers('keep sessions', { idle, absolute, maxBytes }, { idle: KEEP, absolute: KEEP, maxBytes: BYTES })
   const parse = parserOf(schema, 'input')
@@ -108,6 +116,22 @@ export function createSessions<S extends AnySchema>(options: SessionsOptions<S>)
       throw new CallError('DATA_LOSS', 'Cannot read a session: the store has something else under its id', { cause: error })
     }
   }
+  /** A session that could not be written down is none. */
+  const written = async (action: string, session: Session<D>): Promise<void> => {
+    const { subject, token } = session
+    if (record === undefined || subject === undefined) return
+    try {
+      await record(actOf(action, subject, idOf(token)))
+    } catch (cause) {
+      await store.end(idOf(token)).catch(() => {})
+      throw new CallError('UNAVAILABLE', 'Cannot begin a session: it could not be written to the audit log; try again later', {
+        cause,
+      })
+    }
+  }
+  /** Whose session ends, where that is written down. */
+  const ownerOf = async (id: string): Promise<string | undefined> =>
+    record === undefined ? undefined : (await store.read(id).catch(() => undefined))?.subject
   const outcome = (made: StoreChange, session: Session<D>): SessionChange<D> =>
     made === 'done' ? { status: 'done', session } : { status: made }
 
@@ -116,7 +140,9 @@ export function createSessions<S extends AnySchema>(options: SessionsOptions<S>)
       const { value, text } = await parsed(data)
       const token = newToken()
       await store.create(idOf(token), newOf(subject, text))
-      return { token, subject, data: value, version: 1 }
+      const session = { token, subject, data: value, version: 1 }
+      await written('session.begun', session)
+      return session
     },
     read: async (token) => {
       if (token === undefined || !TOKEN.test(token)) return undefined
@@ -138,18 +164,32 @@ export function createSessions<S extends AnySchema>(options: SessionsOptions<S>)
       const token = newToken()
       const next = { version: session.version, id: idOf(token), session: newOf(subject, text) }
       const made = await store.rotate(idOf(session.token), next)
-      return outcome(made, { token, subject, data: value, version: 1 })
+      const renewed = { token, subject, data: value, version: 1 }
+      if (made === 'done') await written(subject === session.subject ? 'session.renewed' : 'session.begun', renewed)
+      return outcome(made, renewed)
     },
     end: async (token) => {
-      if (TOKEN.test(token)) await store.end(idOf(token))
+      if (!TOKEN.test(token)) return
+      const id = idOf(token)
+      const subject = await ownerOf(id)
+      await store.end(id)
+      if (subject !== undefined) acts.note(actOf('session.ended', subject, id))
     },
-    endAll: (subject) => store.endAll(subject),
+    endAll: async (subject, by = subject) => {
+      await store.endAll(subject)
+      acts.note({ action: 'session.ended-all', actor: by, subject, outcome: 'done' })
+    },
   }
 }
 
 /** Whoever reads the store, or a copy of it, can take over nobody's session. */
 function idOf(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
+}
+
+/** By a part of its id the lines of one session belong together; nobody comes in with it. */
+function actOf(action: string, subject: string, id: string): Act {
+  return { action, actor: subject, subject, outcome: 'done', about: { session: id.slice(0, 16) } }
 }
 
 function wrong(why: string): CallError {

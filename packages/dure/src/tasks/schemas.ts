@@ -37,6 +37,8 @@ export type Task = {
   readonly request: string
   readonly key: string
   readonly correlationId: string
+  /** Who began what led to it, as far as that is known. */
+  readonly initiator?: string
   readonly attempt: number
   readonly data: unknown
 }
@@ -57,6 +59,7 @@ const task = { id: text, lease: text, request: text, key: { ...text, is: (value:
 export const tasks: Schema<{ readonly tasks: readonly Task[] }> = listOf('tasks', {
   ...task,
   correlationId: text,
+  initiator: { ...text, optional: true },
   attempt: count,
   data: anything,
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { CallError, command, contract, error, query, request } from '../contract/contract.ts'
+import { CallError, command, contract, error, event, query, request } from '../contract/contract.ts'
 import { noSql, testAdapter } from '../data/adapter.conformance.ts'
 import { database } from '../data/data.ts'
 import { realRuntime } from '../runtime/runtime.ts'
@@ -20,10 +20,14 @@ const Reserve = request('reserve-stock', {
   output: z.object({ left: z.int() }),
   errors: { OutOfStock },
 })
+const Answered = event('reserve.answered', { schema: z.object({ order: z.string() }), key: ({ order }) => order })
+/** Who began what was answered. */
+const beginners = new Map<string, string | undefined>()
 const Orders = contract('orders', {
   version: '1.0.0',
   owner: 'tests',
   operations: { place: command({ input: z.string(), output: z.string() }), outcomes: query({ output: z.array(z.string()) }) },
+  events: [Answered],
 })
 const orders = service(Orders, {
   database: database<{ outcomes: { text: string } }>({ migrations: { '001': 'CREATE TABLE outcomes (text TEXT NOT NULL)' } }),
@@ -32,10 +36,12 @@ const orders = service(Orders, {
     outcomes: async (_, { database: own }) =>
       (await own.read.selectFrom('outcomes').select('text').execute()).map(({ text }) => text),
   },
-  subscriptions: ({ replies }) => [
+  subscriptions: ({ on, replies }) => [
+    on(Answered, ({ data, initiator }) => void beginners.set(data.order, initiator)),
     replies(Reserve, async (reply, { tx }) => {
       const text = `${reply.key}: ${reply.ok ? reply.value.left : reply.error.code}`
       await tx.insertInto('outcomes').values({ text }).execute()
+      await tx.publish(Answered, { order: reply.key })
     }),
   ],
 })
@@ -70,7 +76,9 @@ async function open(t: TestContext, attempts?: number) {
   }
   return {
     worker,
+    until,
     place: running.client(Orders).place,
+    placeFor: (subject: string) => running.client(Orders, { principal: { subject, kind: 'user', scopes: [], roles: [] } }).place,
     /** As soon as there are so many. */
     fetched: (count: number) =>
       until(async () => {
@@ -100,6 +108,21 @@ test('a worker fetches a task and completes it: its requester hears the output, 
   const [second] = await fetched(1)
   await worker.complete({ id: second!.id, lease: second!.lease, error: { code: 'OUT_OF_STOCK', data: { left: 0 } } })
   assert.deepEqual(await outcomes(2), ['a: 3', 'b: OUT_OF_STOCK'])
+})
+
+test('a task says who began it, and so does the answer', options, async (t) => {
+  const { worker, place, placeFor, fetched, until } = await open(t)
+  await placeFor('ana')('ofAna')
+  await place('ofNobody')
+  const tasks = [...(await fetched(1))]
+  if (tasks.length < 2) tasks.push(...(await fetched(1)))
+  assert.deepEqual(tasks.map(({ key, initiator }) => [key, initiator]).toSorted(), [
+    ['ofAna', 'ana'],
+    ['ofNobody', undefined],
+  ])
+  for (const { id, lease } of tasks) await worker.complete({ id, lease, output: { left: 1 } })
+  await until(async () => (beginners.has('ofAna') && beginners.has('ofNobody') ? true : undefined))
+  assert.deepEqual([beginners.get('ofAna'), beginners.get('ofNobody')], ['ana', undefined])
 })
 
 test('what a worker leaves is another one’s when the lease is over, and only that one answers', options, async (t) => {

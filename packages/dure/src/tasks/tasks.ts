@@ -28,6 +28,7 @@ type Row = {
   attempts: number
   lease: string | null
   until: number
+  initiator: string | null
 }
 type Tables = { dure_tasks: Row }
 type Answering = { readonly reply: (task: Row, body: ReplyBody) => Promise<void> }
@@ -43,13 +44,17 @@ const kind: ExtensionKind = {
         traceparent TEXT, attempts BIGINT NOT NULL, lease TEXT, until BIGINT NOT NULL
       );
       CREATE INDEX dure_tasks_key ON dure_tasks (request, key, id)`,
+    'dure/tasks-0002': 'ALTER TABLE dure_tasks ADD COLUMN initiator TEXT',
   },
   open: async (host) => ({
     // Sent as the answer to the request, and not as what the worker's HTTP call has led to.
     join: (tx: SqlTransaction): Answering => ({
-      reply: async ({ id, key, reply_to: replyTo, correlation_id: correlationId, traceparent }, body) => {
+      reply: async ({ id, key, reply_to: replyTo, correlation_id: correlationId, traceparent, initiator }, body) => {
         if (replyTo === null) return
-        const origin = { service: host.service, correlationId, causationId: id, traceparent: traceparent ?? undefined }
+        const origin = {
+          ...{ service: host.service, correlationId, causationId: id },
+          ...{ traceparent: traceparent ?? undefined, initiator: initiator ?? undefined },
+        }
         await announce(tx, { ...host, origin }, 'queue', replyOn(replyTo, key), body)
       },
     }),
@@ -114,7 +119,8 @@ export function externalTasks(name: string, options: TasksOptions): Service {
             .limit(max)
             .execute()
           const leased: Task[] = []
-          for (const { id, request: of, key, correlation_id: correlationId, attempts: before, data, lease: seen } of found) {
+          for (const row of found) {
+            const { id, request: of, key, correlation_id: correlationId, attempts: before, data, lease: seen, initiator } = row
             const lease = ids.next()
             const attempt = Number(before) + 1
             const taken = await tx
@@ -124,7 +130,8 @@ export function externalTasks(name: string, options: TasksOptions): Service {
               .where('lease', seen === null ? 'is' : '=', seen)
               .executeTakeFirst()
             if (Number(taken.numUpdatedRows) === 0) continue
-            leased.push({ id, lease, request: of, key, correlationId, attempt, data: JSON.parse(data) as unknown })
+            const began = initiator === null ? {} : { initiator }
+            leased.push({ id, lease, request: of, key, correlationId, ...began, attempt, data: JSON.parse(data) as unknown })
           }
           return { tasks: leased }
         }),
@@ -151,8 +158,16 @@ export function externalTasks(name: string, options: TasksOptions): Service {
         const toJson = wireOf(schema, 'output').toJson
         return work(queue(of, { schema, key, version, upcast }), async ({ data, ...event }, { tx }) => {
           checkReplyTo(request, event)
-          const { id, key: ofKey, correlationId, replyTo = null } = event
-          const about = { id, request: of, key: ofKey, correlation_id: correlationId, reply_to: replyTo, traceparent: null }
+          const { id, key: ofKey, correlationId, replyTo = null, initiator = null } = event
+          const about = {
+            id,
+            request: of,
+            key: ofKey,
+            correlation_id: correlationId,
+            reply_to: replyTo,
+            traceparent: null,
+            initiator,
+          }
           await tx
             .insertInto('dure_tasks')
             .values({ ...about, data: JSON.stringify(toJson(data)), attempts: 0, lease: null, until: 0 })

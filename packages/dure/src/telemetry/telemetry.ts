@@ -1,6 +1,7 @@
 /** What a service says about itself: logs, spans, metrics, and where they go. */
 export { createLogger, silentLogger, type Logger, type LogLevel, type LogFields } from './log.ts'
 export { foldRepeats } from './repeats.ts'
+export type { Act, RecordAct } from './acts.ts'
 export { FAMILIES } from './metrics.ts'
 export type { Family, MetricFamily, OperationReading, Reading } from './metrics.ts'
 export { type Telemetry, type TelemetryOptions } from './open.ts'

@@ -86,6 +86,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     extensions: [],
     external: [],
     ask: async () => undefined,
+    record: undefined,
     remembers: () => true,
     system: 'shop <test>',
     client: () => {

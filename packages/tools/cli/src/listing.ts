@@ -40,11 +40,22 @@ function describeService(service: ServiceListing, layout: Layout): string {
   return lines.join('\n')
 }
 
-function notes({ deprecated, scope, kind, idempotent }: OperationListing): string {
-  const words = [
-    deprecated ? 'deprecated' : '',
-    kind === 'command' && idempotent ? 'idempotent' : '',
-    scope === undefined ? '' : `needs ${scope}`,
-  ]
+function notes({ deprecated, kind, idempotent, ...rules }: OperationListing): string {
+  const words = [deprecated ? 'deprecated' : '', kind === 'command' && idempotent ? 'idempotent' : '', accessText(rules)]
   return words.filter(Boolean).join(', ')
+}
+
+function accessText({
+  access,
+  scope,
+  roles = [],
+  authorize,
+}: Pick<OperationListing, 'access' | 'scope' | 'roles' | 'authorize'>): string {
+  if (access === 'public') return ''
+  const needs = [
+    scope ?? '',
+    roles.length === 0 ? '' : `role ${roles.join(' or ')}`,
+    authorize ? 'what the caller may do with its input' : '',
+  ].filter(Boolean)
+  return `needs ${needs.join(' and ') || 'a caller who says who it is'}`
 }

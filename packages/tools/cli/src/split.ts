@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type Group, type System } from 'dure/service'
 import { placed, supervise, type ProcessEvent, type ProcessOptions, type Supervisor } from 'dure/supervisor'
-import { serveSupervisor } from './control/control.ts'
+import type { Act } from 'dure/telemetry'
+import { createActs } from 'dure/telemetry/internal'
+import { askRecord, serveSupervisor } from './control/control.ts'
 import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
@@ -61,16 +63,22 @@ export async function splitSystem(
   })
   // Threads beside a part of this very process stay where they are.
   const services = main === undefined ? { placed: placed({ system: whole, groups, supervisor, process: processOf }) } : {}
-  const served = await serveSupervisor({ directory, supervisor, ...services }).catch(async (error: unknown) => {
+  const record = system.audit && ((act: Act) => askRecord(directory, act))
+  const acts = createActs({ record, runtime: realRuntime() })
+  const served = await serveSupervisor({ directory, supervisor, record, ...services }).catch(async (error: unknown) => {
     await supervisor.stop()
     throw error
   })
   const replace = (): void => {
     report('info', 'Replacing every process, one after the other')
-    supervisor.replace().then(
-      () => report('info', 'Every process has been replaced'),
-      (error: unknown) => report('error', (error as Error).message),
-    )
+    // Who sends a signal is not known.
+    const act = { action: 'processes.replace', actor: 'SIGUSR2', subject: 'all' }
+    acts
+      .along(act, () => supervisor.replace())
+      .then(
+        () => report('info', 'Every process has been replaced'),
+        (error: unknown) => report('error', (error as Error).message),
+      )
   }
   process.on('SIGUSR2', replace)
   let here: Awaited<ReturnType<typeof runPart>> | undefined

@@ -7,7 +7,7 @@ import {
   type LocalTransport,
 } from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
-import { CallError, command, query, type AnyOperation, type Contract } from '../../contract/contract.ts'
+import { CallError, command, query, type AnyOperation, type Contract, type Principal } from '../../contract/contract.ts'
 import { outward, servicePrincipal } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
@@ -71,7 +71,7 @@ export function serveControl(options: {
   readonly log: Logger
 }): void {
   const { instance, transport, deadlines, runtime, log } = options
-  const handlers: Readonly<Record<string, (input: unknown) => unknown>> = {
+  const handlers: Readonly<Record<string, (input: unknown, caller: unknown) => unknown>> = {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
@@ -82,7 +82,8 @@ export function serveControl(options: {
     ...Object.fromEntries(
       METHODS.map((method) => [
         nameOf(method),
-        (given: unknown) => (lettersOf(instance)[method] as (...given: unknown[]) => unknown)(...(given as unknown[])),
+        (given: unknown, caller: unknown) =>
+          (lettersOf(instance)[method] as (...given: unknown[]) => unknown)(...by(method, given as unknown[], caller)),
       ]),
     ),
   }
@@ -92,7 +93,7 @@ export function serveControl(options: {
     const endpoint = createEndpoint({
       ...{ place, operation, admission, deadlines, clock: runtime.clock, metrics: createOperationMetrics() },
       handler: handlers[name]!,
-      context: () => undefined,
+      context: ({ principal }) => principal,
       onFault: (at, thrown) => plainLogger(log).error(`Call to ${at} failed`, { error: thrown }),
     })
     transport.add({ service: instance.name, operation: name }, endpoint)
@@ -153,6 +154,17 @@ function clientOf({ service, transport, runtime }: Way): Client<ControlContract>
 
 /** Whoever asks here runs the system. */
 const OPERATOR = servicePrincipal('dure')
+
+/** Where a method of dead letters is told who does it. */
+const BY: Partial<Record<keyof DeadLetters, number>> = { retry: 1, discard: 2, edit: 3 }
+
+/** A person who calls is who calls; a process of the system says for whom it does. */
+function by(method: keyof DeadLetters, given: unknown[], caller: unknown): unknown[] {
+  const principal = caller as Principal | undefined
+  const at = BY[method]
+  if (at === undefined || principal === undefined || principal.kind === 'service') return given
+  return Object.assign([...given], { [at]: principal.subject })
+}
 
 function lettersOf(instance: ServiceInstance): DeadLetters {
   const letters = instance.deadLetters()

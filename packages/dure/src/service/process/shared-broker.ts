@@ -4,6 +4,7 @@ import type { Registry } from '../../discovery/discovery.ts'
 import { callAddress } from '../../discovery/internal.ts'
 import { type Broker } from '../../messaging/messaging.ts'
 import { brokerContract, brokerHandlers, remoteBroker } from '../../messaging/internal.ts'
+import { createActs } from '../../telemetry/internal.ts'
 import type { Service } from '../definition.ts'
 import { SystemError } from '../errors.ts'
 import { ownBroker } from '../own-broker.ts'
@@ -47,6 +48,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
     transport: local,
     deadlines,
     world,
+    acts: createActs({ record: undefined, runtime }),
     secured: false,
   })
   disposables.add('broker for other processes', ({ timeout }) => instance.stop({ timeout }))

@@ -2,9 +2,9 @@ import type { Command } from '@stricli/core'
 import { askCall, type CallFailure } from '../control/control.ts'
 import { CliError, EXIT, paint, print, say, readInput, type Shell } from '../shell.ts'
 import type { chooseCall } from './choose.ts'
-import { defineCommand, dataFlag, directoryOf, parsedFlag, textFlag } from './parameters.ts'
+import { byFlag, defineCommand, dataFlag, directoryOf, parsedFlag, textFlag, whoIs } from './parameters.ts'
 
-type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string }
+type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string; readonly by?: string }
 
 export const callCommand: Command<Shell> = defineCommand({
   brief: 'Call an operation of a running system',
@@ -17,6 +17,7 @@ export const callCommand: Command<Shell> = defineCommand({
     data: dataFlag,
     timeout: parsedFlag(seconds, 'SECONDS', 'How long the call may take'),
     idempotencyKey: textFlag('KEY', 'Makes a repeated command happen once'),
+    by: byFlag,
   },
   positional: {
     kind: 'tuple',
@@ -33,7 +34,8 @@ export const callCommand: Command<Shell> = defineCommand({
       throw new CliError(`Cannot call "${name}": write service.operation, such as orders.find`, { exitCode: EXIT.misuse })
     }
     const input = text === undefined ? undefined : parseInput(text === '-' ? await readInput(this) : text, text)
-    const call = { service, operation, input, timeout: flags.timeout, idempotencyKey: flags.idempotencyKey }
+    const { timeout, idempotencyKey } = flags
+    const call = { service, operation, input, timeout, idempotencyKey, by: whoIs(flags.by) }
     for await (const line of askCall(directory, call)) {
       if ('error' in line) return fail(this, name, line.error)
       // A single value is for reading; of a stream, a line each.

@@ -6,6 +6,7 @@ import { visible } from '../format.ts'
 import { CliError, EXIT, layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import { changeOf, comparisonText, measure, measureHop, predict, readinessText, type Readiness } from '../readiness/readiness.ts'
 import {
+  byFlag,
   common,
   confirmed,
   defineCommand,
@@ -13,12 +14,13 @@ import {
   parsedFlag,
   printResult,
   switchFlag,
+  whoIs,
   wholeNumber,
   yesFlag,
   type Common,
 } from './parameters.ts'
 
-type Flags = Common & { readonly yes?: boolean; readonly report?: boolean; readonly seconds?: number }
+type Flags = Common & { readonly yes?: boolean; readonly by?: string; readonly report?: boolean; readonly seconds?: number }
 
 /** Seconds over which is measured what a move costs. */
 const SECONDS = 3
@@ -48,6 +50,7 @@ export const placeCommand: Command<Shell> = defineCommand({
   flags: {
     ...common,
     yes: yesFlag,
+    by: byFlag,
     report: switchFlag('Only say what it would change and cost'),
     seconds: parsedFlag(wholeNumber(0, 600), 'N', `Measure over so many seconds (default ${SECONDS})`),
   },
@@ -78,7 +81,7 @@ export const placeCommand: Command<Shell> = defineCommand({
       const question = `Move "${service}" from "${plan.from}" to "${plan.to}"?`
       await confirmed(this, { question, cannot: `Cannot move "${service}" ${where}` })
     }
-    const moved = await askPlace(directory, request)
+    const moved = await askPlace(directory, request, whoIs(flags.by))
     const change = report && changeOf(service, report.before, await measure(directory, seconds))
     const after = await askPlacement(directory)
     const layout = layoutOf(this)

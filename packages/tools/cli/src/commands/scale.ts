@@ -4,7 +4,7 @@ import { table } from '@dure/simulation/text/internal'
 import { askScale } from '../control/control.ts'
 import { visible } from '../format.ts'
 import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
-import { common, defineCommand, directoryOf, printResult, type Common } from './parameters.ts'
+import { byFlag, common, defineCommand, directoryOf, printResult, whoIs, type Common } from './parameters.ts'
 
 export const scaleCommand: Command<Shell> = defineCommand({
   brief: 'Run more or fewer copies of a service',
@@ -13,13 +13,13 @@ export const scaleCommand: Command<Shell> = defineCommand({
         processes there are then. New copies get calls when they are ready; those that are one too many get no new calls, answer
         what they have, and end. Without a name it only shows the processes. A service whose store is exclusive has one copy.`,
   examples: ['dure scale', 'dure scale orders=4', 'dure scale orders=1,stock=2 --data /var/lib/shop'],
-  flags: common,
+  flags: { ...common, by: byFlag },
   positional: {
     kind: 'tuple',
     parameters: [{ parse: parseReplicas, optional: true, placeholder: 'SERVICE=N,…', brief: 'How many copies of which service' }],
   },
-  async func(this: Shell, flags: Common, wanted?: Readonly<Record<string, number>>): Promise<void> {
-    const processes = await askScale(directoryOf(this, flags), wanted)
+  async func(this: Shell, flags: Common & { readonly by?: string }, wanted?: Readonly<Record<string, number>>): Promise<void> {
+    const processes = await askScale(directoryOf(this, flags), wanted, whoIs(flags.by))
     printResult(this, flags, processes, () => processesText(processes, layoutOf(this)))
   },
 })

@@ -3,11 +3,16 @@ import { inspect } from 'node:util'
 import { CallError, DeclaredError, type AnyOperation, type ErrorTypes } from 'dure/contract'
 import { describeThrown, isInstance, servicePrincipal, wireOf } from 'dure/contract/internal'
 import type { DoorHost, World } from 'dure/service'
+import type { Acts } from 'dure/telemetry/internal'
 import { closest } from '../closest.ts'
 import type { CallFailure, CallLine, CallRequest } from './protocol.ts'
 
 /** Makes a call and answers with its values, one a line, and how it ended. */
-export async function runCall(host: DoorHost, world: World, request: CallRequest, response: ServerResponse): Promise<void> {
+export async function runCall(
+  { host, world, acts }: { readonly host: DoorHost; readonly world: World; readonly acts: Acts },
+  request: CallRequest,
+  response: ServerResponse,
+): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   const gone = new AbortController()
   response.once('close', () => gone.abort())
@@ -30,7 +35,9 @@ export async function runCall(host: DoorHost, world: World, request: CallRequest
     if (operation.kind === 'stream') {
       for await (const value of host.stream(service, name, input, options)) await write({ value: toJson(value), stream: true })
     } else {
-      const value = await host.call(service, name, input, options)
+      const call = (): Promise<unknown> => host.call(service, name, input, options)
+      const act = { action: 'operation.call', actor: request.by ?? '', subject: `${service}.${name}`, about: { correlationId } }
+      const value = await (operation.kind === 'command' ? acts.first(act, call) : call())
       if (operation.output !== undefined) await write({ value: toJson(value) })
     }
     await write({ done: true })

@@ -4,13 +4,13 @@ import { createInterface } from 'node:readline'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
 import type { PlacedService, PlaceRequest, Plan, Supervisor } from 'dure/supervisor'
-import type { MetricFamily } from 'dure/telemetry'
+import type { Act, MetricFamily } from 'dure/telemetry'
 import { CliError, EXIT } from '../shell.ts'
 import type { AskAnswer, AskRequest } from './ask.ts'
 import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
 import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
 import { socketPath } from './socket.ts'
-import type { ProcessListing } from './supervisor.ts'
+import { BY, type ProcessListing } from './supervisor.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
 export function askListing(directory: string): Promise<SystemListing> {
@@ -47,13 +47,18 @@ export function askForget(directory: string, options: ForgetOptions): Promise<re
 export async function askScale(
   directory: string,
   wanted: Readonly<Record<string, number>> | undefined,
+  by?: string,
 ): Promise<ReturnType<Supervisor['processes']>> {
-  return askSupervisor(directory, '/v1/scale', wanted)
+  return askSupervisor(directory, '/v1/scale', wanted, by)
 }
 
 /** Has it replace these processes one after the other, or all of them; gives the processes there are then. */
-export async function askRestart(directory: string, names: readonly string[]): Promise<ReturnType<Supervisor['processes']>> {
-  return askSupervisor(directory, '/v1/restart', names)
+export async function askRestart(
+  directory: string,
+  names: readonly string[],
+  by?: string,
+): Promise<ReturnType<Supervisor['processes']>> {
+  return askSupervisor(directory, '/v1/restart', names, by)
 }
 
 /** Asks which process runs what. */
@@ -62,8 +67,8 @@ export async function askPlacement(directory: string): Promise<readonly ProcessL
 }
 
 /** Has it move a service to another process. @throws {CliError} when it cannot, with what it said */
-export async function askPlace(directory: string, request: PlaceRequest): Promise<PlacedService> {
-  return askSupervisor(directory, '/v1/place', request)
+export async function askPlace(directory: string, request: PlaceRequest, by?: string): Promise<PlacedService> {
+  return askSupervisor(directory, '/v1/place', request, by)
 }
 
 /** Asks what that would change. @throws {CliError} when it cannot run there */
@@ -71,15 +76,21 @@ export async function askPlan(directory: string, request: PlaceRequest): Promise
   return askSupervisor(directory, '/v1/place/plan', request)
 }
 
+/** Has the system that runs there write to its audit log what was done beside it. @throws {CliError} when it could not */
+export async function askRecord(directory: string, act: Act): Promise<void> {
+  await ask(directory, '/v1/acts', act)
+}
+
 /** Asks the system for the metrics of all its processes. */
 export function askMetrics(directory: string): Promise<readonly MetricFamily[]> {
   return ask(directory, '/v1/metrics')
 }
 
-function askSupervisor<T>(directory: string, path: string, request: unknown): Promise<T> {
+/** @param by who has it done, for the audit */
+function askSupervisor<T>(directory: string, path: string, request: unknown, by?: string): Promise<T> {
   const socket = socketPath(directory, 'supervisor')
   if (!existsSync(socket)) throw noSupervisor(directory)
-  return ask(directory, path, request, socket)
+  return ask(directory, path, request, { socket, headers: by === undefined ? {} : { [BY]: encodeURIComponent(by) } })
 }
 
 function noSupervisor(directory: string): CliError {
@@ -88,9 +99,11 @@ function noSupervisor(directory: string): CliError {
   )
 }
 
+type Way = { readonly socket?: string; readonly headers?: Readonly<Record<string, string>> }
+
 /** The answer to a question, or to a request. @throws {CliError} when it is a failure */
-async function ask<T>(directory: string, path: string, request?: unknown, socket = socketPath(directory)): Promise<T> {
-  const response = await send(directory, path, request, socket)
+async function ask<T>(directory: string, path: string, request?: unknown, way: Way = {}): Promise<T> {
+  const response = await send(directory, path, request, way)
   const answer = await readJson(directory, response)
   if (response.statusCode === 200) return answer as T
   const { error } = answer as { readonly error: CallFailure }
@@ -144,12 +157,15 @@ async function send(
   directory: string,
   path: string,
   request?: unknown,
-  socket = socketPath(directory),
+  { socket = socketPath(directory), headers = {} }: Way = {},
 ): Promise<IncomingMessage> {
   if (!existsSync(socket)) throw nothingRuns(directory)
   const method = request === undefined ? 'GET' : 'POST'
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ socketPath: socket, method, path, headers: { 'content-type': 'application/json' } }, resolve)
+    const sent = httpRequest(
+      { socketPath: socket, method, path, headers: { 'content-type': 'application/json', ...headers } },
+      resolve,
+    )
     sent.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EACCES') {
         reject(new CliError(`Cannot reach the system on "${directory}": its control socket belongs to another user`, { cause }))

@@ -12,6 +12,7 @@ export {
   askMetrics,
   askPlacement,
   askPlan,
+  askRecord,
   askRestart,
   askScale,
 } from './client.ts'

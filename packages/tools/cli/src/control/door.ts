@@ -6,7 +6,9 @@ import type { Instance } from 'dure/discovery'
 import { answers } from 'dure/discovery/internal'
 import type { ForgetOptions } from 'dure/messaging'
 import { makeFolder } from 'dure/runtime'
+import type { Act } from 'dure/telemetry'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
+import { createActs, type Acts } from 'dure/telemetry/internal'
 import { callFailure, runCall } from './answer.ts'
 import { answerAsk, type AskRequest } from './ask.ts'
 import { answerDead } from './dead.ts'
@@ -41,11 +43,14 @@ export function control(): Door {
 }
 
 async function open(host: DoorHost, world: World): Promise<OpenDoor> {
+  const asked = { host, world, acts: createActs({ record: host.record, runtime: world.runtime, log: world.log }) }
   const handed = world.sockets?.get(NAME)
   const path = handed === undefined ? await freePath(world) : undefined
-  const server = await serveOwner(path ?? { fd: handed! }, (request, response) => answer(host, world, request, response))
+  const server = await serveOwner(path ?? { fd: handed! }, (request, response) => answer(asked, request, response))
   return { url: undefined, close: () => close(server, world) }
 }
+
+type Asked = { readonly host: DoorHost; readonly world: World; readonly acts: Acts }
 
 /** Where this system's socket is to be, with nothing there any more. */
 async function freePath(world: World): Promise<string> {
@@ -60,7 +65,8 @@ async function freePath(world: World): Promise<string> {
   return path
 }
 
-async function answer(host: DoorHost, world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { host, world } = asked
   switch (`${request.method} ${request.url}`) {
     case 'GET /v1/system':
       return sendJson(response, 200, listingOf(host.system, host.contracts, process.pid))
@@ -76,8 +82,11 @@ async function answer(host: DoorHost, world: World, request: IncomingMessage, re
       return sendJson(response, 200, await answerDead(host, (await readJson(request)) as DeadRequest))
     case 'POST /v1/ask':
       return sendJson(response, 200, await answerAsk(host, (await readJson(request)) as AskRequest))
+    case 'POST /v1/acts':
+      await host.record?.((await readJson(request)) as Act)
+      return sendJson(response, 200, {})
     case 'POST /v1/call':
-      return runCall(host, world, await readCall(request), response)
+      return runCall(asked, await readCall(request), response)
     default:
       return sendJson(response, 404, { error: callFailure(new CallError('UNIMPLEMENTED', `Nothing is at "${request.url}"`)) })
   }

@@ -1,4 +1,5 @@
 import type { AnyContract, AnyOperation, ErrorTypes } from 'dure/contract'
+import { needsPrincipal } from 'dure/contract/internal'
 import type { Freshness, Instance } from 'dure/discovery'
 
 /** What a system says about itself over its control socket, and what `dure list` shows. */
@@ -23,7 +24,13 @@ export type OperationListing = {
   readonly kind: AnyOperation['kind']
   readonly routes: readonly string[]
   readonly errors: readonly string[]
+  /** Who may call: anybody, or whoever says who they are and has what the next three say. */
+  readonly access: 'public' | 'authenticated'
   readonly scope: string | undefined
+  /** One of these. */
+  readonly roles: readonly string[] | undefined
+  /** A function of the service looks at the caller and the input as well. */
+  readonly authorize: boolean
   readonly idempotent: boolean
   /** Milliseconds. */
   readonly deadline: number
@@ -41,6 +48,8 @@ export type CallRequest = {
   /** Milliseconds. */
   readonly timeout?: number
   readonly idempotencyKey?: string
+  /** Who calls, for the audit. */
+  readonly by?: string
 }
 
 /** One line of the answer: NDJSON, ended by `done` or `error`. */
@@ -73,7 +82,10 @@ export function listingOf(system: string, contracts: readonly AnyContract[], pid
         kind: operation.kind,
         routes: operation.bindings.http?.routes ?? [],
         errors: Object.values(operation.errors as ErrorTypes).map(({ code }) => code as string),
+        access: needsPrincipal(operation) ? 'authenticated' : 'public',
         scope: operation.scope,
+        roles: operation.roles,
+        authorize: operation.authorize !== undefined,
         idempotent: operation.idempotent,
         deadline: operation.deadline,
         deprecated: operation.deprecated,

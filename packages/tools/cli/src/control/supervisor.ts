@@ -1,10 +1,15 @@
 import { rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { makeFolder } from 'dure/runtime'
+import { makeFolder, realRuntime } from 'dure/runtime'
 import { CallError } from 'dure/contract'
 import type { Placed, PlaceRequest, Supervisor } from 'dure/supervisor'
+import type { RecordAct } from 'dure/telemetry'
+import { createActs, type Acts } from 'dure/telemetry/internal'
 import { readJson, sendJson, serveOwner } from './owner-server.ts'
 import { socketPath } from './socket.ts'
+
+/** The header that says who has it done. */
+export const BY = 'dure-by'
 
 export type Servable = Pick<Supervisor, 'processes' | 'scale' | 'replace'>
 
@@ -30,12 +35,15 @@ export async function serveSupervisor(options: {
   readonly directory: string
   readonly supervisor: Servable
   readonly placed?: Placed
+  /** Writes to the audit log of the system who has had something moved, scaled or replaced; what is done does not wait for it. Default: nowhere. */
+  readonly record?: RecordAct | undefined
 }): Promise<{ readonly close: () => Promise<void> }> {
-  const { directory, supervisor, placed } = options
+  const { directory, supervisor, placed, record } = options
+  const acts = createActs({ record, runtime: realRuntime() })
   makeFolder(directory)
   const path = socketPath(directory, 'supervisor')
   rmSync(path, { force: true })
-  const server = await serveOwner(path, (request, response) => answer(supervisor, placed, request, response))
+  const server = await serveOwner(path, (request, response) => answer({ supervisor, placed, acts }, request, response))
   return {
     // Who waits for its copies to get ready does not hold up the end of everything.
     close: () =>
@@ -47,11 +55,11 @@ export async function serveSupervisor(options: {
 }
 
 async function answer(
-  supervisor: Servable,
-  placed: Placed | undefined,
+  { supervisor, placed, acts }: { readonly supervisor: Servable; readonly placed: Placed | undefined; readonly acts: Acts },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const actor = decodeURIComponent(String(request.headers[BY] ?? ''))
   if (request.url === '/v1/place' || request.url === '/v1/place/plan') {
     if (placed === undefined) {
       throw new CallError(
@@ -61,7 +69,14 @@ async function answer(
     }
     if (request.method === 'POST') {
       const asked = placeRequest(await readJson(request))
-      return sendJson(response, 200, request.url === '/v1/place' ? await placed.place(asked) : placed.plan(asked))
+      if (request.url === '/v1/place/plan') return sendJson(response, 200, placed.plan(asked))
+      const act = { action: 'service.place', actor, subject: asked.service, about: { ...asked } }
+      const moved = await acts.along(
+        act,
+        () => placed.place(asked),
+        ({ from, to }) => ({ from, to }),
+      )
+      return sendJson(response, 200, moved)
     }
     const members = (name: string): readonly string[] => {
       const kind = name.split('#', 1)[0]
@@ -72,11 +87,13 @@ async function answer(
   }
   if (request.method === 'POST' && request.url === '/v1/scale') {
     const wanted = (await readJson(request)) as Readonly<Record<string, number>>
-    for (const [name, copies] of Object.entries(wanted)) await supervisor.scale(name, copies)
+    for (const [name, copies] of Object.entries(wanted))
+      await acts.along({ action: 'service.scale', actor, subject: name, about: { copies } }, () => supervisor.scale(name, copies))
   }
   if (request.method === 'POST' && request.url === '/v1/restart') {
     const names = (await readJson(request)) as readonly string[]
-    await supervisor.replace(names.length === 0 ? undefined : names)
+    const act = { action: 'processes.replace', actor, subject: names.join(' ') || 'all' }
+    await acts.along(act, () => supervisor.replace(names.length === 0 ? undefined : names))
   }
   sendJson(response, 200, supervisor.processes())
 }
