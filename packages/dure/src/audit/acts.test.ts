@@ -123,9 +123,9 @@ test('what is done to extensions and groups is in the log; what only looks is no
 test('while the log is in a process that is away, dead letters stay as they are; afterwards they can be decided about', async (t) => {
   const { run } = await rig(t)
   const broker = await run('broker', 'desk')
-  const keeper = await run('office')
+  const away = await run('office')
   await dead(broker, 'a')
-  await keeper.stop()
+  await away.stop()
   const letters = broker.deadLetters('desk')!
   await assert.rejects(letters.discard({}, 'twice', 'ida'), {
     code: 'UNAVAILABLE',

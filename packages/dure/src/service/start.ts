@@ -15,7 +15,7 @@ import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
 import { networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
-import { keeperOf, type DoorHost, type OpenDoor, type Running, type System, type World } from './system.ts'
+import { auditServiceOf, type DoorHost, type OpenDoor, type Running, type System, type World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
@@ -202,9 +202,9 @@ async function ownRegistry(system: System, world: World, disposables: Disposable
 /** The way to the system's audit log, which is with one of its services. */
 function actsOf(system: System, ask: DoorHost['ask']): RecordAct | undefined {
   const { audit } = system
-  const keeper = audit && keeperOf(system)
-  if (audit === undefined || keeper === undefined) return undefined
-  return async (act) => void (await ask(keeper, { kind: audit.kind.name, method: 'record', input: { log: audit.name, act } }))
+  const service = audit && auditServiceOf(system)
+  if (audit === undefined || service === undefined) return undefined
+  return async (act) => void (await ask(service, { kind: audit.kind.name, method: 'record', input: { log: audit.name, act } }))
 }
 
 /** Lets what was made before the system write to its log; gives how that ends. */

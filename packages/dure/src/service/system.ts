@@ -152,12 +152,12 @@ export function system(name: string, options: SystemOptions): System {
 }
 
 /** Who keeps the log of acts is one of its own services. */
-export function keeperOf({ services, audit }: Pick<SystemOptions, 'services' | 'audit'>): string | undefined {
+export function auditServiceOf({ services, audit }: Pick<SystemOptions, 'services' | 'audit'>): string | undefined {
   return services.find(({ extensions }) => extensions.some((one) => one === audit))?.contract.name
 }
 
 function logProblems(options: SystemOptions): readonly string[] {
-  if (options.audit === undefined || keeperOf(options) !== undefined) return []
+  if (options.audit === undefined || auditServiceOf(options) !== undefined) return []
   return [
     `Its audit log "${options.audit.name}" is kept by none of its services; list it among the \`extensions\` of the one that is to keep it`,
   ]

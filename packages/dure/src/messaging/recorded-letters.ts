@@ -1,6 +1,6 @@
-import type { DeadLetterFilter } from '../../data/data.ts'
-import type { Acts } from '../../telemetry/internal.ts'
-import type { DeadLetters } from './dead-letters.ts'
+import type { DeadLetterFilter } from '../data/data.ts'
+import type { Acts } from '../telemetry/internal.ts'
+import type { DeadLetters } from './dead-letters/dead-letters.ts'
 
 /** The same dead letters, whose changes are written to an audit log before they are done, and what came of them after it. */
 export function recordedLetters(
