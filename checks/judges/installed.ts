@@ -179,10 +179,10 @@ export const gateway: Readonly<Record<'readers' | 'websocket' | 'autobahn' | 're
   redbot: pythonClient('redbot', 'gateway/redbot.txt'),
   // It was never moved to Python 3: what calls itself newer does not start.
   autobahn: judges('autobahn', 'gateway/autobahn.txt', {
-    possible: () => runs('python2.7', ['-m', 'pip', '--version']),
+    possible: () => runs('env', ['PYENV_VERSION=2.7', 'python2.7', '-m', 'pip', '--version']),
     steps: (folder) => [
       [
-        ...['env', `PYTHONUSERBASE=${folder}`, 'python2.7', '-m', 'pip', 'install', '--quiet', '--user'],
+        ...['env', 'PYENV_VERSION=2.7', `PYTHONUSERBASE=${folder}`, 'python2.7', '-m', 'pip', 'install', '--quiet', '--user'],
         ...['--requirement', join(folder, 'autobahn.txt')],
       ],
     ],

@@ -49,7 +49,10 @@ export async function askAutobahn(options: {
   }
   writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec))
   await check('Autobahn finds no case that passes straight and not through the gateway', async () => {
-    const client = await begin('python2.7', ['-c', CLIENT], /done\n/, { cwd: folder, env: { PYTHONUSERBASE: options.autobahn } })
+    const client = await begin('python2.7', ['-c', CLIENT], /done\n/, {
+      cwd: folder,
+      env: { PYENV_VERSION: '2.7', PYTHONUSERBASE: options.autobahn },
+    })
     await end(client.child)
     const reports = JSON.parse(readFileSync(join(folder, 'reports/index.json'), 'utf8')) as Readonly<Record<string, Judged>>
     const [straight, through] = [reports['direct']!, reports['gateway']!]
