@@ -2,7 +2,7 @@
  * The house's rules as values: who may know whom. A new room, package kind or exemption is a line here.
  */
 
-const CHASSIS = ['runtime', 'contract', 'telemetry', 'discovery', 'resilience', 'data', 'messaging', 'call', 'door']
+const CHASSIS = ['runtime', 'contract', 'telemetry', 'config', 'discovery', 'resilience', 'data', 'messaging', 'call', 'door']
 
 /** The rooms of `packages/dure/src`, each with the rooms it may know. The order is the order of the house: never to the right. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
@@ -10,6 +10,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   lint: [],
   contract: [],
   telemetry: ['runtime', 'contract'],
+  config: ['runtime', 'contract', 'telemetry'],
   discovery: ['runtime', 'contract', 'telemetry'],
   resilience: ['runtime', 'contract', 'telemetry'],
   data: ['runtime', 'contract', 'telemetry'],
@@ -70,6 +71,7 @@ export const patternCode = {
   in: 'packages/dure/src/',
   except: [
     'packages/dure/src/runtime/',
+    'packages/dure/src/config/files/',
     'packages/dure/src/data/sqlite/',
     'packages/dure/src/session/sqlite/',
     'packages/dure/src/messaging/embedded/',

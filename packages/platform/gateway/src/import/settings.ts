@@ -1,5 +1,5 @@
 /** Spring's settings, of YAML or properties, as one tree: dotted names taken apart, names alike however they are written, each with its line. */
-import { readDocuments, type Located } from '../written/written.ts'
+import { readDocuments, readProperties, type Located } from 'dure/config/parse'
 
 export type Setting = {
   /** As it was written. */
@@ -28,7 +28,7 @@ export function readSettings(
   const root = createSetting('', 1)
   const notes: SettingsFault[] = []
   if (file.endsWith('.properties')) {
-    for (const { line, name, value } of propertiesOf(text)) put(root, name, line).text = value
+    for (const { line, name, value } of readProperties(text)) put(root, name, line).text = value
     return { root, faults: [], notes }
   }
   const { documents, faults } = readDocuments(text)
@@ -116,27 +116,6 @@ export function unused(setting: Setting, name = ''): readonly { readonly line: n
   if (setting.text !== undefined && setting.text !== '' && !setting.used) return [{ line: setting.line, name }]
   return [...setting.children.values()].flatMap((each) => unused(each, name === '' ? each.name : `${name}.${each.name}`))
 }
-
-function propertiesOf(text: string): readonly { readonly line: number; readonly name: string; readonly value: string }[] {
-  const found: { line: number; name: string; value: string }[] = []
-  const lines = text.split(/\r\n|\r|\n/)
-  for (let i = 0; i < lines.length; i++) {
-    const begin = i
-    let logical = lines[i]!.trimStart()
-    if (logical === '' || logical.startsWith('#') || logical.startsWith('!')) continue
-    while (/(?<!\\)(?:\\\\)*\\$/.test(logical) && i + 1 < lines.length) logical = logical.slice(0, -1) + lines[++i]!.trimStart()
-    const [, name = '', value = ''] = /^((?:\\.|[^\\\s=:])+)\s*[=:]?\s*(.*)$/s.exec(logical) ?? []
-    if (name !== '') found.push({ line: begin + 1, name: unescaped(name), value: unescaped(value) })
-  }
-  return found
-}
-
-const unescaped = (text: string): string =>
-  text.replaceAll(/\\(?:u([\da-fA-F]{4})|(.))/gs, (_all, code: string | undefined, character: string | undefined) =>
-    code === undefined
-      ? ({ n: '\n', r: '\r', t: '\t', f: '\f' }[character!] ?? character!)
-      : String.fromCharCode(Number.parseInt(code, 16)),
-  )
 
 /** Puts in what `${NAME:default}` stands for: of the environment, or the default. Notes say which, and what is not known. */
 export function resolveAll(root: Setting, environment: Readonly<Partial<Record<string, string>>>): readonly SettingsFault[] {

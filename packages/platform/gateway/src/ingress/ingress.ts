@@ -1,9 +1,10 @@
 /** Routes that follow Ingress documents, wherever these come from. */
+import { readDocuments } from 'dure/config/parse'
 import type { Freshness } from 'dure/discovery'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import { liveRoutes, type LiveRoutes } from '../routes/routes.ts'
-import { hashOf, readDocuments, refuse } from '../written/written.ts'
+import { hashOf, refuse } from '../written/written.ts'
 import { ingressRoutes, type IngressOptions, type Translated } from './translate.ts'
 
 export { ingressRoutes, type IngressNote, type IngressOptions } from './translate.ts'
@@ -105,7 +106,7 @@ export function followIngress(
  * ```
  */
 export function readIngressFile(text: string, file: string): readonly unknown[] {
-  const { documents, faults } = readDocuments(text, file.endsWith('.json') ? 'json' : 'yaml')
+  const { documents, faults } = readDocuments(text, { kind: file.endsWith('.json') ? 'json' : 'yaml' })
   if (faults.length > 0) refuse(file, faults)
   const stranger = documents.find(({ entries }) => entries?.has('kind') !== true)
   if (stranger !== undefined) refuse(file, [{ line: stranger.line, why: 'it is no document of Kubernetes: it has no "kind"' }])

@@ -1,14 +1,12 @@
 /** Routes as files have them: read whole, or refused whole, saying what is wrong in which line. */
 import { createHash } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
+import { lineAt, readDocuments, type Located } from 'dure/config/parse'
 import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/service'
 import type { Filter } from '../filter.ts'
 import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts'
 import { filterOf, guardPart, stampOf } from '../by-name.ts'
-import { lineAt, readDocuments, type Located } from './yaml.ts'
-
-export { readDocuments, type Located } from './yaml.ts'
 
 /** Reads a file of routes. @throws {SystemError} naming all that is wrong, each with its line, its place and what to do */
 export type ReadRoutes = (text: string, file: string) => GatewayConfiguration
@@ -53,7 +51,7 @@ export function routesReader(): ReadRoutes {
   let before: ReadonlyMap<string, Made['value']> = new Map()
   return (text, file) => {
     const kind = file.endsWith('.json') ? 'json' : 'yaml'
-    const { documents, faults } = readDocuments(text, kind)
+    const { documents, faults } = readDocuments(text, { kind })
     if (faults.length > 0) refuse(file, faults)
     const [root] = documents
     if (root === undefined || documents.length > 1)
