@@ -7,7 +7,7 @@ import type { OperationMetrics } from './metrics.ts'
 import { PendingCall } from './pending-call.ts'
 import { PendingStream } from './pending-stream.ts'
 import { rpcAttributes } from './tracing.ts'
-import type { Route } from './transport.ts'
+import { promised, type Route, type StartCall } from './transport.ts'
 
 /**
  * The callee's half of a call, composed once per operation: see whether the caller may, admit, parse and isolate the input, see
@@ -37,13 +37,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       }
     },
   }
+  const start: StartCall = (input, context, to) => new PendingCall(shared, context, to).start(input)
   return {
     operation,
     metrics: options.metrics,
-    call: (input, context) =>
-      new Promise((resolve, reject) => {
-        new PendingCall(shared, context, resolve, reject).start(input)
-      }),
+    call: promised(start),
+    start,
     stream: (input, context, incoming) => ({
       [Symbol.asyncIterator]: () => new PendingStream(shared, context, input, incoming).values,
     }),

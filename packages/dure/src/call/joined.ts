@@ -1,6 +1,6 @@
 import type { CallContext } from './context.ts'
 import type { LocalTransport } from './local.ts'
-import type { Route, Target, Transport } from './transport.ts'
+import { startCall, type Route, type Target, type Transport } from './transport.ts'
 
 /**
  * Local and remote as one: a call takes the local way when its service runs in this process, and the remote one otherwise.
@@ -21,6 +21,7 @@ export function createJoinedTransport(options: { local: LocalTransport; remote: 
           return near.connected()
         },
         call: (input: unknown, context: CallContext) => choose().call(input, context),
+        start: (input, context, to) => startCall(choose(), input, context, to),
         stream: (input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>) =>
           choose().stream(input, context, incoming),
       }

@@ -1,7 +1,7 @@
 import type { CallError } from '../contract/contract.ts'
 import type { Endpoint } from './endpoint.ts'
 import { missingHere } from './failure.ts'
-import type { Route, Target } from './transport.ts'
+import { startCall, type Route, type Target } from './transport.ts'
 
 /**
  * The local transport: caller and callee in one process. Nothing is copied here because the endpoint's
@@ -72,6 +72,7 @@ function createRoute({ service, operation }: Target, runs: (service: string) => 
       connected = false
     },
     call: (input, context) => (endpoint === undefined ? Promise.reject(missing()) : endpoint.call(input, context)),
+    start: (input, context, to) => (endpoint === undefined ? to.reject(missing()) : startCall(endpoint, input, context, to)),
     stream: (input, context, incoming) => {
       if (endpoint !== undefined) return endpoint.stream(input, context, incoming)
       return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(missing()) }) }

@@ -4,21 +4,20 @@ import type { CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import { cancelledError } from './failure.ts'
 import { Pending } from './pending.ts'
+import type { Settle } from './transport.ts'
 
 /** One call under way. */
 export class PendingCall extends Pending {
-  readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: Error) => void
+  readonly #to: Settle
 
-  constructor(shared: Callee, call: CallContext, resolve: (value: unknown) => void, reject: (error: Error) => void) {
+  constructor(shared: Callee, call: CallContext, to: Settle) {
     super(shared, call)
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#to = to
   }
 
   start(input: unknown): void {
     const refused = this.enter()
-    if (refused !== undefined) return this.#reject(refused)
+    if (refused !== undefined) return this.#to.reject(refused)
     try {
       this.watch()
       const parsed = this.shared.parseInput(input)
@@ -103,8 +102,8 @@ export class PendingCall extends Pending {
   #settle(error: Error | undefined, value: unknown): void {
     if (this.settled) return
     this.leave(error)
-    if (error === undefined) this.#resolve(value)
-    else this.#reject(error)
+    if (error === undefined) this.#to.resolve(value)
+    else this.#to.reject(error)
   }
 
   onCancel(reason: CancelReason): void {

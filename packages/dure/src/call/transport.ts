@@ -27,8 +27,18 @@ export type Target = {
   readonly instance?: string
 }
 
+export type StartCall = (input: unknown, context: CallContext, to: Settle) => void
+
+/** Whoever waits for the end of a call: one of the two is called, once. */
+export type Settle = {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
 export type Route = {
   readonly call: (input: unknown, context: CallContext) => Promise<unknown>
+  /** The same without a promise, where there is a way; it may end before this has returned. */
+  readonly start?: StartCall
   /**
    * A stream, or with `incoming` a channel, begun when the first value is asked for. The callee runs ahead of its caller by
    * a window at most (`credit.ts`), and so does what is read of `incoming`: opened when the callee asks for its first
@@ -37,4 +47,22 @@ export type Route = {
   readonly stream: (input: unknown, context: CallContext, incoming?: AsyncIterable<unknown>) => AsyncIterable<unknown>
   /** True when the callee is in this process and itself tells of calls that fail; else the caller does. */
   readonly local?: boolean
+}
+
+/** Begins a call by any route. */
+export function startCall(route: Route, input: unknown, context: CallContext, to: Settle): void {
+  if (route.start !== undefined) return route.start(input, context, to)
+  settleWith(to, route.call(input, context))
+}
+
+export function settleWith(to: Settle, work: Promise<unknown>): void {
+  work.then(
+    (value) => to.resolve(value),
+    (error: unknown) => to.reject(error as Error),
+  )
+}
+
+/** The same call as a promise. */
+export function promised(start: StartCall): Route['call'] {
+  return (input, context) => new Promise((resolve, reject) => start(input, context, { resolve, reject }))
 }

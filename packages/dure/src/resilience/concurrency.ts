@@ -2,7 +2,7 @@ import type { CallError } from '../contract/contract.ts'
 import { checkNumbers, COUNT, COUNT_OR_NONE, SHARE, WAIT } from '../runtime/internal.ts'
 import { gradient, type Limit } from './adaptive.ts'
 import { createBulkhead, type Admission } from './bulkhead.ts'
-import { guardOf, realWorld, type Admitter, type Guard, type GuardedCall, type PolicyWorld, type Priority } from './guard.ts'
+import { guardOf, realWorld, type Admitter, type Entrant, type Guard, type PolicyWorld, type Priority } from './guard.ts'
 import { markRefused, refusal } from './refusal.ts'
 import { sharedDeadlines } from './shared-deadlines.ts'
 
@@ -118,7 +118,7 @@ export function bulkhead(options: BulkheadGuardOptions): BulkheadGuard {
   const { clock } = world
   const deadlines = { ...sharedDeadlines(world), expireAll: () => {}, stop: () => {} }
   const places = createBulkhead({ name: `"${name}"`, limit: concurrency, queue, clock, deadlines })
-  const decide = (call: GuardedCall, admission: Admission, began: number): CallError | undefined => {
+  const decide = (call: Entrant, admission: Admission, began: number): CallError | undefined => {
     call.waited += clock.monotonic() - began
     if (admission !== 'entered') return markRefused('bulkhead', places.refusal(admission))
     if (!call.ended) return undefined

@@ -88,9 +88,22 @@ export type Part = {
 
 export type Admitter = {
   /** Why a call may not come in; undefined when it may. Whoever came in leaves. */
-  readonly enter: (call: GuardedCall, now: number) => CallError | undefined | Promise<CallError | undefined>
+  readonly enter: (call: Entrant, now: number) => CallError | undefined | Promise<CallError | undefined>
   /** @param took milliseconds since it came in */
-  readonly leave: (call: GuardedCall, outcome: HostOutcome, took: number, now: number) => void
+  readonly leave: (call: Entrant, outcome: HostOutcome, took: number, now: number) => void
+}
+
+/** What gates ask of a call, and note of it. */
+export type Entrant = Pick<GuardedCall, 'options' | 'at' | 'waited' | 'breakerTurn' | 'ended'> & {
+  readonly signal: AbortSignal | undefined
+}
+
+/** Gates beside each other, as one. */
+export type Gates = {
+  /** Why a call may not come in; undefined when it is inside. Its `at` is when it has come to them, and then when it is inside. */
+  readonly enter: (call: Entrant) => CallError | undefined | Promise<CallError | undefined>
+  /** @param began when it had come to them */
+  readonly leave: (call: Entrant, outcome: HostOutcome, began: number, now: number) => void
 }
 
 /** One call on its way through policies; each try of it is a call of its own. */
@@ -219,7 +232,7 @@ function stepOf(parts: readonly Part[]): Step {
   let admitters: Admitter[] = []
   let clock = realWorld().clock
   const close = (): void => {
-    if (admitters.length > 0) next = admitting(admitters, next, clock)
+    if (admitters.length > 0) next = admitting(gatesOf(admitters, clock), next, clock)
     admitters = []
   }
   for (const part of parts.toReversed()) {
@@ -263,48 +276,65 @@ export function finish(done: Done, work: () => unknown): void {
   done(true, value)
 }
 
-/** Gates beside each other cost one look at the clock before a call and one after it. */
-function admitting(admitters: readonly Admitter[], next: Step, { monotonic }: PolicyWorld['clock']): Step {
+/** Parts all of which are gates, as one; undefined when another one is among them. */
+export function onlyGates(parts: readonly Part[]): Gates | undefined {
+  const admitters = parts.flatMap((part) => ('admitter' in part ? [part.admitter] : []))
+  const { clock } = parts.find(({ world }) => world !== undefined)?.world ?? realWorld()
+  return admitters.length === parts.length ? gatesOf(admitters, clock) : undefined
+}
+
+function gatesOf(admitters: readonly Admitter[], { monotonic }: PolicyWorld['clock']): Gates {
   const count = admitters.length
-  const leave = (call: GuardedCall, outcome: HostOutcome, began: number, inside: number): void => {
-    const now = monotonic()
+  const leave = (call: Entrant, outcome: HostOutcome, began: number, now: number, inside: number): void => {
     for (let i = inside - 1; i >= 0; i--) admitters[i]!.leave(call, outcome, now - began, now)
   }
-  const go = (call: GuardedCall, began: number, done: Done): void =>
-    next(call, (ok, result) => {
-      leave(call, ok ? 'answered' : hostOutcomeOf(result), began, count)
-      done(ok, result)
-    })
   /** From the admitter on that has something to wait for. */
-  const goSlowly = async (
-    call: GuardedCall,
-    began: number,
+  const enterSlowly = async (
+    call: Entrant,
     from: number,
     first: Promise<CallError | undefined>,
-    done: Done,
-  ): Promise<void> => {
+  ): Promise<CallError | undefined> => {
     let entering: CallError | undefined | Promise<CallError | undefined> = first
     for (let i = from; ; entering = admitters[i]!.enter(call, monotonic())) {
       const refused: CallError | undefined = await entering
       if (refused !== undefined) {
-        leave(call, 'unknown', began, i)
-        return done(false, refused)
+        leave(call, 'unknown', call.at, monotonic(), i)
+        return refused
       }
       if (++i === count) break
     }
     call.at = monotonic()
-    go(call, began, done)
+    return undefined
   }
+  return {
+    enter: (call) => {
+      for (let i = 0; i < count; i++) {
+        const refused = admitters[i]!.enter(call, call.at)
+        if (refused === undefined) continue
+        if (refused instanceof Promise) return enterSlowly(call, i, refused)
+        leave(call, 'unknown', call.at, monotonic(), i)
+        return refused
+      }
+      return undefined
+    },
+    leave: (call, outcome, began, now) => leave(call, outcome, began, now, count),
+  }
+}
+
+/** Gates beside each other cost one look at the clock before a call and one after it. */
+function admitting(gates: Gates, next: Step, { monotonic }: PolicyWorld['clock']): Step {
+  const go = (call: GuardedCall, began: number, done: Done): void =>
+    next(call, (ok, result) => {
+      gates.leave(call, ok ? 'answered' : hostOutcomeOf(result), began, monotonic())
+      done(ok, result)
+    })
   return (call, done) => {
     const began = call.at
-    for (let i = 0; i < count; i++) {
-      const refused = admitters[i]!.enter(call, began)
-      if (refused === undefined) continue
-      if (refused instanceof Promise) return void goSlowly(call, began, i, refused, done)
-      leave(call, 'unknown', began, i)
-      return done(false, refused)
-    }
-    go(call, began, done)
+    const refused = gates.enter(call)
+    if (refused === undefined) go(call, began, done)
+    else if (refused instanceof Promise)
+      void refused.then((error) => (error === undefined ? go(call, began, done) : done(false, error)))
+    else done(false, refused)
   }
 }
 

@@ -21,6 +21,8 @@ const ENDS: readonly CallEnd[] = [
   'fallbackFailed',
 ]
 
+const KINDS = Object.fromEntries(ENDS.map((end, kind) => [end, kind])) as Readonly<Record<CallEnd, number>>
+
 /** Milliseconds that are looked at. */
 const WINDOW = 10_000
 /** Durations that are remembered, of the last calls. */
@@ -49,23 +51,20 @@ export class CallWindow {
 
   /** A fallback is asked, because of this. */
   fellBack(error: unknown): void {
-    this.#behind.add(ENDS.indexOf(endOf(error)), this.#clock.monotonic())
+    this.#behind.add(KINDS[endOf(error)], this.#clock.monotonic())
   }
 
-  answered(from: AnsweredBy, began: number): void {
-    this.#note(from, began)
+  answered(from: AnsweredBy, began: number, now: number): void {
+    this.#note(from, began, now)
   }
 
-  failed(error: unknown, began: number, hadFallback: boolean): void {
-    this.#note(
-      hadFallback && error instanceof CallError && error.cause instanceof AggregateError ? 'fallbackFailed' : endOf(error),
-      began,
-    )
+  failed(error: unknown, began: number, now: number, hadFallback: boolean): void {
+    const both = hadFallback && error instanceof CallError && error.cause instanceof AggregateError
+    this.#note(both ? 'fallbackFailed' : endOf(error), began, now)
   }
 
-  #note(end: CallEnd, began: number): void {
-    const now = this.#clock.monotonic()
-    const kind = ENDS.indexOf(end)
+  #note(end: CallEnd, began: number, now: number): void {
+    const kind = KINDS[end]
     this.#underWay--
     this.#lately.add(kind, now)
     this.#ever[kind]!++

@@ -1,4 +1,3 @@
-import { CallError } from '../../contract/contract.ts'
 import { unknownToJson } from '../../contract/internal.ts'
 import type { DeadlineEntry, Deadlines, Runtime } from '../../runtime/runtime.ts'
 import type { Tracer } from '../../telemetry/internal.ts'
@@ -11,7 +10,7 @@ import {
   type Guard,
   type Guarded,
 } from '../../resilience/resilience.ts'
-import { GuardedCall, markSilent, wholeStepOf, type Step } from '../../resilience/internal.ts'
+import { GuardedCall, onlyGates, wholeStepOf, type Step } from '../../resilience/internal.ts'
 import { Cancellation, CallerCancellation, type CancelListener, type CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
@@ -20,6 +19,7 @@ import { OUTSIDE, rpcAttributes } from '../tracing.ts'
 import type { Route, Target } from '../transport.ts'
 import { ValueStream } from '../value-stream.ts'
 import { CallWindow } from './call-window.ts'
+import { GatedCall, hasHardlyTime, noteSilence, type Gated } from './gated-call.ts'
 import { NarrowedCall } from './narrowed-call.ts'
 import { applies, KINDS, makePart, type CallPolicy, type GuardedKind } from './policies.ts'
 
@@ -37,8 +37,6 @@ export type GuardedOperationOptions = {
   readonly onChange: (change: BreakerChange) => void
 }
 
-/** Milliseconds a call must have had for its missed deadline to speak against the callee. */
-const STALL_AFTER = 100
 /** Milliseconds for which an answer that several share may be waited for, when its callers go on waiting. */
 const SHARED = 30_000
 
@@ -54,7 +52,8 @@ export class GuardedOperation {
   readonly options: GuardedOperationOptions
   /** Calls and streams that were asked for so far, with policies or without. */
   asked = 0
-  #step: Step | undefined = undefined
+  /** Undefined: nothing stands around a call. */
+  #around: Step | Gated | undefined = undefined
   /** Of streams: what lets them in. */
   #gates: Guard | undefined = undefined
   #policy: CallPolicy = {}
@@ -107,7 +106,7 @@ export class GuardedOperation {
     this.#shares = made.has('collapse')
     this.#keyed = this.#shares || made.has('cache')
     this.#hedged = made.has('hedge')
-    this.#step = isStream || guard === undefined ? undefined : wholeStepOf(guard.parts)
+    this.#around = isStream || guard === undefined ? undefined : this.#stands(guard)
     this.#gates = isStream ? guard : undefined
   }
 
@@ -125,12 +124,24 @@ export class GuardedOperation {
     return this.#made.get('breaker')?.guard as Breaker | undefined
   }
 
+  #stands({ parts }: Guard): Step | Gated {
+    const gates = onlyGates(parts)
+    if (gates === undefined) return wholeStepOf(parts)
+    return { gates, priority: this.#policy.priority, window: this.window, clock: this.options.runtime.clock }
+  }
+
   call(route: Route, input: unknown, given: CallContext): Promise<unknown> {
     this.asked++
-    const step = this.#step
+    const around = this.#around
     const { timeout } = this.#policy
     const context = timeout === undefined || timeout === false ? given : this.#within(timeout, given)
-    if (step === undefined) return route.call(input, context)
+    if (around === undefined) return route.call(input, context)
+    if (typeof around === 'function') return this.#callWithin(around, route, input, context, given)
+    return new Promise((resolve, reject) => new GatedCall(around, context, { resolve, reject }).start(route, input))
+  }
+
+  /** Within policies that may answer by themselves, or make a call more than once. */
+  #callWithin(step: Step, route: Route, input: unknown, context: CallContext, given: CallContext): Promise<unknown> {
     const { priority } = this.#policy
     const { target, runtime, deadlines } = this.options
     const key = this.#keyed ? keyOf(input, context) : undefined
@@ -157,14 +168,15 @@ export class GuardedOperation {
     return new Promise((resolve, reject) => {
       step(guarded, (ok, result) => {
         wait?.over()
+        const now = runtime.clock.monotonic()
         if (ok) {
           const { from } = guarded
-          this.window.answered(from, context.sentAt)
+          this.window.answered(from, context.sentAt, now)
           if (from !== 'callee') this.#mark(given, from)
           resolve(result)
         } else {
           const told = wait?.explain(result) ?? result
-          this.window.failed(told, context.sentAt, this.options.fallback !== undefined)
+          this.window.failed(told, context.sentAt, now, this.options.fallback !== undefined)
           reject(told as Error)
         }
       })
@@ -174,9 +186,9 @@ export class GuardedOperation {
   #send(route: Route, input: unknown, context: CallContext, call: Guarded): Promise<unknown> {
     const own = this.#ownEnd(context, call)
     const answer = route.call(input, own)
-    if (own.deadline - context.sentAt >= STALL_AFTER) return answer
+    if (!hasHardlyTime(own)) return answer
     return answer.catch((error: unknown) => {
-      if (error instanceof CallError && error.code === 'DEADLINE_EXCEEDED') markSilent(error)
+      noteSilence(error)
       throw error
     })
   }
@@ -222,6 +234,7 @@ export class GuardedOperation {
     const gates = this.#gates
     if (gates === undefined) return route.stream(input, context, incoming)
     const { place, window } = this
+    const { clock } = this.options.runtime
     return {
       [Symbol.asyncIterator]: () => {
         const ended = Promise.withResolvers<void>()
@@ -237,9 +250,9 @@ export class GuardedOperation {
               const { deadline } = context
               window.begun()
               gates.run(work, { deadline, ends: () => context.cancellation?.signal }).then(
-                () => window.answered('callee', began),
+                () => window.answered('callee', began, clock.monotonic()),
                 (error: unknown) => {
-                  window.failed(error, began, false)
+                  window.failed(error, began, clock.monotonic(), false)
                   reject(error as Error)
                 },
               )

@@ -13,8 +13,6 @@ export class Member implements Loaded {
   readonly health: HostHealth
   /** Stays listed by the registry. */
   listed = true
-  /** Made once and shared by all calls, so that an answered call costs no closure of its own. */
-  readonly answered: (value: unknown) => unknown
   /** Numbers of operations that it has said not to have: it does not get them in this life. */
   readonly #lacks = new Set<number>()
   readonly #routes: (Route | undefined)[] = []
@@ -27,11 +25,6 @@ export class Member implements Loaded {
     this.#weight = weightOf(instance)
     this.slot = slot
     this.health = health
-    this.answered = (value) => {
-      slot.leave()
-      this.succeeded()
-      return value
-    }
   }
 
   get instance(): Instance {
@@ -55,6 +48,12 @@ export class Member implements Loaded {
   /** It is sent a call. */
   sent(at: number): void {
     if (at > this.#sent) this.#sent = at
+  }
+
+  /** It has answered a call, whose place is free. */
+  answered(): void {
+    this.slot.leave()
+    this.succeeded()
   }
 
   succeeded(): void {

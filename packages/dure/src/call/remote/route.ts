@@ -2,7 +2,7 @@ import type { Deadlines } from '../../runtime/runtime.ts'
 import { backoff } from '../../runtime/internal.ts'
 import { heeding } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
-import type { Route, Target } from '../transport.ts'
+import { promised, settleWith, startCall, type Route, type Settle, type Target } from '../transport.ts'
 import { clone } from './input-clone.ts'
 import type { Choice } from './choices.ts'
 import type { Grant, Member } from './member.ts'
@@ -30,32 +30,30 @@ export class RemoteRoute implements Route, StreamWay {
     this.repeatable = target.repeatable === true
   }
 
-  /** A call that goes well costs a choice, a counter and one promise more than its way to the peer. */
-  call(input: unknown, context: CallContext): Promise<unknown> {
+  readonly call: Route['call'] = promised((input, context, to) => this.start(input, context, to))
+
+  /** A call that goes well costs a choice, a counter and one object more than its way to the peer. */
+  start(input: unknown, context: CallContext, to: Settle): void {
     const pool = this.#pool
     pool.budget().called(context.sentAt)
     const choice = this.#choice
     const { keyOf } = choice
     const key = keyOf === undefined ? undefined : keyOf(input, context)
     const member = pool.quickly(context.sentAt, choice, key)
-    if (member === undefined) return this.#persist(clone(input), context, [], undefined)
+    if (member === undefined) return settleWith(to, this.#persist(clone(input), context, [], undefined))
     if (member.lacks(this.#number)) {
       member.slot.leave()
-      return this.#persist(clone(input), context, [], undefined)
+      return settleWith(to, this.#persist(clone(input), context, [], undefined))
     }
     const notes = fingerprintOf(input)
     const sent = notes === undefined ? clone(input) : input
-    const { took } = choice.balancer
+    const first = new FirstTry(this, { input: sent, notes, context, member, to })
     try {
-      return this.#routeTo(member)
-        .call(sent, context)
-        .then(took === undefined ? member.answered : this.#timed(took, member, context), (error: unknown) =>
-          this.#failed(error, sent, notes, context, member),
-        )
+      startCall(this.#routeTo(member), sent, context, first)
     } catch (error) {
       // A peer that throws instead of rejecting must not keep the place.
       this.settle({ member, probe: false, at: context.sentAt }, error, context)
-      return Promise.reject(error as Error)
+      to.reject(error as Error)
     }
   }
 
@@ -67,21 +65,13 @@ export class RemoteRoute implements Route, StreamWay {
     return member.route(this.#number, this.target)
   }
 
-  /** Whoever is chosen by how long its calls take is told so. */
-  #timed(took: NonNullable<Choice['balancer']['took']>, member: Member, { sentAt }: CallContext): Member['answered'] {
-    return (value) => {
-      took(member, this.#pool.runtime.clock.monotonic() - sentAt)
-      return member.answered(value)
-    }
+  answered({ member, context }: FirstTry): void {
+    const { took } = this.#choice.balancer
+    if (took !== undefined) took(member, this.#pool.runtime.clock.monotonic() - context.sentAt)
+    member.answered()
   }
 
-  #failed(
-    error: unknown,
-    input: unknown,
-    notes: readonly unknown[] | undefined,
-    context: CallContext,
-    member: Member,
-  ): Promise<unknown> {
+  async failed({ input, notes, context, member }: FirstTry, error: unknown): Promise<unknown> {
     this.settle({ member, probe: false, at: context.sentAt }, error, context)
     if (!isSafeToRepeat(error, this.repeatable)) throw error
     // The object may have been changed since it was sent; then what to send again is not known any more.
@@ -170,5 +160,33 @@ export class RemoteRoute implements Route, StreamWay {
     if (now + delay >= context.deadline || !this.#pool.budget().take(now)) throw failure
     counts.retries++
     if (delay > 0) await runtime.timers.sleep(delay, context.cancellation?.signal)
+  }
+}
+
+/** A call at the instance that was chosen first. Hardly any has a second. */
+class FirstTry implements Settle {
+  readonly input: unknown
+  readonly notes: readonly unknown[] | undefined
+  readonly context: CallContext
+  readonly member: Member
+  readonly to: Settle
+  readonly #route: RemoteRoute
+
+  constructor(route: RemoteRoute, tried: Pick<FirstTry, 'input' | 'notes' | 'context' | 'member' | 'to'>) {
+    this.input = tried.input
+    this.notes = tried.notes
+    this.context = tried.context
+    this.member = tried.member
+    this.to = tried.to
+    this.#route = route
+  }
+
+  resolve(value: unknown): void {
+    this.#route.answered(this)
+    this.to.resolve(value)
+  }
+
+  reject(error: Error): void {
+    settleWith(this.to, this.#route.failed(this, error))
   }
 }

@@ -5,7 +5,7 @@ import { backoff, completeNumbers, WAIT, type BackoffPolicy } from '../../runtim
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
-import type { Route, Target } from '../transport.ts'
+import { promised, type Route, type StartCall, type Target } from '../transport.ts'
 import { dialWith, textOf, type ClientTls } from './address.ts'
 import type { Dial } from './byte-stream.ts'
 import { Connection } from './connection.ts'
@@ -227,18 +227,20 @@ function openOutgoing(
 function routeTo(target: Target, reach: (place: string) => ClientConnection | CallError, { limits, runtime }: Settings): Route {
   const { service, operation } = target
   const place = `${service}.${operation}`
-  const to: Destination = { service, operation, place, namedOn: undefined, name: 0 }
+  const destination: Destination = { service, operation, place, namedOn: undefined, name: 0 }
   const window = { values: limits.window, bytes: limits.windowBytes }
   const connect = (): ClientConnection | CallError => reach(place)
+  const start: StartCall = (input, context, to) => {
+    const on = connect()
+    if (on instanceof CallError) return to.reject(on)
+    new SentCall(destination, context, to).start(on, input)
+  }
   return {
-    call: (input, context) =>
-      new Promise((resolve, reject) => {
-        const on = connect()
-        if (on instanceof CallError) return reject(on)
-        new SentCall(to, context, resolve, reject).start(on, input)
-      }),
+    call: promised(start),
+    start,
     stream: (input, call, incoming) => ({
-      [Symbol.asyncIterator]: () => sentStream({ to, call, input, incoming, window, connect, soon: runtime.timers.soon }),
+      [Symbol.asyncIterator]: () =>
+        sentStream({ to: destination, call, input, incoming, window, connect, soon: runtime.timers.soon }),
     }),
   }
 }

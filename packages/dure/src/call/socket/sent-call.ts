@@ -3,6 +3,7 @@ import { CallError } from '../../contract/contract.ts'
 import type { CancelListener, CancelReason } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
+import type { Settle } from '../transport.ts'
 import { reasonCode, type Destination, type ClientConnection, type Waiting } from './client-connection.ts'
 import * as wire from './protocol.ts'
 
@@ -15,30 +16,28 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
   at = 0
   previous: DeadlineEntry | undefined = undefined
   following: DeadlineEntry | undefined = undefined
-  readonly #to: Destination
+  readonly #destination: Destination
   readonly #call: CallContext
-  readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: Error) => void
+  readonly #to: Settle
   #on: ClientConnection | undefined = undefined
   #id = 0
   #settled = false
 
-  constructor(to: Destination, call: CallContext, resolve: (value: unknown) => void, reject: (error: Error) => void) {
-    this.#to = to
+  constructor(destination: Destination, call: CallContext, to: Settle) {
+    this.#destination = destination
     this.#call = call
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#to = to
   }
 
   get place(): string {
-    return this.#to.place
+    return this.#destination.place
   }
 
   start(on: ClientConnection, input: unknown): void {
     const call = this.#call
     call.cancellation?.add(this)
     if (this.#settled) return
-    const sent = on.send(wire.CALL, this.#to, input, call, this)
+    const sent = on.send(wire.CALL, this.#destination, input, call, this)
     if (sent instanceof CallError) return this.fail(sent)
     this.#on = on
     this.#id = sent
@@ -48,14 +47,14 @@ export class SentCall implements DeadlineEntry, CancelListener, Waiting {
   value(value: unknown): boolean {
     if (this.#settled) return true
     this.#release()
-    this.#resolve(value)
+    this.#to.resolve(value)
     return true
   }
 
   fail(error: Error): void {
     if (this.#settled) return
     this.#release()
-    this.#reject(error)
+    this.#to.reject(error)
   }
 
   end(): void {
