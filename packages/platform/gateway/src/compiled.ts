@@ -44,7 +44,7 @@ export type Running = {
   readonly upstream: (name: string) => Upstream | undefined
   /** @throws {SystemError} when a route goes to a service and there is no registry: nothing has changed */
   readonly use: (next: GatewayConfiguration, route?: string) => void
-  readonly stop: () => void
+  readonly stop: () => Promise<void>
 }
 
 export function createRunning(world: {
@@ -64,6 +64,8 @@ export function createRunning(world: {
   /** They outlive changes of their route. */
   const counts = new Map<string, RouteCounts>()
   let current: GatewayConfiguration = { routes: {} }
+  /** Whether filters have paths of their own. */
+  let ownPaths = false
 
   const { partsOf, stop } = createOpened({ ...world, upstream: (name) => upstreams.get(name)?.upstream })
   const countsOf = (name: string): RouteCounts => {
@@ -144,7 +146,11 @@ export function createRunning(world: {
     })
   }
 
-  const use = (next: GatewayConfiguration, only?: string): void => {
+  const use = (given: GatewayConfiguration, one?: string): void => {
+    // A route that comes or goes may bring paths of its filters along, or take them; one without any costs itself alone.
+    const only = one === undefined || ownPaths || hasPaths(given, one) ? undefined : one
+    const next = only === undefined ? withOwnPaths(given) : given
+    ownPaths = next !== given
     const changed = only === undefined ? changedIn(next) : [only]
     check(next, changed)
     for (const name of changed) {
@@ -166,9 +172,9 @@ export function createRunning(world: {
     table,
     upstream: (name) => upstreams.get(name)?.upstream,
     use,
-    stop: () => {
-      stop()
+    stop: async () => {
       for (const { upstream } of upstreams.values()) upstream.stop()
+      await stop()
     },
   }
 }
@@ -177,6 +183,25 @@ const filtersOf = ({ filters = [] }: RouteOptions, around: GatewayConfiguration)
   ...(around.filters ?? []),
   ...filters,
 ]
+
+const hasPaths = (given: GatewayConfiguration, name: string): boolean =>
+  given.routes[name] !== undefined && filtersOf(given.routes[name], given).some(({ paths }) => paths !== undefined)
+
+/** With a route for each path that a filter answers itself, on the hosts of its routes. The same when there is none. */
+function withOwnPaths(given: GatewayConfiguration): GatewayConfiguration {
+  const routes: Record<string, RouteOptions> = {}
+  const around = new Set(given.filters)
+  for (const { host, to, filters = [] } of Object.values(given.routes))
+    for (const each of [...around, ...filters])
+      for (const path of each.paths ?? [])
+        routes[`${each.name}:${host ?? ''}${path}`] ??= {
+          ...(host !== undefined && { host }),
+          ...{ path, to },
+          // One that stands around all routes stands around this as well.
+          ...(!around.has(each) && { filters: [each] }),
+        }
+  return Object.keys(routes).length === 0 ? given : { ...given, routes: { ...routes, ...given.routes } }
+}
 
 /** Upstreams that a route and its filters send to. */
 const sendsTo = (route: RouteOptions, around: GatewayConfiguration): readonly string[] => [

@@ -280,7 +280,7 @@ async function openWith(
   const end = async (timeout: number, replaced = false): Promise<void> => {
     await proxy.close(timeout, replaced)
     for (const each of watching) each.stop()
-    running.stop()
+    await running.stop()
     unobserve?.()
     await accessLog?.end()
   }

@@ -72,6 +72,11 @@ export type GatewayRequest = {
   readonly setConsumer: (consumer: Consumer) => void
   /** Bytes that its body may have: a longer one is refused. */
   readonly limitBody: (bytes: number) => void
+  /**
+   * All of its body, before anything is passed on: for filters that answer a request themselves. Undefined: it has more bytes, or does not
+   * say how many. It waits no longer than the request may take (`setTimeout`).
+   */
+  readonly body: (most: number) => Promise<Buffer | undefined>
 }
 
 /** An answer on its way: the upstream's, or the gateway's own. */
@@ -108,6 +113,8 @@ export type FilterParts = {
   readonly arrived?: (request: GatewayRequest, copy: RequestCopy | undefined) => void
   /** A request that `before` has seen is over, however it ended. */
   readonly ended?: (request: GatewayRequest) => void
+  /** The gateway ends: lets go of what the filter holds. */
+  readonly stop?: () => void | Promise<void>
 }
 
 /** A filter of routes. It is opened once, whatever number of routes it stands in. */
@@ -116,6 +123,8 @@ export type Filter = {
   readonly open: (world: FilterWorld) => FilterParts
   /** Upstreams, or services, that it sends to. */
   readonly to?: readonly string[]
+  /** Paths whose requests it answers itself: they come to it wherever it stands, and whatever routes there are. */
+  readonly paths?: readonly string[]
 }
 
 /**
@@ -222,6 +231,10 @@ export class RequestView implements GatewayRequest {
     return (consumer) => {
       this.consumer = consumer
     }
+  }
+
+  get body(): GatewayRequest['body'] {
+    return (most) => this.#client.wholeBody(most)
   }
 
   get limitBody(): GatewayRequest['limitBody'] {

@@ -22,6 +22,7 @@ export { cache, type CacheOptions } from './filters/cache.ts'
 export { compress, type Coding, type CompressOptions } from './filters/compress.ts'
 export { shadow, type ShadowOptions } from './filters/shadow.ts'
 export { bodyLimit, requestLimit, type CountedBy, type RequestLimitOptions } from './filters/bounds.ts'
+export { login, type LoginOptions } from './login/login.ts'
 export { apiKeys, authenticate, type ApiKeysOptions, type AuthenticateOptions } from './filters/consumers.ts'
 export { routesReader, type ReadRoutes } from './written/written.ts'
 export {

@@ -8,7 +8,7 @@ import type { Upstream } from './upstreams/upstreams.ts'
 export type Opened = {
   /** @throws whatever a filter throws that cannot be opened */
   readonly partsOf: (filter: Filter) => FilterParts
-  readonly stop: () => void
+  readonly stop: () => Promise<void>
 }
 
 export function createOpened(world: {
@@ -21,6 +21,7 @@ export function createOpened(world: {
 }): Opened {
   const { runtime, log, time } = world
   const opened = new WeakMap<Filter, FilterParts>()
+  const stops: NonNullable<FilterParts['stop']>[] = []
   const readings: (() => readonly Reading[])[] = []
   const unobserve = world.observe(() => summed(readings.flatMap((read) => read())))
   /** Copies of requests that are under way: what ends them. */
@@ -53,11 +54,13 @@ export function createOpened(world: {
       if (known !== undefined) return known
       const parts = filter.open(filterWorld)
       opened.set(filter, parts)
+      if (parts.stop !== undefined) stops.push(parts.stop)
       return parts
     },
-    stop: () => {
+    stop: async () => {
       unobserve()
       for (const cut of unheard) cut()
+      await Promise.all(stops.map((stop) => stop()))
     },
   }
 }

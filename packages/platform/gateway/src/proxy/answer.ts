@@ -5,6 +5,8 @@ export type Answer = {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Values of `Set-Cookie`, of which there may be several. */
+  readonly cookies?: readonly string[]
 }
 
 /** A problem document: RFC 9457. */
@@ -43,9 +45,10 @@ export type OwnFraming = 'length' | 'chunked' | 'until the end'
 
 const hasBody = (status: number): boolean => status >= 200 && status !== 204 && status !== 304
 
-export function ownHead({ status, headers = {}, body }: Answer, framing: OwnFraming, more: string): string {
+export function ownHead({ status, headers = {}, body, cookies = [] }: Answer, framing: OwnFraming, more: string): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`
+  for (const cookie of cookies) text += `set-cookie: ${cookie}\r\n`
   if (framing === 'length' && hasBody(status)) text += `content-length: ${body === undefined ? 0 : Buffer.byteLength(body)}\r\n`
   if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n'
   return `${text}${more}\r\n`

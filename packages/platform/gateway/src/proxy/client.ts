@@ -92,6 +92,13 @@ export class ClientConnection extends ProxiedRequest {
           this.#tunnelled += to - at
           if (this.upstream?.outflow.copy(bytes, [at, to]) === true) this.hold(true)
           return
+        case DECIDING:
+          if (this.wants()) {
+            at = this.collect(bytes, at, to)
+            break
+          }
+          this.#inflow.putOff(bytes.subarray(at, to))
+          return
         case LINGERING:
           this.#lingered += to - at
           if (this.#lingered > MOST_LINGERING) this.destroy()

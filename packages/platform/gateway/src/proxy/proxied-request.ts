@@ -50,6 +50,8 @@ export abstract class ProxiedRequest extends Timed implements Asker {
   protected moved = false
   protected upstream: UpstreamConnection | undefined = undefined
   protected readonly body: RequestBody
+  /** Who waits for all of the body before it is decided what becomes of the request. */
+  #wanted: (() => void) | undefined = undefined
   /** Told of decisions that come when their request is over. */
   #counts = 0
   /** By when there has to be an answer. */
@@ -99,7 +101,25 @@ export abstract class ProxiedRequest extends Timed implements Asker {
     this.mostBody = this.attemptTimeout = Number.POSITIVE_INFINITY
     this.told = this.replying = false
     this.method = this.target = this.correlation = this.traceparent = ''
-    this.about = undefined
+    this.about = this.#wanted = undefined
+  }
+
+  /** All of the body, while it is being decided what becomes of the request; undefined when it is longer, or its length is not said. */
+  async wholeBody(most: number): Promise<Buffer | undefined> {
+    const { length, chunked } = this.head
+    // What was read here may still be passed on: it has to be kept.
+    if (this.phase !== DECIDING || chunked || length > Math.min(most, this.around.limits.replay)) return undefined
+    if (!this.body.ended()) {
+      await new Promise<void>((done) => {
+        this.#wanted = done
+        this.goOn()
+      })
+    }
+    return Buffer.concat(this.body.parts ?? [])
+  }
+
+  protected wants(): boolean {
+    return this.#wanted !== undefined
   }
 
   /** Its head is there. */
@@ -185,6 +205,21 @@ export abstract class ProxiedRequest extends Timed implements Asker {
       this.phase = WAITING
       if (this.keeps) this.around.decisions.arrived?.(this, body.isWhole() ? body.parts : undefined)
       if (!this.replying) this.#awaitAnswer(this.time.clock.monotonic() + this.timeout)
+    }
+    return end
+  }
+
+  /** Reads on in a body that is waited for; where it stopped. */
+  protected collect(bytes: Buffer, from: number, to: number): number {
+    const end = this.body.read(bytes, from, to, () => {})
+    if (typeof end === 'object') {
+      this.refuse(end)
+      return to
+    }
+    if (this.body.ended()) {
+      const done = this.#wanted!
+      this.#wanted = undefined
+      done()
     }
     return end
   }
