@@ -1,20 +1,24 @@
 /** What the gateway itself says to browsers. */
 import { problem, type Answer } from '../proxy/proxy.ts'
 
-const NOT_KEPT = { 'cache-control': 'no-store' }
+const NO_STORE = { 'cache-control': 'no-store' }
 
 export const redirected = (location: string, cookies: readonly string[] = []): Answer => ({
   status: 303,
-  headers: { ...NOT_KEPT, location },
+  headers: { ...NO_STORE, location },
   cookies,
 })
 
 export const refused = (status: number, code: string, detail: string, headers: Readonly<Record<string, string>> = {}): Answer =>
-  problem(status, code, detail, { ...NOT_KEPT, ...headers })
+  problem(status, code, detail, { ...NO_STORE, ...headers })
+
+/** Nobody can know now who asks. */
+export const notNow = (): Answer =>
+  refused(503, 'UNAVAILABLE', 'Who you are cannot be found out now; try again later', { 'retry-after': '1' })
 
 export const said = (value: object, cookies: readonly string[] = []): Answer => ({
   status: 200,
-  headers: { ...NOT_KEPT, 'content-type': 'application/json; charset=utf-8' },
+  headers: { ...NO_STORE, 'content-type': 'application/json; charset=utf-8' },
   body: JSON.stringify(value),
   cookies,
 })
@@ -28,7 +32,7 @@ export function page(
   return {
     status,
     headers: {
-      ...NOT_KEPT,
+      ...NO_STORE,
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
       'x-content-type-options': 'nosniff',

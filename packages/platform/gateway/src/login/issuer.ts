@@ -97,7 +97,7 @@ export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: L
       sid: typeof sid === 'string' && sid !== '' ? sid : before.sid,
     }
   }
-  const forWhom = resource === undefined ? {} : { resource }
+  const forWhom: Readonly<Record<string, string>> = resource === undefined ? {} : { resource }
 
   return {
     begin: async ({ state, nonce, verifier }) => {

@@ -2,11 +2,12 @@
 import { sessionCookie } from 'dure/session'
 import type { Answer } from '../proxy/proxy.ts'
 import { filter, type Filter, type FilterWorld, type GatewayRequest } from '../filter.ts'
-import { page, redirected, refused, said } from './answers.ts'
+import { notNow, refused } from './answers.ts'
 import { createIssuer } from './issuer.ts'
 import { createLogins, type Login } from './logins.ts'
 import { OWN, settle, type LoginOptions, type Settled } from './options.ts'
-import { isNavigation, isSameOrigin, isUnsafe, targetOf } from './origin.ts'
+import { isNavigation, isSameOrigin, isUnsafe } from './origin.ts'
+import { createOwnPaths } from './own-paths.ts'
 import { createRenewal } from './renewal.ts'
 import { createTransactions } from './transactions.ts'
 
@@ -51,9 +52,6 @@ const IDENTITY = [
   ...['remote-user', 'x-user', 'x-user-id', 'x-authenticated-user'],
 ]
 
-const MOST_LOGOUT = 65_536
-const UNAVAILABLE = 'Who you are cannot be found out now; try again later'
-
 function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filter['open']> {
   const { origin, path, secure, clientId, clientSecret, store: given } = options
   const [store, isOurs] = typeof given === 'function' ? [given(), true] : [given, false]
@@ -63,91 +61,11 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
   const transactions = createTransactions({ clientId, clientSecret, issuer: options.issuer, secure, runtime })
   const cookie = sessionCookie({ secure })
   const names = [cookie.write('').split('=', 1)[0]!, ...transactions.names]
-  const beginAt = (to: string): string => `${path}/login?to=${encodeURIComponent(to)}`
-  const notNow = (): Answer => refused(503, 'UNAVAILABLE', UNAVAILABLE, { 'retry-after': '1' })
-
-  const begin = async ({ header }: GatewayRequest, to: string): Promise<Answer> => {
-    const { transaction, cookie: begun } = transactions.begin(to, header('cookie'))
-    const at = await issuer.begin(transaction)
-    return 'is' in at
-      ? page(503, 'Nobody can be logged in now. Try again in a moment.', { again: beginAt(to) })
-      : redirected(at.href, [begun])
-  }
-
-  const finish = async (request: GatewayRequest): Promise<Answer> => {
-    const cookies = request.header('cookie')
-    const states = new URLSearchParams(request.query).getAll('state')
-    const state = states.length === 1 ? states[0]! : ''
-    const transaction = transactions.find(cookies, state)
-    if (transaction === undefined) {
-      // Somebody went back in the history, or to a link of somebody else: nothing of it is taken.
-      if ((await logins.read(cookie.read(cookies))) !== undefined) return redirected(`${origin}/`)
-      return page(400, 'This login was not begun in this browser, was finished already, or took too long.', {
-        again: beginAt('/'),
-      })
-    }
-    const { to } = transaction
-    const begun = transactions.remove(state)
-    const answer = await issuer.finish(new URL(`${path}/callback${request.query}`, origin), transaction)
-    if (answer.is !== 'done') {
-      const [status, why] = answer.is === 'away' ? [503, 'The login cannot be finished now.'] : [400, `${answer.why}.`]
-      return page(status, why, { again: beginAt(to), cookies: [begun] })
-    }
-    // A session that was there before is none of this login, whoever has put its cookie there.
-    const before = cookie.read(cookies)
-    if (before !== undefined) await logins.end(before)
-    const { token } = await logins.create(answer.subject, answer.tokens)
-    log.info('Somebody has logged in', { subject: answer.subject })
-    return redirected(origin + to, [cookie.write(token), begun])
-  }
-
-  const logout = async (request: GatewayRequest): Promise<Answer> => {
-    if (!isSameOrigin(request, origin)) return refused(403, 'PERMISSION_DENIED', 'Only a page of this site may log somebody out')
-    const found = await logins.read(cookie.read(request.header('cookie')))
-    if (found !== undefined) {
-      await logins.end(found.token)
-      log.info('Somebody has logged out', { subject: logins.subjectOf(found) })
-    }
-    const at = found === undefined ? undefined : await issuer.end(found.data.id)
-    const location = at?.href ?? new URL(options.afterLogout!, origin).href
-    return isNavigation(request) ? redirected(location, [cookie.remove()]) : said({ location }, [cookie.remove()])
-  }
-
-  /** The issuer says that somebody has logged out. */
-  const backchannel = async (request: GatewayRequest): Promise<Answer> => {
-    const no = (why: string): Answer => refused(400, 'INVALID_ARGUMENT', `The logout token was not taken: ${why}`)
-    const body = await request.body(MOST_LOGOUT)
-    if (body === undefined) return no('give its length, and 64 KiB at most')
-    const tokens = new URLSearchParams(body.toString('utf8')).getAll('logout_token')
-    if (tokens.length !== 1) return no('there has to be one "logout_token"')
-    const ended = await issuer.ended(tokens[0]!)
-    if (ended.is === 'away') return notNow()
-    if (ended.is === 'refused') return no(ended.why)
-    // Of one session where it is named: others of the same person go on.
-    const { sid, subject } = ended
-    await logins.endAt(sid === undefined ? { subject: subject! } : { sid })
-    log.info('The issuer has ended a login', { subject })
-    return { status: 200, headers: { 'cache-control': 'no-store' } }
-  }
-
-  const own: Readonly<Record<string, { readonly method: string; readonly serve: (request: GatewayRequest) => Promise<Answer> }>> =
-    {
-      [`${path}/login`]: {
-        method: 'GET',
-        serve: (request) => begin(request, ownTarget(new URLSearchParams(request.query).get('to'))),
-      },
-      [`${path}/callback`]: { method: 'GET', serve: finish },
-      [`${path}/logout`]: { method: 'POST', serve: logout },
-      [`${path}/backchannel`]: { method: 'POST', serve: backchannel },
-    }
-  const ownTarget = (to: string | null): string => {
-    const target = targetOf(to, origin)
-    return target === undefined || target.startsWith(`${path}/`) ? '/' : target
-  }
+  const { begin, serve } = createOwnPaths({ options, issuer, logins, transactions, cookie, log })
 
   const nobody = (request: GatewayRequest): Answer | undefined | Promise<Answer> => {
     if (options.optional === true) return undefined
-    if (request.method === 'GET' && isNavigation(request)) return begin(request, ownTarget(request.path + request.query))
+    if (request.method === 'GET' && isNavigation(request)) return begin(request)
     return refused(401, 'UNAUTHENTICATED', `Nobody is logged in; have the browser go to ${path}/login`, {
       'www-authenticate': 'Bearer',
     })
@@ -160,16 +78,16 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
     const found = await logins.read(token)
     if (found === undefined) return nobody(request)
     const result = await renewed(found)
-    if (result.is === 'live') return letIn(request, result.login) as undefined
+    if (result.is === 'live') {
+      letIn(request, result.login)
+      return undefined
+    }
     return result.is === 'ended' ? nobody(request) : notNow()
   }
 
   const before = (request: GatewayRequest): Answer | undefined | Promise<Answer | undefined> => {
-    if (Object.hasOwn(own, request.path)) {
-      const { method, serve } = own[request.path]!
-      if (request.method === method) return serve(request)
-      return refused(405, 'METHOD_NOT_ALLOWED', `It is served with ${method} only`, { allow: method })
-    }
+    const answer = serve(request)
+    if (answer !== undefined) return answer
     for (const name of IDENTITY) if (request.header(name) !== undefined) request.removeHeader(name)
     const cookies = request.header('cookie')
     if (cookies === undefined) return nobody(request)
@@ -188,14 +106,14 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
   return {
     before: (request) => {
       const answer = before(request)
-      return answer instanceof Promise ? answer.catch((error: unknown) => unavailable(error, notNow)) : answer
+      return answer instanceof Promise ? answer.catch((error: unknown) => unavailable(error)) : answer
     },
     ...(isOurs && { stop: () => store.stop() }),
   }
 }
 
 /** The store does not answer: nobody is let in, and nobody is out. */
-function unavailable(error: unknown, notNow: () => Answer): Answer {
+function unavailable(error: unknown): Answer {
   const { code } = error as { readonly code?: unknown }
   if (code !== 'UNAVAILABLE' && code !== 'DEADLINE_EXCEEDED' && code !== 'RESOURCE_EXHAUSTED') throw error
   return notNow()

@@ -21,7 +21,7 @@ export function createRenewal(options: {
   const { logins, issuer } = options
   const { clock, timers, ids } = options.runtime
   /** Whoever has claimed it and has not come back in this time has died: he would have given up long before. */
-  const patience = options.timeout * 2 + PAUSE
+  const overdue = options.timeout * 2 + PAUSE
   /** Those under way here, by the tokens of their sessions. */
   const underWay = new Map<string, Promise<Renewed>>()
   let pausedUntil = -Infinity
@@ -34,10 +34,10 @@ export function createRenewal(options: {
     const { session } = claimed
     const answer = await issuer.refresh({ refresh: data.refresh, id: data.id, sid: data.sid })
     if (answer.is === 'done') {
-      const kept = await logins.update(session, dataOf(data.client, answer.tokens))
-      if (kept.status === 'done') return { is: 'live', login: kept.session }
+      const stored = await logins.update(session, dataOf(data.client, answer.tokens))
+      if (stored.status === 'done') return { is: 'live', login: stored.session }
       // Somebody has logged out meanwhile, and stays so; or we were taken for dead.
-      return kept.status === 'gone' ? { is: 'ended' } : follow(login.token)
+      return stored.status === 'gone' ? { is: 'ended' } : follow(login.token)
     }
     if (answer.is === 'refused') {
       const now = await logins.read(login.token)
@@ -62,7 +62,7 @@ export function createRenewal(options: {
       if (data.claim !== claim) {
         claim = data.claim
         since = clock.monotonic()
-      } else if (clock.monotonic() - since > patience) return ask(login)
+      } else if (clock.monotonic() - since > overdue) return ask(login)
       await timers.sleep(LOOK)
     }
   }
