@@ -38,7 +38,7 @@ export function createLogins(options: {
   readonly clientId: string
   readonly idle: number
   readonly absolute: number
-  readonly runtime: Pick<Runtime, 'random'>
+  readonly runtime: Pick<Runtime, 'random' | 'clock' | 'timers'>
 }): Logins {
   const { store, issuer, clientId: client, idle, absolute, runtime } = options
   const sessions = createSessions({ store, schema: DATA, idle, absolute, maxBytes: MOST_BYTES, runtime })
