@@ -16,6 +16,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/call/socket/principals.test.ts',
       'packages/dure/src/call/socket/hostile.test.ts',
       'packages/platform/gateway/src/tokens.test.ts',
+      'packages/dure/src/eventsourcing/initiator.test.ts',
+      'packages/dure/src/tasks/tasks.test.ts',
     ],
   },
   S2: {

@@ -181,7 +181,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     record,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
-  if (record !== undefined) disposables.add('audit log', connected(system, record, acts))
+  if (record !== undefined) disposables.add('audit log', connected(system, { record, acts, runtime }))
   const doors: OpenDoor[] = []
   for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
@@ -208,10 +208,23 @@ function actsOf(system: System, ask: DoorHost['ask']): RecordAct | undefined {
 }
 
 /** Lets what was made before the system write to its log; gives how that ends. */
-function connected({ audit }: System, record: RecordAct, acts: Acts): () => Promise<void> {
-  const off = audit!.connect(record)
+function connected(
+  { audit }: System,
+  { record, acts, runtime }: { readonly record: RecordAct; readonly acts: Acts; readonly runtime: Runtime },
+): () => Promise<void> {
+  const open = new Set<Promise<void>>()
+  const off = audit!.connect((act) => {
+    const written: Promise<void> = record(act).finally(() => open.delete(written))
+    open.add(written)
+    return written
+  })
   return async () => {
     await acts.settled()
+    while (open.size > 0) {
+      await Promise.allSettled(open)
+      // Whoever has more to write begins with it in the turn in which this was done.
+      await new Promise<void>((resolve) => void runtime.timers.soon(resolve))
+    }
     off()
   }
 }
