@@ -131,7 +131,8 @@ test('who may not is refused alike, and who may is known alike: together, split,
   for (const [place, parts] of Object.entries(PLACES)) {
     const running = await placed(t, parts)
     const { url } = running.doors[0]!
-    const edge = await started(t, before(new URL(url!).host, { filters: [authenticate(access.consumer, { optional: true })] }))
+    const filters = [authenticate(access.consumer, { optional: true })]
+    const edge = await started(t, { routes: before(new URL(url!).host, { filters }) })
     for (const [who, principal] of Object.entries(people))
       for (const { service, name, input, path } of ASKED) {
         const said = {
