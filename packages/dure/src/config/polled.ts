@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CallError } from '../contract/contract.ts'
 import { describeThrown } from '../contract/internal.ts'
+import { ConfigError } from './errors.ts'
 import type { ConfigFreshness, ConfigSnapshot, ConfigSource, ConfigWorld } from './source.ts'
 
 export type PolledOptions = {
@@ -51,7 +52,8 @@ export function polledSource(options: PolledOptions, { runtime, log }: ConfigWor
       return snapshot
     } catch (error) {
       const why = describeThrown(error).message
-      if (freshness.state === 'fresh') freshness = { state: 'stale', since: clock.now(), why }
+      if (!(error instanceof ConfigError && error.away)) freshness = { state: 'fresh' }
+      else if (freshness.state === 'fresh') freshness = { state: 'stale', since: clock.now(), why }
       else freshness = { ...freshness, why }
       throw error
     }

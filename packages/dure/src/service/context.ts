@@ -1,6 +1,6 @@
 import { type CallContext, type Transport } from '../call/call.ts'
 import { clientFactory, fetchFactory, type Caller, type CallKeys, type Cancellation } from '../call/internal.ts'
-import type { Metadata, Principal } from '../contract/contract.ts'
+import type { AnySchema, Metadata, OutputOf, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime, Timers } from '../runtime/runtime.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
@@ -13,6 +13,10 @@ export type MakeContext = (call: CallContext, cancellation: Cancellation, operat
 const NARROW = Symbol('narrow')
 const OFFERED = Symbol('offered')
 const CALL = Symbol('call')
+const SCHEMA = Symbol('schema')
+
+/** The settings of a service. */
+export type Settings = { readonly schema: AnySchema; readonly now: () => unknown }
 
 /** What an extension of this kind offers to the handlers of a service; undefined when the context is of no handler of it. */
 export function offeredIn(context: object, kind: object): unknown {
@@ -22,6 +26,35 @@ export function offeredIn(context: object, kind: object): unknown {
 /** The call that a context is of, with whatever end; undefined when it is not the context of a handler. */
 export function callOf(context: object): CallContext | undefined {
   return (context as { readonly [CALL]?: CallContext })[CALL]
+}
+
+/**
+ * The settings in a context whose type does not say them: in a step of a saga, a schedule.
+ * @throws {TypeError} when the service that it is of has other settings, or none
+ *
+ * @example
+ * ```ts
+ * import { liveValues } from 'dure/config'
+ * import { contract, query } from 'dure/contract'
+ * import { configOf, service, start, system } from 'dure/service'
+ * import { silentLogger } from 'dure/telemetry'
+ * import { z } from 'zod'
+ *
+ * const Greeter = contract('greeter', { version: '1.0.0', owner: 'greetings', operations: { greet: query({ output: z.string() }) } })
+ * const Settings = z.object({ word: z.string() })
+ * const greeter = service(Greeter, { config: Settings, handlers: { greet: (_, context) => configOf(context, Settings).word } })
+ * const config = [liveValues({ 'greeter.word': 'Hello' })]
+ * const running = await start(system('greetings', { services: [greeter], config }), { directory: '.dure', log: silentLogger() })
+ * console.log(await running.client(Greeter).greet()) // → Hello
+ * await running.stop()
+ * ```
+ */
+export function configOf<S extends AnySchema>(context: object, schema: S): OutputOf<S> {
+  const { config, [SCHEMA]: own } = context as { readonly config?: OutputOf<S>; readonly [SCHEMA]?: AnySchema }
+  if (own === schema) return config as OutputOf<S>
+  throw new TypeError(
+    `Cannot read settings: the service has ${own === undefined ? 'none; give it a "config"' : 'others; name the schema that its "config" names'}`,
+  )
 }
 
 /** For who works on several things for one call: the same context with an end of its own, and timers to wait for it. */
@@ -50,8 +83,10 @@ export function contextFactory(options: {
   tracer: Tracer | undefined
   /** By the kinds of its extensions. */
   offered?: ReadonlyMap<object, unknown>
+  /** What its settings are now, and the schema that they are of. */
+  settings?: Settings | undefined
 }): MakeContext {
-  const { service, needs, transport, runtime, database, tracer } = options
+  const { service, needs, transport, runtime, database, tracer, settings } = options
 
   class HandlerCall implements CallContext {
     readonly deadline: number
@@ -59,6 +94,8 @@ export function contextFactory(options: {
     readonly #call: CallContext
     readonly #operation: string | undefined
     readonly #keys: CallKeys | undefined
+    /** As they were when the call began: whoever looks twice sees the same. */
+    declare readonly config: unknown
 
     constructor(
       call: CallContext,
@@ -66,12 +103,14 @@ export function contextFactory(options: {
       operation: string | undefined,
       keys: CallKeys | undefined,
       deadline = call.deadline,
+      config: unknown = settings?.now(),
     ) {
       this.deadline = deadline
       this.cancellation = cancellation
       this.#call = call
       this.#operation = operation
       this.#keys = keys
+      if (settings !== undefined) this.config = config
     }
 
     static database(call: HandlerCall): unknown {
@@ -86,6 +125,10 @@ export function contextFactory(options: {
       return options.offered
     }
 
+    get [SCHEMA](): AnySchema | undefined {
+      return settings?.schema
+    }
+
     get [CALL](): CallContext {
       return this.#call
     }
@@ -93,7 +136,7 @@ export function contextFactory(options: {
     get [NARROW](): Narrow {
       return {
         timers: runtime.timers,
-        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, end.deadline),
+        to: (end) => new HandlerCall(this.#call, end.cancellation, this.#operation, this.#keys, end.deadline, this.config),
       }
     }
 

@@ -6,6 +6,7 @@ import type {
   AnyEvent,
   AnyOperation,
   AnyRequest,
+  AnySchema,
   CallError,
   DeclaredError,
   EventData,
@@ -19,6 +20,7 @@ import type {
   RequestAnswer,
   RequestErrors,
   RequestOutput,
+  Schema,
 } from '../contract/contract.ts'
 import type {
   CommandKey,
@@ -65,22 +67,32 @@ export type Fallbacks<N extends Needs> = {
   }
 }
 
-/** A handler's context: a client for each need, and the service's own database. */
-export type HandlerContext<N extends Needs, Tables, Joined = {}> = ServiceContext & {
-  readonly [K in keyof N]: Client<N[K]>
-} & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables, Joined & Requesting> })
+/** What there is beside where the service has settings. */
+export type Configured<Config> = [Config] extends [undefined] ? {} : { readonly config: Config }
 
-export type Handler<Op extends AnyOperation, N extends Needs, Tables, Joined = {}> = Op['kind'] extends 'stream'
-  ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined>) => AsyncIterable<HandlerOutput<Op>>
+/** A handler's context: a client for each need, and the service's own database. */
+export type HandlerContext<N extends Needs, Tables, Joined = {}, Config = undefined> = ServiceContext &
+  Configured<Config> & {
+    readonly [K in keyof N]: Client<N[K]>
+  } & (Tables extends undefined ? {} : { readonly database: DatabaseOf<Tables, Joined & Requesting> })
+
+export type Handler<
+  Op extends AnyOperation,
+  N extends Needs,
+  Tables,
+  Joined = {},
+  Config = undefined,
+> = Op['kind'] extends 'stream'
+  ? (input: HandlerInput<Op>, context: HandlerContext<N, Tables, Joined, Config>) => AsyncIterable<HandlerOutput<Op>>
   : Op['kind'] extends 'channel'
     ? (
         input: HandlerInput<Op>,
         incoming: AsyncIterable<HandlerIncoming<Op>>,
-        context: HandlerContext<N, Tables>,
+        context: HandlerContext<N, Tables, {}, Config>,
       ) => AsyncIterable<HandlerOutput<Op>>
     : (
         input: HandlerInput<Op>,
-        context: HandlerContext<N, Tables, Joined & Answering<Op>>,
+        context: HandlerContext<N, Tables, Joined & Answering<Op>, Config>,
       ) => Promise<HandlerOutput<Op>> | HandlerOutput<Op>
 
 /** What transactions of a command's handler have beside all others of its service. */
@@ -99,8 +111,8 @@ export type Answering<Op extends AnyOperation> = Op['kind'] extends 'command'
     }
   : {}
 
-export type Handlers<C extends AnyContract, N extends Needs, Tables, Joined = {}> = {
-  readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables, Joined>
+export type Handlers<C extends AnyContract, N extends Needs, Tables, Joined = {}, Config = undefined> = {
+  readonly [K in keyof C['operations']]: Handler<C['operations'][K], N, Tables, Joined, Config>
 }
 
 /** An event as its subscriber sees it. */
@@ -126,7 +138,7 @@ export type ReceivedEvent<E extends AnyEvent> = {
 }
 
 /** Inside the transaction that also marks the event as done: everything in it happens once, or not at all. */
-export type EffectContext<Tables, Joined = {}> = {
+export type EffectContext<Tables, Joined = {}, Config = undefined> = Configured<Config> & {
   readonly tx: TransactionOf<Tables, Joined & Requesting>
   readonly log: Logger
   readonly clock: Clock
@@ -138,16 +150,16 @@ export type EffectContext<Tables, Joined = {}> = {
  * The two ways to react, typed for one service. They come as arguments rather than imports because
  * TypeScript can then infer the handler's context from the service it stands in.
  */
-export type React<N extends Needs, Tables, Joined = {}> = {
+export type React<N extends Needs, Tables, Joined = {}, Config = undefined> = {
   /** Subscribes to an event: the handler's effect and the mark that it happened commit together. */
-  readonly on: ReactTo<N, Tables, Joined>
+  readonly on: ReactTo<N, Tables, Joined, Config>
   /** Makes the service a competing consumer of a queue. A request is answered with what its handler returns, or the declared error it throws. */
-  readonly work: ReactTo<N, Tables, Joined>
+  readonly work: ReactTo<N, Tables, Joined, Config>
   /** Takes the replies to what the service has requested: each in the transaction that closes its request, so one for each. */
   readonly replies: <R extends AnyRequest>(
     request: R,
-    handler: (reply: Reply<R>, context: EffectContext<Tables, Joined>) => Promise<void> | void,
-  ) => Reaction<N, Tables, Joined>
+    handler: (reply: Reply<R>, context: EffectContext<Tables, Joined, Config>) => Promise<void> | void,
+  ) => Reaction<N, Tables, Joined, Config>
 }
 
 /** What transactions of all services have beside publishing and sending. */
@@ -175,21 +187,25 @@ export type Reply<R extends AnyRequest> = {
   | { readonly ok: false; readonly error: RequestErrors<R> | (CallError & { readonly code: 'DEADLINE_EXCEEDED' }) }
 )
 
-export type ReactTo<N extends Needs, Tables, Joined = {}> = <E extends AnyEvent, Prepared = undefined>(
+export type ReactTo<N extends Needs, Tables, Joined = {}, Config = undefined> = <E extends AnyEvent, Prepared = undefined>(
   event: E,
-  handler: ReactionOptions<E, N, Tables, Prepared, Joined> | ReactionOptions<E, N, Tables, undefined, Joined>['handle'],
-) => Reaction<N, Tables, Joined>
+  handler:
+    | ReactionOptions<E, N, Tables, Prepared, Joined, Config>
+    | ReactionOptions<E, N, Tables, undefined, Joined, Config>['handle'],
+) => Reaction<N, Tables, Joined, Config>
 
 /** What a service does when an event arrives. */
-export type Reaction<N extends Needs, Tables, Joined = {}> = {
+export type Reaction<N extends Needs, Tables, Joined = {}, Config = undefined> = {
   readonly kind: 'topic' | 'queue'
   readonly event: AnyEvent
   /** Names the reaction within its service when there are several to one event. */
   readonly name: string
-  readonly prepare: ((event: ReceivedEvent<AnyEvent>, context: HandlerContext<N, Tables, Joined>) => Promise<unknown>) | undefined
+  readonly prepare:
+    | ((event: ReceivedEvent<AnyEvent>, context: HandlerContext<N, Tables, Joined, Config>) => Promise<unknown>)
+    | undefined
   readonly handle: (
     event: ReceivedEvent<AnyEvent>,
-    context: EffectContext<Tables, Joined>,
+    context: EffectContext<Tables, Joined, Config>,
     prepared: unknown,
   ) => Promise<void> | void
   /** What stands for an effect that failed with this error; it is tried again where that is undefined. */
@@ -197,7 +213,7 @@ export type Reaction<N extends Needs, Tables, Joined = {}> = {
     | ((
         event: ReceivedEvent<AnyEvent>,
         error: unknown,
-      ) => ((context: EffectContext<Tables, Joined>) => Promise<void>) | undefined)
+      ) => ((context: EffectContext<Tables, Joined, Config>) => Promise<void>) | undefined)
     | undefined
   /** The request whose replies it takes. */
   readonly replyTo?: AnyRequest | undefined
@@ -205,17 +221,17 @@ export type Reaction<N extends Needs, Tables, Joined = {}> = {
   readonly retry: RetryPolicy
 }
 
-export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepared, Joined = {}> = {
+export type ReactionOptions<E extends AnyEvent, N extends Needs, Tables, Prepared, Joined = {}, Config = undefined> = {
   /** Default: the event's name. */
   readonly name?: string
   /**
    * Runs before the transaction, for what cannot be inside one: a call to another service or to the world outside.
    * It may run more than once for one event, so give the other side the event's id to recognise it by.
    */
-  readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables, Joined>) => Promise<Prepared>
+  readonly prepare?: (event: ReceivedEvent<E>, context: HandlerContext<N, Tables, Joined, Config>) => Promise<Prepared>
   readonly handle: (
     event: ReceivedEvent<E>,
-    context: EffectContext<Tables, Joined>,
+    context: EffectContext<Tables, Joined, Config>,
     prepared: Prepared,
   ) => Promise<ReactionAnswer<E>> | ReactionAnswer<E>
   /** Events of different keys worked on at once. Default 16. */
@@ -316,6 +332,7 @@ export type ServiceOptions<
   N extends Needs,
   Tables,
   Extensions extends readonly Extension[] = readonly [],
+  Config = undefined,
 > = {
   /** Contracts of the services it calls. */
   readonly needs?: N
@@ -324,13 +341,20 @@ export type ServiceOptions<
   readonly store?: StoreAdapter
   /** What works in it beside its handlers: sagas, schedules, read models, … They keep their tables in its database. */
   readonly extensions?: Extensions
-  readonly handlers: Handlers<C, N, Tables, JoinedOf<Extensions>>
+  /**
+   * Its settings, as any schema that contracts take: what is below its name in the sources of the system (`payment.timeout` for `payment`).
+   * Handlers and reactions have them as `config`: the same as long as they run, though they may change meanwhile.
+   */
+  readonly config?: Schema<unknown, Config>
+  readonly handlers: Handlers<C, N, Tables, JoinedOf<Extensions>, Config>
   /** How its calls of others are guarded: by `'stock.check'`, `'stock'` (names of contracts), `'*'`. What the system says goes before it. */
   readonly policies?: CallPolicies
   /** What stands for answers of others that do not come, by need and operation: `{ stock: { check: (input, error) => … } }`. */
   readonly fallbacks?: Fallbacks<N>
   /** What it does when events arrive: `({ on, work }) => [on(OrderPlaced, (event, { tx }) => …)]`. */
-  readonly subscriptions?: (react: React<N, Tables, JoinedOf<Extensions>>) => readonly Reaction<N, Tables, JoinedOf<Extensions>>[]
+  readonly subscriptions?: (
+    react: React<N, Tables, JoinedOf<Extensions>, Config>,
+  ) => readonly Reaction<N, Tables, JoinedOf<Extensions>, Config>[]
   readonly inbox?: InboxOptions
   /** For how long, and how much, is kept in its store beside its own data. What is needed is never removed. */
   readonly retention?: RetentionOptions
@@ -340,7 +364,9 @@ export type ServiceOptions<
    */
   readonly requires?: readonly (keyof Capabilities)[]
   /** Why the service is not ready, if it is not; asked by health checks. */
-  readonly ready?: (context: HandlerContext<N, Tables, JoinedOf<Extensions>>) => Promise<string | undefined> | string | undefined
+  readonly ready?: (
+    context: HandlerContext<N, Tables, JoinedOf<Extensions>, Config>,
+  ) => Promise<string | undefined> | string | undefined
 }
 
 /** One way to keep a service's data, made when the system starts: `sqlite()`, `postgres({ url })`, … */
@@ -362,6 +388,7 @@ export type Service<C extends AnyContract = AnyContract> = {
   readonly contract: C
   readonly needs: Needs
   readonly database: DatabaseDefinition<unknown> | undefined
+  readonly config?: AnySchema | undefined
   readonly store?: StoreAdapter | undefined
   // Inside the chassis handlers are met by name only; their types were checked where the service was defined.
   readonly handlers: Readonly<Record<string, (input: unknown, context: unknown) => unknown>>

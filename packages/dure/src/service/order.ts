@@ -190,5 +190,6 @@ const RESERVED: ReadonlySet<string> = new Set(
     random: true,
     fetch: true,
     database: true,
-  } satisfies Record<keyof HandlerContext<{}, {}>, true>),
+    config: true,
+  } satisfies Record<keyof HandlerContext<{}, {}, {}, unknown>, true>),
 )

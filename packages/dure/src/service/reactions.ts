@@ -10,7 +10,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
-import type { MakeContext } from './context.ts'
+import type { MakeContext, Settings } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { ServiceData } from './service-data.ts'
 import { preparedKey, preparedKeys } from './prepared-keys.ts'
@@ -30,8 +30,9 @@ export function reactionsOf(options: {
   runtime: Runtime
   log: Logger
   tracer?: Tracer | undefined
+  settings?: Settings | undefined
 }): readonly ConsumerReaction[] {
-  const { service, contexts, data, runtime, log, tracer } = options
+  const { service, contexts, data, runtime, log, tracer, settings } = options
   const name = service.contract.name
 
   const effectContext = (
@@ -55,6 +56,7 @@ export function reactionsOf(options: {
       clock: runtime.clock,
       ids: runtime.ids,
       random: runtime.random,
+      ...(settings !== undefined && { config: settings.now() }),
     }
   }
 

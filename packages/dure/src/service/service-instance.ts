@@ -20,7 +20,8 @@ import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
 import { plainLogger, traceIdOf, type Acts, type Metrics } from '../telemetry/internal.ts'
-import { contextFactory, type MakeContext } from './context.ts'
+import type { Configuration } from '../config/internal.ts'
+import { contextFactory, type MakeContext, type Settings } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
@@ -86,6 +87,8 @@ export type ServiceInstanceOptions = {
   readonly acts: Acts
   /** Whether it matters who calls. */
   readonly secured: boolean
+  /** What its settings are, where it has some. */
+  readonly configuration?: Configuration | undefined
   /** Its id in the registry, where other processes can call it. */
   readonly instance?: string | undefined
 }
@@ -109,7 +112,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const data = await openOwnData(options, log, offered)
   const guarded = options.guards?.around(transport, name, service.calls) ?? transport
   const ways = { service: name, transport: guarded, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
-  const outgoing = { ...ways, offered }
+  const outgoing = { ...ways, offered, settings: settingsOf(options) }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const host = data && hostOf(options, data, log, outgoing)
   const extensions = await openExtensions(service, { host, joins: data?.joins ?? [], acts: options.acts }).catch(
@@ -126,7 +129,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   let consumer: Consumer | undefined
   const listen = async (): Promise<void> => {
     if (data !== undefined && service.reactions.length > 0) {
-      const reactions = reactionsOf({ service, contexts, data, runtime, log: each, tracer: telemetry?.tracer })
+      const reactions = reactionsOf({ ...outgoing, service, contexts, data })
       const { store, inboxRetention } = data
       consumer = await createConsumer({ store, inboxRetention, broker, runtime, log, group: name, reactions })
     }
@@ -182,7 +185,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     const own = [...(consumer?.status().reasons ?? []), ...extensions.reasons()]
     const reasons =
       state === 'running' ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...own] : [`It is ${state}`]
-    return { service: name, copy, state, live: state !== 'stopped', ready: reasons.length === 0, reasons }
+    return { service: name, copy, state, live: state !== 'stopped', ready: reasons.length === 0, reasons, ...warned(options) }
   }
 
   const counts = () => {
@@ -234,6 +237,16 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls }
   return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
+}
+
+function warned({ configuration }: ServiceInstanceOptions): Pick<ServiceHealth, 'warnings'> {
+  const warnings = configuration?.warnings() ?? []
+  return warnings.length === 0 ? {} : { warnings }
+}
+
+function settingsOf({ service, configuration }: ServiceInstanceOptions): Settings | undefined {
+  if (service.config === undefined || configuration === undefined) return undefined
+  return { schema: service.config, now: configuration.of(service.contract.name) }
 }
 
 /** Ends the calls that a service has inside; the other services of the process go on when it moves. */

@@ -29,6 +29,7 @@ export type {
   StoreAdapter,
 } from './definition.ts'
 export type { Extension } from './definition.ts'
+export { configOf } from './context.ts'
 export { keyedState, type KeyedState, type KeyedStateOptions } from './keyed/keyed.ts'
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from './errors.ts'
@@ -84,11 +85,12 @@ export function service<
   N extends Needs = {},
   Tables = undefined,
   const Extensions extends readonly Extension[] = readonly [],
->(contract: C, options: ServiceOptions<C, N, Tables, Extensions>): Service<C> {
+  Config = undefined,
+>(contract: C, options: ServiceOptions<C, N, Tables, Extensions, Config>): Service<C> {
   checkNumbers(`define service "${contract.name}"`, options.inbox ?? {}, { retention: { ...KEEP, endless: true } })
   const listed: readonly Extension[] = options.extensions ?? []
   const react = reactionsFor(contract.name)
-  const own = options.subscriptions?.(react as unknown as React<N, Tables, JoinedOf<Extensions>>) as
+  const own = options.subscriptions?.(react as unknown as React<N, Tables, JoinedOf<Extensions>, Config>) as
     | Service['reactions']
     | undefined
   const joined = listed.flatMap((one) => (typeof one.reactions === 'function' ? one.reactions(react) : (one.reactions ?? [])))
@@ -101,6 +103,7 @@ export function service<
     needs: options.needs ?? {},
     database: options.database,
     store: options.store,
+    config: options.config as Service['config'],
     // Untyped programs leave it out; each operation without a handler is named when the system is made.
     handlers: ((options.handlers as Service['handlers'] | undefined) ?? {}) as Service['handlers'],
     reactions,

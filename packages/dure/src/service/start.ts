@@ -1,5 +1,6 @@
 import { type Client } from '../call/call.ts'
 import { clientFactory, createGuards, createLocalTransport } from '../call/internal.ts'
+import { lastGoodFiles, noConfiguration, openConfiguration, type Configuration } from '../config/internal.ts'
 import { CallError, type AnyContract } from '../contract/contract.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
@@ -102,6 +103,7 @@ async function startOrDispose(system: System, options: StartOptions & { readonly
 async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
   const { runtime, log, telemetry } = world
   const { part: members, wires = options.network && networkWires(options.network) } = options
+  const configuration = await configurationOf(system, world, disposables)
   const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
@@ -129,7 +131,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     open: async (service) => {
       const database = await databaseOf(service)
       return openServiceInstance({
-        ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured },
+        ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured, configuration },
         instance: part?.id,
       })
     },
@@ -163,6 +165,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     health: () => part?.health(instances) ?? healthOf(alone(instances)),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
+    config: configuration.status,
     forget: ({ reason, by, ...about }) =>
       acts.first({ action: 'group.forget', actor: by ?? '', subject: about.group, about, personal: { reason } }, () =>
         broker.forget({ ...about, reason, by }),
@@ -191,6 +194,17 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   }
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, place, stop: disposables.dispose }
+}
+
+/** Opened only where there is something to read, or somebody who has settings. */
+async function configurationOf(system: System, world: World, disposables: Disposables): Promise<Configuration> {
+  const { name, services, config } = system
+  if (config.sources.length === 0 && services.every((service) => service.config === undefined)) return noConfiguration
+  const lastGood = lastGoodFiles(world.directory)
+  const configuration = await openConfiguration({ system: name, services, config, world, lastGood })
+  disposables.add('settings', configuration.stop)
+  world.telemetry?.metrics.observe(configuration.readings)
+  return configuration
 }
 
 async function ownRegistry(system: System, world: World, disposables: Disposables): Promise<Registry> {

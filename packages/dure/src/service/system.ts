@@ -6,6 +6,7 @@ import {
   type PolicySource,
   type Transport,
 } from '../call/call.ts'
+import type { ConfigAdapter, ConfigOptions, ConfigStatus } from '../config/config.ts'
 import type { AnyContract, AnyOperation, Operations } from '../contract/contract.ts'
 import { needsPrincipal } from '../contract/internal.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
@@ -58,6 +59,11 @@ export type SystemOptions = {
   readonly database?: StoreAdapter
   /** The same for single services, by name: `{ orders: postgres({ url }) }`. Goes before what a service itself says. */
   readonly stores?: Readonly<Record<string, StoreAdapter>>
+  /**
+   * Where the settings of its services come from, the first goes before the others: `[environment({ prefix }), folder({ path })]`; with
+   * keys where values are encrypted. They change while it runs. Default: none, and services have what their schemas say by default.
+   */
+  readonly config?: readonly ConfigAdapter[] | ConfigOptions
   /** Default: `embeddedBroker()`. */
   readonly broker?: Adapter<Broker> & Reach
   /** Who is where, when the system is split. Default: `embeddedRegistry()`, for one machine. */
@@ -95,13 +101,14 @@ export type ActLog = Extension & {
 }
 
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies'>> & {
+export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies' | 'config'>> & {
   readonly name: string
   /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
   readonly security: Security | undefined
   readonly audit?: ActLog | undefined
   readonly schemas?: Adapter<EventSchemas> | undefined
   readonly policies: PolicySource
+  readonly config: ConfigOptions
 }
 
 /**
@@ -147,6 +154,7 @@ export function system(name: string, options: SystemOptions): System {
     audit: options.audit,
     schemas: options.schemas,
     policies: sourceOf(options.policies),
+    config: configOptionsOf(options.config),
     telemetry: options.telemetry ?? {},
   })
 }
@@ -161,6 +169,10 @@ function logProblems(options: SystemOptions): readonly string[] {
   return [
     `Its audit log "${options.audit.name}" is kept by none of its services; list it among the \`extensions\` of the one that is to keep it`,
   ]
+}
+
+function configOptionsOf(config: SystemOptions['config'] = []): ConfigOptions {
+  return Object.freeze('sources' in config ? { ...config } : { sources: [...config] })
 }
 
 function sourceOf(policies: SystemOptions['policies'] = {}): PolicySource {
@@ -219,6 +231,8 @@ export type DoorHost = DoorCalls & {
   readonly status: () => Promise<SystemStatus>
   /** How far every consumer is behind, over all processes. */
   readonly lag: () => Promise<Lag>
+  /** How the settings of this process stand, and what they are; secrets are left out. */
+  readonly config: () => ConfigStatus
   /** Has the broker forget a group that no service has any more: what retires it, and why, is kept. */
   readonly forget: Broker['forget']
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */
@@ -302,6 +316,8 @@ export type ServiceHealth = {
   readonly ready: boolean
   /** Why it is not, in words; empty when all is well. */
   readonly reasons: readonly string[]
+  /** What is not as it should be though it takes calls: settings that may be old, a change of them that was refused. */
+  readonly warnings?: readonly string[]
 }
 
 /** Numbers a person or a waiting test may ask for: is anything still on its way? */

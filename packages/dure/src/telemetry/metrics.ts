@@ -92,6 +92,9 @@ type FamilyName =
   | 'keysHandedOn'
   | 'keyedStates'
   | 'keyedStatesSize'
+  | 'configVersion'
+  | 'configStale'
+  | 'configRefused'
   | 'dropped'
 
 const of =
@@ -196,6 +199,9 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   ),
   keyedStates: gauge('dure.keyed.states', '{state}', 'States of keys that are in memory'),
   keyedStatesSize: gauge('dure.keyed.states.size', 'By', 'Bytes that they take, about'),
+  configVersion: gauge('dure.config.version', '{change}', 'Settings that were accepted since the start'),
+  configStale: gauge('dure.config.stale', '{source}', 'Sources of settings that cannot be reached'),
+  configRefused: gauge('dure.config.refused', '1', 'Whether the last change of settings was refused'),
   dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
 }
 

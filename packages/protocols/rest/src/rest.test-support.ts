@@ -83,6 +83,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     deadLetters: () => undefined,
     calls: () => [],
     callsEverywhere: async () => [],
+    config: () => ({ version: 1, since: 0, sources: [], refused: undefined, entries: [], unknown: [] }),
     extensions: [],
     external: [],
     ask: async () => undefined,

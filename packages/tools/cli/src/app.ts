@@ -12,6 +12,7 @@ import { addCommands } from './commands/add.ts'
 import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
+import { configCommands } from './commands/config.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
 import { auditCommands } from './commands/audit.ts'
@@ -131,6 +132,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     saga: sagaCommands,
     schedule: scheduleCommands,
     audit: auditCommands,
+    config: configCommands,
     lag: lagCommands,
     model: modelCommands,
     trace: traceCommand,

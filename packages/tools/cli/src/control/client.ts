@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { ConfigStatus } from 'dure/config'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
 import type { PlacedService, PlaceRequest, Plan, Supervisor } from 'dure/supervisor'
@@ -36,6 +37,11 @@ export function askInstances(directory: string): Promise<InstanceListing> {
  */
 export function askLag(directory: string): Promise<Lag> {
   return ask(directory, '/v1/lag')
+}
+
+/** Asks it how its settings stand, and what they are. */
+export function askConfig(directory: string): Promise<ConfigStatus> {
+  return ask(directory, '/v1/config')
 }
 
 /** Has it forget a consumer group. @throws {CliError} with what the system said to it */

@@ -6,6 +6,7 @@ export {
   askExtensions,
   askForget,
   askInstances,
+  askConfig,
   askLag,
   askListing,
   askPlace,

@@ -74,6 +74,8 @@ async function answer(asked: Asked, request: IncomingMessage, response: ServerRe
       return sendJson(response, 200, await instancesOf(host))
     case 'GET /v1/metrics':
       return sendJson(response, 200, (await world.telemetry?.metrics.readEverywhere()) ?? [])
+    case 'GET /v1/config':
+      return sendJson(response, 200, host.config())
     case 'GET /v1/lag':
       return sendJson(response, 200, await host.lag())
     case 'POST /v1/lag/forget':
