@@ -26,7 +26,8 @@ type Progress = BenchContext['progress']
  * breaker and an access log; by nginx, HAProxy, Envoy and Spring Cloud Gateway, where they can be had, and by @fastify/http-proxy. Each
  * proxy has the first core, load and server have the second, where `taskset` is there. Each round asks all of them in turn, and of each
  * the best of all rounds counts: most requests, least CPU, shortest tail. Then answers of 16 KiB; 5,000 routes, of which 50 change each
- * second; and the memory of the full gateway over millions of requests. The full gateway is asked over TLS as well, beside nginx.
+ * second; and the memory of the full gateway over millions of requests. The full gateway is asked over TLS as well, beside nginx; and
+ * both beside programs that pass bytes on and look at nothing (`node_floor`), which is the least that Node can do it for.
  */
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   await installPeers(import.meta.dirname, progress)
@@ -43,7 +44,9 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
     const upstream = (await open(nginxServer(folder, await freePort(), BESIDE))) ?? (await open(ours('upstream.ts', [], BESIDE)))
     const proxies: Record<string, Program> = {}
     const own = (kind: string): Promise<Program> => open(ours('proxy.ts', [kind, String(upstream.port), folder], MEASURED))
+    const floor = (kind: string): Promise<Program> => open(ours('floor.ts', [kind, String(upstream.port), folder], MEASURED))
     for (const kind of ['bare', 'full', 'fastify_http_proxy']) proxies[kind] = await own(kind)
+    proxies['node_floor'] = await floor('node_floor')
     for (const [name, { start, missing }] of Object.entries(others)) {
       const program = await open(start(folder, upstream.port, progress))
       if (program === undefined) progress(`${name} is not installed (${missing}): it is left out`)
@@ -52,6 +55,7 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
     const certificate = { certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') }
     if (hasWrk && certify(certificate)) {
       proxies['tls_full'] = { ...(await own('tls_full')), secure: true }
+      proxies['node_tls_floor'] = { ...(await floor('node_tls_floor')), secure: true }
       const program = await open(nginxTls(folder, upstream.port, certificate))
       if (program !== undefined) proxies['nginx_tls'] = program
     } else progress('TLS is left out: it takes wrk and openssl')
@@ -135,7 +139,13 @@ function resultOf(measured: {
     ratios['p99_vs_nginx'] = full!.p99 / nginx.p99
     ratios['body16k_vs_nginx'] = large['bare']!.rps / large['nginx']!.rps
   }
-  const tls = best['nginx_tls']
+  ratios['bare_vs_node_floor'] = bare!.rps / best['node_floor']!.rps
+  ratios['bare_cpu_vs_node_floor'] = bare!.cpu / best['node_floor']!.cpu
+  const [tls, tlsFloor] = [best['nginx_tls'], best['node_tls_floor']]
+  if (tlsFloor !== undefined) {
+    ratios['tls_vs_node_tls'] = best['tls_full']!.rps / tlsFloor.rps
+    ratios['tls_cpu_vs_node_tls'] = best['tls_full']!.cpu / tlsFloor.cpu
+  }
   if (tls !== undefined) {
     ratios['tls_full_vs_nginx_tls'] = best['tls_full']!.rps / tls.rps
     ratios['tls_full_cpu_vs_nginx_tls'] = best['tls_full']!.cpu / tls.cpu

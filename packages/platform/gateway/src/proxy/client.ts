@@ -43,7 +43,7 @@ export class ClientConnection extends ProxiedRequest {
     this.port = socket.localPort ?? 0
     this.#left = left
     this.#inflow = new Inflow(socket)
-    this.#outflow = new Outflow(socket, () => this.#drain(), around.plainly)
+    this.#outflow = new Outflow(socket, around.time.turn, () => this.#drain(), around.plainly)
     this.#answerWriter = new AnswerWriter(this.#outflow)
     socket.on('end', () => this.#end())
     socket.on('close', () => this.#gone())
@@ -67,7 +67,7 @@ export class ClientConnection extends ProxiedRequest {
   /** Takes no further request; what is under way is answered. */
   close(): void {
     this.#close = true
-    if (!this.busy()) this.socket.destroySoon()
+    if (!this.busy()) this.#outflow.destroySoon()
   }
 
   // What the client sends.
@@ -339,12 +339,12 @@ export class ClientConnection extends ProxiedRequest {
     this.#inflow.take()
     this.hold(false)
     this.lateIn(LINGER)
-    if (this.#ended || !sends) this.socket.destroySoon()
-    else this.socket.end()
+    if (this.#ended || !sends) this.#outflow.destroySoon()
+    else this.#outflow.end()
   }
 
   destroy(): void {
-    this.socket.destroy()
+    this.#outflow.destroy()
   }
 
   #drain(): void {
@@ -359,8 +359,8 @@ export class ClientConnection extends ProxiedRequest {
   /** Whoever ends his half before he is answered has gone, as for other servers. */
   #end(): void {
     this.#ended = true
-    if (this.phase === TUNNEL) this.upstream?.socket.end()
-    else if (this.phase === HEAD || this.phase === LINGERING) this.socket.destroySoon()
+    if (this.phase === TUNNEL) this.upstream?.outflow.end()
+    else if (this.phase === HEAD || this.phase === LINGERING) this.#outflow.destroySoon()
     else {
       this.failure = 'the client ended the connection before it was answered'
       this.destroy()

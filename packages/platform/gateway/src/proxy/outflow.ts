@@ -1,34 +1,36 @@
 import { copyInto, copyOf, sizeOf } from './copy.ts'
 import type { Connection } from './sockets.ts'
+import { ROOM, type Turn } from './turn.ts'
 
-/** Bytes that wait to be taken before whoever writes them is told to wait. */
+/** Bytes that wait to be taken before whoever writes them is told to wait; of so many the end of the turn is not waited for. */
 const MOST_WAITING = 65_536
-
-/** More than is read at once, and a head. */
-const SPARE = 131_072
-/** Whoever has taken bytes at once does not keep them: one buffer is enough for copies, until a write keeps it. */
-let spare: Buffer | undefined
+/** Up to so many bytes are put behind a text as text, rather than written by themselves. */
+const SHORT = 4_096
 
 /**
- * What is written to a socket. A write that the system takes at once, as nearly all of them, goes past what Node's streams keep of each:
- * that costs as much as the write itself.
+ * What is written to a socket: what comes in one turn goes out at its end, in one write where it can. A write that the system takes at
+ * once, as nearly all of them, goes past what Node's streams keep of each: that costs as much as the write itself.
  */
 export class Outflow {
   readonly #socket: Connection
+  readonly #turn: Turn
   readonly #plainly: boolean
   readonly #drained: () => void
+  /** What this turn has brought so far. */
+  #pending: Buffer | string | undefined = undefined
+  /** It is among those who are flushed at the end of the turn. */
+  #isListed = false
   /** Sizes of writes that the system has not taken yet, and their sum. */
   readonly #sizes: number[] = []
   #waiting = 0
   #full = false
-  /** Its last write was not taken at once, as none is over TLS: the next may not be, either. */
-  #keeps = false
   #atOnce = false
   #writing = false
 
   /** @param drained told when more may be written, after `full()` */
-  constructor(socket: Connection, drained: () => void, plainly = false) {
+  constructor(socket: Connection, turn: Turn, drained: () => void, plainly = false) {
     this.#socket = socket
+    this.#turn = turn
     this.#plainly = plainly
     this.#drained = drained
     socket.on('drain', drained)
@@ -39,20 +41,66 @@ export class Outflow {
     return this.#full || this.#socket.writableNeedDrain
   }
 
-  /** Writes bytes, or text of one byte a character. True: no more for now. */
+  /** Writes bytes, which are not changed any more, or text of one byte a character. True: no more for now. */
   write(data: Buffer | string): boolean {
-    return this.#isDirect() ? this.#write(data) : !this.#socket.write(data, 'latin1')
+    const before = this.#pending
+    if (before === undefined) this.#pending = data
+    else if (typeof before === 'string' && typeof data === 'string') this.#pending = before + data
+    else if (typeof before === 'string' && data.length <= SHORT) this.#pending = before + data.toString('latin1')
+    else {
+      this.#send()
+      this.#pending = data
+    }
+    if (this.#pending!.length >= MOST_WAITING) this.#send()
+    else if (!this.#isListed) {
+      this.#isListed = true
+      this.#turn.add(this)
+    }
+    return this.full()
   }
 
   /** Writes parts of a buffer that is read into again at once. True: no more for now. */
   copy(bytes: Buffer, ranges: readonly number[], before = '', after = ''): boolean {
     const size = sizeOf(ranges) + before.length + after.length
-    if (size > SPARE || this.#keeps || !this.#isDirect()) return this.write(copyOf(bytes, ranges, before, after))
-    const copy = (spare ??= Buffer.allocUnsafeSlow(SPARE)).subarray(0, size)
+    if (size > ROOM || this.#plainly) return this.write(copyOf(bytes, ranges, before, after))
+    const copy = this.#turn.room(size)
     copyInto(copy, bytes, ranges, before, after)
-    const full = this.#write(copy)
-    if (!this.#atOnce) spare = undefined
-    return full
+    return this.write(copy)
+  }
+
+  /** The turn has ended. */
+  flush(): void {
+    this.#isListed = false
+    this.#send()
+  }
+
+  /** Ends the connection behind what was written. */
+  end(): void {
+    this.#send()
+    this.#socket.end()
+  }
+
+  /** The same, and what comes of the other side is not waited for. */
+  destroySoon(): void {
+    this.#send()
+    this.#socket.destroySoon()
+  }
+
+  /** Ends the connection at once; what was written before has gone if the system took it. */
+  destroy(): void {
+    this.#send()
+    this.#socket.destroy()
+  }
+
+  #send(): void {
+    const data = this.#pending
+    if (data === undefined) return
+    this.#pending = undefined
+    const socket = this.#socket
+    if (socket.destroyed) return
+    if (this.#isDirect()) return this.#write(data)
+    if (typeof data !== 'string') this.#turn.keep(data)
+    socket.write(data, 'latin1')
   }
 
   /** What a stream keeps goes first. */
@@ -61,18 +109,16 @@ export class Outflow {
     return !this.#plainly && !socket.connecting && socket.writableLength === 0 && socket.writable
   }
 
-  #write(data: Buffer | string): boolean {
-    const socket = this.#socket
+  #write(data: Buffer | string): void {
     this.#atOnce = false
     this.#writing = true
-    socket._write(data, (typeof data === 'string' ? 'latin1' : 'buffer') as BufferEncoding, this.#taken)
+    this.#socket._write(data, (typeof data === 'string' ? 'latin1' : 'buffer') as BufferEncoding, this.#taken)
     this.#writing = false
-    this.#keeps = !this.#atOnce
-    if (this.#atOnce) return this.#full
+    if (this.#atOnce) return
+    if (typeof data !== 'string') this.#turn.keep(data)
     this.#sizes.push(data.length)
     this.#waiting += data.length
     if (this.#waiting >= MOST_WAITING) this.#full = true
-    return this.#full
   }
 
   readonly #taken = (error?: Error | null): void => {

@@ -8,6 +8,7 @@ import type { Limits } from './limits.ts'
 import type { ProxiedRequest } from './proxied-request.ts'
 import { SessionConnection } from './session.ts'
 import type { Time } from './timed.ts'
+import { createTurn } from './turn.ts'
 
 export { ownBody, problem, type Answer } from './answer.ts'
 export type { ProxiedRequest } from './proxied-request.ts'
@@ -43,7 +44,7 @@ export type Proxy = {
 }
 
 export function createTime({ clock, timers }: Pick<Runtime, 'clock' | 'timers'>): Time {
-  return { clock, deadlines: createDeadlines({ clock, timers }) }
+  return { clock, deadlines: createDeadlines({ clock, timers }), turn: createTurn(timers.soon) }
 }
 
 export function createProxy(options: {

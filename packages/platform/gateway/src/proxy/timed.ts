@@ -1,7 +1,8 @@
 import type { Clock, DeadlineEntry, Deadlines } from 'dure/runtime'
+import type { Turn } from './turn.ts'
 
-/** What a connection needs to know the time. */
-export type Time = { readonly clock: Clock; readonly deadlines: Deadlines }
+/** What a connection needs to know of the time. */
+export type Time = { readonly clock: Clock; readonly deadlines: Deadlines; readonly turn: Turn }
 
 /** Something with one moment at which it is late. To put that off costs nothing: it is looked at when the old one has come. */
 export abstract class Timed implements DeadlineEntry {

@@ -91,7 +91,7 @@ export class UpstreamConnection extends Timed {
     this.socket.on('error', (error) => this.#ended(error.message))
     this.socket.on('end', () => this.#ended(undefined))
     this.socket.on('close', () => this.#ended('the connection was closed'))
-    this.outflow = new Outflow(this.socket, () => this.asker?.drained(), endpoint.secure !== undefined)
+    this.outflow = new Outflow(this.socket, time.turn, () => this.asker?.drained(), endpoint.secure !== undefined)
     this.lateIn(endpoint.limits.connectTimeout)
   }
 
