@@ -6,6 +6,25 @@ export type AccessCheck = (principal: Principal | undefined) => CallError | unde
 /** Why somebody may not call it with this input; undefined when they may. */
 export type InputCheck = (principal: Principal | undefined, input: unknown) => CallError | undefined
 
+/** Why a service may not call another; undefined when it may. */
+export type CallerCheck = (caller: string | undefined) => CallError | undefined
+
+/** By what a list of callers names whoever calls from outside of all services. */
+export const OUTSIDE_CALLERS = 'doors'
+
+/** Who may call whom, as the system says: the same for all operations of a service, whatever its placement. */
+export function callerCheck(place: string, callers: readonly string[] | undefined): CallerCheck | undefined {
+  if (callers === undefined) return undefined
+  const allowed = new Set(callers)
+  const [callee = ''] = place.split('.')
+  return (caller = OUTSIDE_CALLERS) => {
+    if (allowed.has(caller)) return undefined
+    const who = caller === OUTSIDE_CALLERS ? 'a caller at its doors' : `service "${caller}"`
+    const words = `Call to ${place} was refused: ${who} may not call service "${callee}"; add "${caller}" to "${callee}" in "allow" of the system if it is to`
+    return new CallError('PERMISSION_DENIED', words, { details: { caller, callee } })
+  }
+}
+
 /** What stands before an operation that is not for anybody. A service of this system that acts for itself may do everything. */
 export function accessCheck(
   place: string,

@@ -4,7 +4,7 @@ import type { Priority } from '../resilience/resilience.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
-import type { AccessCheck, InputCheck } from './access.ts'
+import type { AccessCheck, CallerCheck, InputCheck } from './access.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import type { Admission } from './admission.ts'
@@ -44,6 +44,8 @@ export type EndpointOptions = {
   readonly keyed?: ((call: ServedInput, run: () => unknown) => unknown) | undefined
   /** Whether it matters who calls. Default true; false where the system says `security: 'off'`. */
   readonly secured?: boolean
+  /** Services that may call it, and `doors`. Default: whoever comes this far. */
+  readonly callers?: readonly string[] | undefined
   readonly admission: Admission
   readonly clock: Clock
   readonly deadlines: Deadlines
@@ -57,6 +59,8 @@ export type EndpointOptions = {
 
 /** The same, composed: what all calls of one operation share. */
 export type Callee = EndpointOptions & {
+  /** Why a service may not call this; undefined when each of them may. */
+  readonly barred: CallerCheck | undefined
   /** Why a caller may not call this; undefined when anybody may. */
   readonly refused: AccessCheck | undefined
   /** The same with a parsed input. */

@@ -1,6 +1,6 @@
 import { type AnyOperation } from '../contract/contract.ts'
 import { parserOf } from '../contract/internal.ts'
-import { accessCheck, inputCheck } from './access.ts'
+import { accessCheck, callerCheck, inputCheck } from './access.ts'
 import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
@@ -21,6 +21,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const { operation, place, secured = true } = options
   const shared: Callee = {
     ...options,
+    barred: callerCheck(place, options.callers),
     refused: secured ? accessCheck(place, operation) : undefined,
     denied: secured ? inputCheck(place, operation) : undefined,
     priority: operation.policy?.priority ?? 'normal',

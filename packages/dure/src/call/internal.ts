@@ -31,6 +31,8 @@ export {
   type ByteStream,
   type Dial,
   type ListenerStatus,
+  type LiveTls,
+  type Naming,
   type Tls,
 } from './socket/socket.ts'
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'

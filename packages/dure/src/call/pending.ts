@@ -39,7 +39,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     }
     const { call } = this
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
-    const refused = shared.refused?.(call.principal)
+    const refused = shared.barred?.(call.caller) ?? shared.refused?.(call.principal)
     if (refused !== undefined) return this.#refused(refused)
     const { admission, priority } = shared
     return admission.enter(priority) ? undefined : this.#refused(admission.refusal(priority))

@@ -72,18 +72,24 @@ function placing(options: {
   const turns = createTurns()
   let stopping = false
 
-  const giveOut = async (instance: ServiceInstance, { registrations }: SystemProcess, timeout: number): Promise<void> => {
+  const giveOut = async (
+    instance: ServiceInstance,
+    { registrations, certify }: SystemProcess,
+    timeout: number,
+  ): Promise<void> => {
     await registrations.drain(instance.name)
     await close(instance, timeout)
     await registrations.end(instance.name)
+    await certify(instance.name, 'out')
   }
 
   const takeIn = async (service: Service, process: SystemProcess, timeout: number): Promise<void> => {
-    const { registrations, serve } = process
+    const { registrations, serve, certify } = process
     const { name, version } = service.contract
     await registrations.begin({ service: name, version })
     let instance: ServiceInstance | undefined
     try {
+      await certify(name, 'in')
       instance = await open(service)
       serve(instance)
       await registrations.up(name)

@@ -87,6 +87,8 @@ export type ServiceInstanceOptions = {
   readonly acts: Acts
   /** Whether it matters who calls. */
   readonly secured: boolean
+  /** Services that may call it, and `doors`. Default: each. */
+  readonly callers?: readonly string[] | undefined
   /** What its settings are, where it has some. */
   readonly configuration?: Configuration | undefined
   /** Its id in the registry, where other processes can call it. */
@@ -315,23 +317,23 @@ function addEndpoints(
     })
   const operations: Record<string, AnyOperation> = { ...service.contract.operations, ...releasing }
   for (const [operationName, operation] of Object.entries(operations)) {
+    const own = operationName in releasing
     const endpoint = (final: boolean) =>
       createEndpoint({
         place: `${name}.${operationName}`,
         operation,
         tracer: telemetry?.tracer,
-        handler: operationName in releasing ? release : service.handlers[operationName]!,
+        handler: own ? release : service.handlers[operationName]!,
         context: (call, cancellation) => contexts(call, cancellation, operationName),
         keyed: operation.key && keyed?.around(operationName, operation, final),
         once: onceFor(data?.idempotency, operationName, operation),
-        secured: options.secured,
+        // What is Dure's own is never open, `security: 'off'` or not.
+        secured: own || options.secured,
+        callers: own ? undefined : options.callers,
         admission,
         clock: runtime.clock,
         deadlines,
-        metrics:
-          telemetry === undefined || operationName in releasing || final
-            ? undefined
-            : measured(telemetry.metrics, name, operationName),
+        metrics: telemetry === undefined || own || final ? undefined : measured(telemetry.metrics, name, operationName),
         onFault: (place, thrown, call) =>
           log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
             error: thrown,

@@ -40,11 +40,12 @@ export { socketsOf } from './sockets.ts'
 export type { External, ExternalWorld } from './external.ts'
 export type { EventSchemas, RefusedSchema } from './schemas.ts'
 export { start, type StartOptions } from './start.ts'
-export type { Listener, NetworkOptions, Wires } from './process/process.ts'
+export type { Certificates, Listener, NetworkOptions, ProcessCertificates, Wires } from './process/process.ts'
 export { system } from './system.ts'
 export type {
   ActLog,
   Adapter,
+  Allow,
   AnnouncedDoor,
   Door,
   DoorHost,

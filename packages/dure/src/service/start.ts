@@ -9,13 +9,14 @@ import { createLogger, foldRepeats, type Logger, type RecordAct } from '../telem
 import { createActs, openTelemetry, safeLogger, type Acts } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { announceDoor } from './announce-door.ts'
+import { callersOf } from './allow.ts'
 import { alone } from './copies.ts'
 import { withExternal } from './with-external.ts'
 import { callsOf, healthOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
-import { networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
+import { namesOf, networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
 import { auditServiceOf, type DoorHost, type OpenDoor, type Running, type System, type World } from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
@@ -102,12 +103,14 @@ async function startOrDispose(system: System, options: StartOptions & { readonly
 
 async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
   const { runtime, log, telemetry } = world
-  const { part: members, wires = options.network && networkWires(options.network) } = options
+  const { part: members, network } = options
   const configuration = await configurationOf(system, world, disposables)
   const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   disposables.add('deadlines', async () => deadlines.stop())
+  const names = namesOf(members ?? [])
+  const wires = options.wires ?? (network && (await networkWires(network, { system, names, world, disposables })))
   const part = members && (await openProcess({ system, members, world, local, deadlines, disposables, wires }))
   await announceSchemas(system, part?.services ?? system.services, world)
   const broker = part?.broker ?? (await ownBroker(system, world, disposables))
@@ -132,6 +135,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
       const database = await databaseOf(service)
       return openServiceInstance({
         ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured, configuration },
+        callers: callersOf(system.allow, service.contract.name),
         instance: part?.id,
       })
     },

@@ -21,6 +21,7 @@ import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
 import type { ExtensionQuestion } from './extensions.ts'
 import type { External } from './external.ts'
+import { allowProblems } from './allow.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 import type { EventSchemas } from './schemas.ts'
@@ -81,6 +82,11 @@ export type SystemOptions = {
    */
   readonly audit?: ActLog
   /**
+   * Who may call whom: by service, the services that may call it, and `doors` for whoever comes in from outside:
+   * `{ order: ['cart', 'doors'] }`. What is not named may be called by nobody. Default: each service may call each other one.
+   */
+  readonly allow?: Allow
+  /**
    * Where the schemas of what its services announce are told, and compared with those before, when it starts: `registry({ url })` of
    * `@dure/registry-schemas`. What breaks a consumer is refused before anything is published. Default: nowhere.
    */
@@ -100,12 +106,17 @@ export type ActLog = Extension & {
   readonly connect: (record: RecordAct) => () => void
 }
 
+/** By service, who may call it: services, and `doors`. */
+export type Allow = Readonly<Record<string, readonly string[]>>
+
 /** Services, their placement, their adapters, their policies: one typed value. */
-export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies' | 'config'>> & {
+export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies' | 'config' | 'allow'>> & {
   readonly name: string
   /** Undefined: nobody has said; what needs a scope is refused to whoever calls from outside. */
   readonly security: Security | undefined
   readonly audit?: ActLog | undefined
+  /** Undefined: each service may call each other one. */
+  readonly allow?: Allow | undefined
   readonly schemas?: Adapter<EventSchemas> | undefined
   readonly policies: PolicySource
   readonly config: ConfigOptions
@@ -138,6 +149,7 @@ export function system(name: string, options: SystemOptions): System {
     ...storeProblems(services, stores),
     ...openToAnybody(options),
     ...logProblems(options),
+    ...allowProblems(options.allow, services),
   ]
   if (problems.length > 0) throw new SystemError(`Cannot put system "${name}" together`, problems)
   return Object.freeze({
@@ -152,6 +164,7 @@ export function system(name: string, options: SystemOptions): System {
     doors: Object.freeze([...(options.doors ?? [])]),
     security: options.security,
     audit: options.audit,
+    allow: options.allow,
     schemas: options.schemas,
     policies: sourceOf(options.policies),
     config: configOptionsOf(options.config),

@@ -31,6 +31,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'saga',
     'schedule',
     'audit',
+    'ca',
     'lag',
     'model',
     'trace',

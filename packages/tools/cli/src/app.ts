@@ -16,6 +16,7 @@ import { configCommands } from './commands/config.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
 import { auditCommands } from './commands/audit.ts'
+import { caCommands } from './commands/ca.ts'
 import { scheduleCommands } from './commands/schedule.ts'
 import { devCommand } from './commands/dev.ts'
 import { docsCommand } from './commands/docs.ts'
@@ -113,7 +114,7 @@ function before(args: readonly string[], input: string): readonly string[] {
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
   return args
-    .slice(0, ['add', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(0, ['add', 'ca', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1)
     .filter((word) => !word.startsWith('-'))
 }
 
@@ -132,6 +133,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     saga: sagaCommands,
     schedule: scheduleCommands,
     audit: auditCommands,
+    ca: caCommands,
     config: configCommands,
     lag: lagCommands,
     model: modelCommands,

@@ -31,6 +31,10 @@ test('certificates are read from a folder, and what is missing in it is said', (
   // Whoever only calls shows its own as well, but is not called.
   assert.deepEqual(networkOf(shell(folder), { tls: folder }), { tls })
   assert.equal(networkOf(shell('/'), {}), undefined)
+  // Told nothing, whoever listens has certificates of the system's own authority.
+  for (const flags of [{ listen }, { listen, tls: 'own' }, { tls: 'own' }])
+    assert.equal(typeof networkOf(shell('/'), flags)?.tls, 'function')
+  assert.deepEqual(networkOf(shell('/'), { listen, insecure: true }), { host: '10.0.0.2', port: 0, insecure: true })
   assert.throws(() => networkOf(shell('/'), { insecure: true }), /Cannot use --insecure without --listen/)
   assert.throws(() => networkOf(shell('/'), { advertise: 'a' }), /Cannot use --advertise without --listen/)
 })
@@ -40,5 +44,6 @@ test('each process of a split system is told the same, with a port of its own', 
   assert.deepEqual(networkWords(flags, '/srv'), [
     ...['--listen', '[fd00::2]', '--advertise', 'stock', '--tls', '/srv/tls', '--insecure'],
   ])
+  assert.deepEqual(networkWords({ tls: 'own' }, '/srv'), ['--tls', 'own'])
   assert.deepEqual(networkWords({}, '/srv'), [])
 })

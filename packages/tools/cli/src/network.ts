@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { ownCertificates } from 'dure/identity'
 import type { NetworkOptions } from 'dure/service'
 import { CliError, EXIT, type Shell } from './shell.ts'
 
@@ -15,6 +16,8 @@ export type NetworkFlags = {
 
 /** Where certificates are, said to processes that this one starts. */
 export const TLS: string = 'DURE_TLS'
+/** In place of a folder: certificates of the system's own authority, in the data directory. */
+const OWN = 'own'
 
 export function parseListen(text: string): ListenAt {
   const [, bracketed, plain, digits = '0'] = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d{1,5}))?$/.exec(text) ?? []
@@ -26,7 +29,9 @@ export function parseListen(text: string): ListenAt {
 
 /** How it reaches other hosts; undefined when all of the system is on this one. @throws {CliError} */
 export function networkOf(shell: Shell, flags: NetworkFlags): NetworkOptions | undefined {
-  const { listen, advertise, insecure, tls = shell.process.env?.[TLS] } = flags
+  const { listen, advertise, insecure } = flags
+  // Whoever listens has certificates, unless told otherwise.
+  const tls = flags.tls ?? (shell.process.env?.[TLS] || (insecure === true ? undefined : OWN))
   if (listen === undefined && (advertise !== undefined || insecure === true)) {
     const said = advertise === undefined ? '--insecure' : '--advertise'
     throw new CliError(`Cannot use ${said} without --listen: it says where calls of other hosts are taken; add that`, {
@@ -38,7 +43,7 @@ export function networkOf(shell: Shell, flags: NetworkFlags): NetworkOptions | u
     ...listen,
     ...(advertise !== undefined && { advertise }),
     ...(insecure !== undefined && { insecure }),
-    ...(tls !== undefined && { tls: certificatesIn(resolve(shell.cwd, tls)) }),
+    ...(tls !== undefined && { tls: tls === OWN ? ownCertificates() : certificatesIn(resolve(shell.cwd, tls)) }),
   }
 }
 
@@ -62,6 +67,6 @@ function certificatesIn(folder: string): NonNullable<NetworkOptions['tls']> {
 export const networkWords = ({ listen, advertise, tls, insecure }: NetworkFlags, cwd: string): readonly string[] => [
   ...(listen === undefined ? [] : ['--listen', listen.host.includes(':') ? `[${listen.host}]` : listen.host]),
   ...(advertise === undefined ? [] : ['--advertise', advertise]),
-  ...(tls === undefined ? [] : ['--tls', resolve(cwd, tls)]),
+  ...(tls === undefined ? [] : ['--tls', tls === OWN ? OWN : resolve(cwd, tls)]),
   ...(insecure === true ? ['--insecure'] : []),
 ]

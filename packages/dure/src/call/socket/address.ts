@@ -1,8 +1,9 @@
 import { connect as connectPlain, createServer, type Server, type Socket } from 'node:net'
-import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls'
 import { chmod, unlink } from 'node:fs/promises'
 import type { Address } from '../../discovery/discovery.ts'
 import type { Accept, Dial } from './byte-stream.ts'
+import { identityOf, type Naming, type PeerIdentity } from './identity.ts'
 
 /** Certificates, in PEM. */
 export type ClientTls = {
@@ -25,19 +26,43 @@ export type ServerTls = {
 /** Of a process that calls others and is called by them: each shows its own, and believes who is signed by `ca` (mutual TLS). */
 export type Tls = Required<Pick<ServerTls, 'cert' | 'key' | 'ca'>> & Pick<ClientTls, 'servername'>
 
+/** The same, made new from time to time: connections that are opened from then on use it. */
+export type LiveTls = {
+  readonly current: () => Tls
+  readonly changed: (told: () => void) => { readonly stop: () => void }
+}
+
+export function isLive(tls: ClientTls | ServerTls | LiveTls | undefined): tls is LiveTls {
+  return tls !== undefined && 'current' in tls
+}
+
 export function textOf(address: Address): string {
   return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`
 }
 
 /** Connects over TCP, Unix sockets and TLS (ready after its handshake). */
-export function dialWith(tls: ClientTls | undefined): Dial {
+export function dialWith(tls: ClientTls | LiveTls | undefined, naming?: Naming): Dial {
   return (address, onReady) => {
     const to = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
-    if (tls === undefined) return connectPlain({ ...to, noDelay: true }, onReady)
-    const servername = tls.servername ?? (address.kind === 'tcp' ? nameOf(address.host) : undefined)
-    const { ca, cert, key } = tls
-    return connectTls({ ...to, ca, cert, key, servername, minVersion: 'TLSv1.2' }, onReady).setNoDelay(true)
+    if (tls === undefined) return connectPlain({ ...to, noDelay: true }, () => onReady())
+    const {
+      ca,
+      cert,
+      key,
+      servername = address.kind === 'tcp' ? nameOf(address.host) : undefined,
+    } = isLive(tls) ? tls.current() : tls
+    const own = naming?.required === true ? { checkServerIdentity: () => undefined } : {}
+    const socket = connectTls({ ...to, ca, cert, key, servername, minVersion: 'TLSv1.2', ...own }, () => {
+      const identity = shownBy(socket, naming)
+      if (identity !== undefined || naming?.required !== true) return onReady(identity)
+      socket.destroy(new Error(`its certificate names no service of "${naming.domain}"`))
+    })
+    return socket.setNoDelay(true)
   }
+}
+
+function shownBy(socket: TLSSocket, naming: Naming | undefined): PeerIdentity | undefined {
+  return naming && identityOf(socket.getPeerX509Certificate(), naming)
 }
 
 /** An address is no name, and must not be sent as one. */
@@ -48,9 +73,12 @@ function nameOf(host: string): string | undefined {
 type AcceptLimits = { readonly handshake: number; readonly strangers: number; readonly connections: number }
 
 /** Takes connections over TCP, Unix sockets and TLS. */
-export function acceptWith(tls: ServerTls | undefined, limits: AcceptLimits): Accept {
+export function acceptWith(tls: ServerTls | LiveTls | undefined, limits: AcceptLimits, naming?: Naming): Accept {
   return async (address, on) => {
-    const server = tls === undefined ? createServer({ noDelay: true }, on.stream) : createSecure(tls, limits, on.stream)
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => on.stream(socket))
+        : createSecure({ tls, limits, naming, onSocket: on.stream })
     // Those seated, strangers before and in the TLS handshake, those asked to go, and as many as can arrive at once.
     server.maxConnections = limits.connections + limits.strangers * 3 + BACKLOG
     const bound = await listenOn(server, address)
@@ -59,19 +87,31 @@ export function acceptWith(tls: ServerTls | undefined, limits: AcceptLimits): Ac
   }
 }
 
-function createSecure(tls: ServerTls, limits: AcceptLimits, onSocket: (socket: Socket) => void): Server {
+function createSecure({
+  tls,
+  limits,
+  naming,
+  onSocket,
+}: {
+  tls: ServerTls | LiveTls
+  limits: AcceptLimits
+  naming: Naming | undefined
+  onSocket: (socket: Socket, identity: PeerIdentity | undefined) => void
+}): Server {
+  const { cert, key, ca } = isLive(tls) ? tls.current() : tls
   const options: TlsOptions = {
-    cert: tls.cert,
-    key: tls.key,
-    minVersion: 'TLSv1.2',
-    handshakeTimeout: limits.handshake,
-    ...(tls.ca !== undefined && { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+    ...{ cert, key, minVersion: 'TLSv1.2', handshakeTimeout: limits.handshake },
+    ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
   }
   const shaking = new Map<string, Socket>()
   const server = createTlsServer(options, (socket) => {
     shaking.delete(endOf(socket))
-    onSocket(socket.setNoDelay(true))
+    onSocket(socket.setNoDelay(true), shownBy(socket, naming))
   })
+  if (isLive(tls)) {
+    const following = tls.changed(() => server.setSecureContext({ ...tls.current(), minVersion: 'TLSv1.2' }))
+    server.on('close', following.stop)
+  }
   // In its handshake a connection is a stranger as well: where there are too many, the oldest goes.
   server.on('connection', (socket: Socket) => {
     const end = endOf(socket)

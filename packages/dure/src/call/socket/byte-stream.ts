@@ -1,4 +1,5 @@
 import type { Address } from '../../discovery/discovery.ts'
+import type { PeerIdentity } from './identity.ts'
 
 /**
  * Bytes both ways, in order: what frames are sent over. The names are those of Node's sockets, so that a socket is one
@@ -23,8 +24,8 @@ export type ByteStream = {
   on(event: 'drain' | 'end' | 'close', told: () => void): unknown
 }
 
-/** Begins to connect; `onReady` when bytes may be sent. A failure is told as `error`. */
-export type Dial = (address: Address, onReady: () => void) => ByteStream
+/** Begins to connect; `onReady` when bytes may be sent, with what the other side has shown of itself. A failure is told as `error`. */
+export type Dial = (address: Address, onReady: (identity?: PeerIdentity) => void) => ByteStream
 
 /**
  * Takes connections at an address.
@@ -32,7 +33,7 @@ export type Dial = (address: Address, onReady: () => void) => ByteStream
  */
 export type Accept = (
   address: Address,
-  on: { readonly stream: (stream: ByteStream) => void; readonly error: (error: Error) => void },
+  on: { readonly stream: (stream: ByteStream, identity?: PeerIdentity) => void; readonly error: (error: Error) => void },
 ) => Promise<Acceptor>
 
 export type Acceptor = {

@@ -10,6 +10,7 @@ import type { Sender, Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import { BodyReader } from './frames.ts'
+import { namesText, type PeerIdentity } from './identity.ts'
 import type { SocketLimits } from './limits.ts'
 import { SentPrincipals } from './principals.ts'
 import * as wire from './protocol.ts'
@@ -52,6 +53,9 @@ export class ClientConnection {
   readonly #limits: Limits
   readonly #callers = new Map<string, number>()
   readonly #principals = new SentPrincipals()
+  /** Services that were asked for here. */
+  readonly #services = new Set<string>()
+  #identity: PeerIdentity | undefined = undefined
   #names = 0
   #lastId = 0
 
@@ -60,6 +64,18 @@ export class ClientConnection {
     this.clock = options.clock
     this.deadlines = options.deadlines
     this.#limits = options.limits
+  }
+
+  /** Who the other side is. @returns why that is not whom calls were for, undefined when it is */
+  identify(identity: PeerIdentity | undefined): string | undefined {
+    this.#identity = identity
+    for (const service of this.#services) if (!this.serves(service)) return notOf(identity!, service)
+    return undefined
+  }
+
+  /** Whether the certificate of the other side is of this service; where it has none that says so, or none yet, nobody asks. */
+  serves(service: string): boolean {
+    return this.#identity === undefined || this.#identity.names.has(service)
   }
 
   /**
@@ -161,6 +177,7 @@ export class ClientConnection {
     if (this.pending.size >= pending)
       return notSent(to, `${this.pending.size} calls are waiting on the connection; try again later`)
     if (to.namedOn !== this && this.#names >= names) return notSent(to, `${this.#names} operations are in use on the connection`)
+    if (to.namedOn !== this && !this.serves(to.service)) return strange(to, this.#identity!)
     return this.connection.waiting > outgoing ? notSent(to, UNTAKEN) : undefined
   }
 
@@ -173,6 +190,7 @@ export class ClientConnection {
 
   #nameOperation(to: Destination): number {
     to.namedOn = this
+    this.#services.add(to.service)
     return (to.name = this.#define(`${to.service}\n${to.operation}`))
   }
 
@@ -294,6 +312,17 @@ export class ClientConnection {
 
 function notSent({ place }: Destination, why: string): CallError {
   return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} was not sent: ${why}`, { details: NOT_BEGUN })
+}
+
+function notOf(identity: PeerIdentity, service: string): string {
+  return `the certificate of the other side is of ${namesText(identity)}, not of "${service}"`
+}
+
+/** Somebody else may be who it should be. */
+function strange({ place, service }: Destination, identity: PeerIdentity): CallError {
+  return new CallError('UNAVAILABLE', `Call to ${place} was not sent: ${notOf(identity, service)}`, {
+    ...{ details: NOT_BEGUN, inside: true },
+  })
 }
 
 const UNTAKEN = 'the other side does not take what was sent before; try again later'

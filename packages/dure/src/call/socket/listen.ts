@@ -5,8 +5,9 @@ import { aliveFor } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { missingHere } from '../failure.ts'
 import type { Route, Transport } from '../transport.ts'
-import { acceptWith, textOf, type ServerTls } from './address.ts'
+import { acceptWith, isLive, textOf, type LiveTls, type ServerTls } from './address.ts'
 import type { Accept } from './byte-stream.ts'
+import type { Naming } from './identity.ts'
 import { createConnectionLimiter } from './connection-limiter.ts'
 import { FAREWELL, ServerConnection, type Listener } from './server-connection.ts'
 import type { ServedRoute } from './names.ts'
@@ -22,7 +23,9 @@ export type ListenSocketOptions = {
   readonly runtime: Runtime
   readonly log: Logger
   readonly limits?: Partial<SocketLimits>
-  readonly tls?: ServerTls | undefined
+  readonly tls?: ServerTls | LiveTls | undefined
+  /** How certificates of callers name them; then a caller is who its certificate says. Default: a caller is who it says. */
+  readonly naming?: Naming | undefined
   /**
    * Whether callers are believed on whose behalf they call: what they say opens every scope. Default: on Unix sockets, which
    * this user alone can open, and with TLS that asks for certificates (`ca`). Others call on nobody's behalf.
@@ -58,6 +61,8 @@ export type ListenerStatus = {
 
 /** Operations that callers may have asked for, however many connections they make; those of a process are far fewer. */
 const MOST_ROUTES = 10_000
+/** What operations begin with that are no user's. */
+const OWN = 'dure.'
 /** Milliseconds between two looks at all connections. */
 const LOOK = 500
 /** Milliseconds that strangers may be too many. */
@@ -87,13 +92,14 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     draining = []
     for (const resolve of waiting) resolve()
   }
-  const trusted = options.trusted ?? (options.address.kind === 'unix' || options.tls?.ca !== undefined)
+  const trusted = options.trusted ?? (options.address.kind === 'unix' || isMutual(options.tls))
   const stalls = watchStalls(runtime)
   const limiter = createConnectionLimiter(limits)
   const listener: Listener = {
     runtime,
     limits,
     trusted,
+    naming: options.naming,
     limiter,
     age: stalls.age,
     route: createRoutes(transport),
@@ -118,10 +124,10 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
     // When this is late, what is there to be read is read between the two.
     runtime.timers.after(SHED, () => runtime.timers.soon(shed))
   }
-  const accept = options.accept ?? acceptWith(options.tls, limits)
+  const accept = options.accept ?? acceptWith(options.tls, limits, options.naming)
   const acceptor = await accept(options.address, {
-    stream: (stream) => {
-      const caller = new ServerConnection(stream, listener)
+    stream: (stream, identity) => {
+      const caller = new ServerConnection(stream, listener, identity)
       if (caller.connection.closed) return
       connections.add(caller)
       if (limiter.add(caller)) shedSoon()
@@ -190,6 +196,10 @@ export async function listenSocket(options: ListenSocketOptions): Promise<Socket
   }
 }
 
+function isMutual(tls: ServerTls | LiveTls | undefined): boolean {
+  return tls !== undefined && (isLive(tls) || tls.ca !== undefined)
+}
+
 /** Routes by name; strangers cannot make it remember more and more of them. */
 function createRoutes(transport: Transport): (name: string) => ServedRoute {
   const known = new Map<string, ServedRoute>()
@@ -198,14 +208,15 @@ function createRoutes(transport: Transport): (name: string) => ServedRoute {
     if (served !== undefined) return served
     const [service = '', operation = ''] = name.split('\n')
     const place = `${service}.${operation}`
+    const own = operation.startsWith(OWN)
     // Strangers cannot fill it up for others with names of nothing.
     if (known.size >= MOST_ROUTES || transport.has?.({ service, operation }) === false)
       return {
-        place,
+        ...{ place, service, own },
         route: nowhere(() => missingHere({ service, operation }, transport.runs?.(service) === true)),
         missing: true,
       }
-    served = { place, route: transport.route({ service, operation }) }
+    served = { place, service, own, route: transport.route({ service, operation }) }
     known.set(name, served)
     return served
   }

@@ -5,6 +5,9 @@ import { ProtocolError } from './protocol.ts'
 /** The way to an operation by its name on the wire (`service\noperation`). */
 export type ServedRoute = {
   readonly place: string
+  readonly service: string
+  /** It is of no contract: what processes of a system say to each other. */
+  readonly own: boolean
   readonly route: Route
   /** Nothing of this name is here, for now. */
   readonly missing?: boolean

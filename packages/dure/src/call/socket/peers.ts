@@ -6,8 +6,9 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { NOT_BEGUN } from '../failure.ts'
 import type { ConnectPeer, Peer } from '../peer.ts'
 import { promised, type Route, type StartCall, type Target } from '../transport.ts'
-import { dialWith, textOf, type ClientTls } from './address.ts'
+import { dialWith, isLive, textOf, type ClientTls, type LiveTls } from './address.ts'
 import type { Dial } from './byte-stream.ts'
+import type { Naming } from './identity.ts'
 import { Connection } from './connection.ts'
 import { hello, readHello } from './hello.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
@@ -22,7 +23,9 @@ export type SocketPeersOptions = {
   readonly runtime: Runtime
   readonly log: Logger
   /** Certificates; without them nothing is encrypted. */
-  readonly tls?: ClientTls | undefined
+  readonly tls?: ClientTls | LiveTls | undefined
+  /** How the certificate of the other side names the services that it may answer for. Default: its host's name is looked at. */
+  readonly naming?: Naming | undefined
   /** How to connect, in place of the system's sockets. */
   readonly dial?: Dial
   readonly limits?: Partial<SocketLimits>
@@ -45,7 +48,7 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
   const settings: Settings = {
     runtime,
     log,
-    dial: options.dial ?? dialWith(options.tls),
+    dial: options.dial ?? dialWith(options.tls, options.naming),
     limits: withDefaults(options.limits),
     backoff: completeNumbers('connect again with this backoff', { first: 50, max: 2_000 }, options.backoff ?? {}, {
       first: WAIT,
@@ -53,10 +56,27 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
     }),
     deadlines: createDeadlines({ clock: runtime.clock, timers: runtime.timers }),
   }
-  return (address) => createPeer(address, settings)
+  const { tls } = options
+  return (address) => {
+    const { peer, renew } = createPeer(address, settings)
+    const following = isLive(tls) ? tls.changed(renew) : undefined
+    return {
+      ...peer,
+      stop: () => {
+        following?.stop()
+        return peer.stop()
+      },
+    }
+  }
 }
 
-function createPeer(address: Address, settings: Settings): Peer {
+/** Milliseconds between two looks at whether the calls of a connection that another has followed are over. */
+const RETIRE = 500
+/** Milliseconds in which a peer is not asked twice whether its certificate names more by now. */
+const ASK_AGAIN = 1_000
+
+/** `renew`: calls from now on use another connection, and those under way go on. */
+function createPeer(address: Address, settings: Settings): { readonly peer: Peer; readonly renew: () => void } {
   const { runtime, log } = settings
   const where = textOf(address)
   let state: ReturnType<Peer['state']> = 'idle'
@@ -66,6 +86,11 @@ function createPeer(address: Address, settings: Settings): Peer {
   let current: ClientConnection | undefined
   let lastReason = 'it has not been tried'
   let again: Timer | undefined
+  /** Its certificate was replaced while it connected. */
+  let stale = false
+  let renewedAt = Number.NEGATIVE_INFINITY
+  /** Those that others have followed, with calls under way. */
+  const retired = new Set<ClientConnection>()
   // One way to an operation, however often it is asked for: it has one name on the wire.
   const routes = new Map<string, Route>()
 
@@ -77,21 +102,43 @@ function createPeer(address: Address, settings: Settings): Peer {
 
   const connect = (): ClientConnection => {
     state = 'connecting'
+    stale = false
     current = openOutgoing(address, settings, {
       up: () => {
         failures = 0
         state = 'up'
+        if (stale) runtime.timers.soon(renew)
       },
-      leaving: (reason) => {
+      leaving: (outgoing, reason) => {
+        if (outgoing !== current) return
         state = 'down'
         lastReason = reason
       },
       closed: (outgoing, end) => {
+        if (outgoing !== current) return outgoing.failAll(failureOf(end))
         if (end.evicted && outgoing.pending.size === 0 && !stopped) return rest(end.reason)
         lost(outgoing, end)
       },
     })
     return current
+  }
+
+  const renew = (): void => {
+    stale = state === 'connecting'
+    if (state !== 'up' || current === undefined) return
+    const before = current
+    rest('its certificate was replaced')
+    retire(before)
+  }
+
+  const retire = (outgoing: ClientConnection): void => {
+    retired.add(outgoing)
+    const look = (): void => {
+      if (!outgoing.connection.closed && outgoing.pending.size > 0) return void runtime.timers.after(RETIRE, look)
+      retired.delete(outgoing)
+      outgoing.connection.close('another connection has followed it')
+    }
+    look()
   }
 
   /** Who has no calls for now gives its place to others, and connects again when it has one. */
@@ -101,17 +148,21 @@ function createPeer(address: Address, settings: Settings): Peer {
     lastReason = reason
   }
 
-  const lost = (outgoing: ClientConnection, { greeted, leaving, reason }: ConnectionEnd): void => {
-    current = undefined
-    state = 'down'
-    lastReason = reason
-    outgoing.failAll((place) =>
+  const failureOf =
+    ({ greeted, reason }: ConnectionEnd) =>
+    (place: string): CallError =>
       greeted
         ? new CallError('UNAVAILABLE', `Call to ${place} failed: the connection to ${where} was lost: ${reason}`, {
             inside: true,
           })
-        : unreached(place, reason),
-    )
+        : unreached(place, reason)
+
+  const lost = (outgoing: ClientConnection, end: ConnectionEnd): void => {
+    const { greeted, leaving, reason } = end
+    current = undefined
+    state = 'down'
+    lastReason = reason
+    outgoing.failAll(failureOf(end))
     if (stopped) return
     if (greeted && !leaving) log.warn('Connection lost', { address: where, reason })
     else log.debug('No connection', { address: where, reason })
@@ -121,14 +172,19 @@ function createPeer(address: Address, settings: Settings): Peer {
     })
   }
 
-  const reach = (place: string): ClientConnection | CallError => {
+  const reach = (place: string, service: string): ClientConnection | CallError => {
+    // It may have taken in the service, and so have another certificate than it had when it was first asked.
+    if (state === 'up' && !current!.serves(service) && runtime.clock.monotonic() - renewedAt > ASK_AGAIN) {
+      renewedAt = runtime.clock.monotonic()
+      renew()
+    }
     if (state === 'up' || state === 'connecting') return current!
     if (state === 'idle' && !stopped) return connect()
     const why = stopped ? 'this side has stopped' : lastReason
     return unreached(place, why)
   }
 
-  return {
+  const peer: Peer = {
     address,
     route: (target) => {
       const key = `${target.service}.${target.operation}`
@@ -144,10 +200,12 @@ function createPeer(address: Address, settings: Settings): Peer {
     stop: async () => {
       stopped = true
       again?.cancel()
+      for (const { connection } of [...retired]) connection.close('this side has stopped')
       current?.connection.close('this side has stopped')
       state = 'down'
     },
   }
+  return { peer, renew }
 }
 
 /** How a connection ended. */
@@ -167,7 +225,7 @@ function openOutgoing(
   { runtime, limits, dial, deadlines }: Settings,
   on: {
     readonly up: () => void
-    readonly leaving: (reason: string) => void
+    readonly leaving: (outgoing: ClientConnection, reason: string) => void
     readonly closed: (outgoing: ClientConnection, end: ConnectionEnd) => void
   },
 ): ClientConnection {
@@ -175,7 +233,11 @@ function openOutgoing(
   let leaving = false
   let evicted = false
   let heartbeat: { readonly stop: () => void } | undefined
-  const stream = dial(address, () => void stream.write(hello(limits.frame)))
+  const stream = dial(address, (identity) => {
+    const wrong = outgoing.identify(identity)
+    if (wrong !== undefined) connection.close(wrong)
+    else stream.write(hello(limits.frame))
+  })
   const connection = new Connection({
     stream,
     timers: runtime.timers,
@@ -205,7 +267,7 @@ function openOutgoing(
     leaving = true
     evicted = forPlace
     const reason = evicted ? 'the other side needed its place' : 'the other side is stopping'
-    on.leaving(reason)
+    on.leaving(outgoing, reason)
     if (evicted && outgoing.pending.size === 0) return connection.close(reason)
     // Said after every call that was sent: the other side knows then that no more will come.
     writeWord(connection, 0, wire.LEAVING)
@@ -224,12 +286,16 @@ function openOutgoing(
   return outgoing
 }
 
-function routeTo(target: Target, reach: (place: string) => ClientConnection | CallError, { limits, runtime }: Settings): Route {
+function routeTo(
+  target: Target,
+  reach: (place: string, service: string) => ClientConnection | CallError,
+  { limits, runtime }: Settings,
+): Route {
   const { service, operation } = target
   const place = `${service}.${operation}`
   const destination: Destination = { service, operation, place, namedOn: undefined, name: 0 }
   const window = { values: limits.window, bytes: limits.windowBytes }
-  const connect = (): ClientConnection | CallError => reach(place)
+  const connect = (): ClientConnection | CallError => reach(place, service)
   const start: StartCall = (input, context, to) => {
     const on = connect()
     if (on instanceof CallError) return to.reject(on)

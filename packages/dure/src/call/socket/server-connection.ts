@@ -7,6 +7,7 @@ import { Connection } from './connection.ts'
 import { failureFromWire, stoodStill, tooMany, unreadable } from './failures.ts'
 import { BodyReader } from './frames.ts'
 import type { Origin, LimitedConnection, ConnectionLimiter } from './connection-limiter.ts'
+import { ProvenCaller, type Naming, type PeerIdentity } from './identity.ts'
 import { readHello, writeHello, writeRefusal } from './hello.ts'
 import type { SocketLimits } from './limits.ts'
 import { Names, type ServedRoute } from './names.ts'
@@ -24,6 +25,7 @@ export type Listener = {
   readonly limits: SocketLimits
   /** Callers are believed on whose behalf they call. */
   readonly trusted: boolean
+  readonly naming: Naming | undefined
   readonly limiter: ConnectionLimiter
   /** The way to an operation by its name on the wire (`service\noperation`). */
   readonly route: (name: string) => ServedRoute
@@ -60,15 +62,24 @@ export class ServerConnection implements LimitedConnection {
   readonly #calls = new Map<number, ServedCall | ServedStream>()
   readonly #answers: ReturnType<typeof answers>
   readonly #newId: () => string
+  readonly #identity: PeerIdentity | undefined
+  readonly #proven: ProvenCaller | undefined
+  /** When its certificate ends, by the clock that does not jump. */
+  readonly #endsAt: number
   readonly #trouble: (now: number, late: boolean) => string | undefined
 
-  constructor(stream: ByteStream, listener: Listener) {
+  /** @param identity what its certificate says */
+  constructor(stream: ByteStream, listener: Listener, identity?: PeerIdentity) {
     this.#listener = listener
+    this.#identity = identity
+    this.#proven = identity && new ProvenCaller(identity)
     this.#names = new Names({ find: listener.route, most: listener.limits.names })
     this.#principals = new ReceivedPrincipals(listener.trusted)
     this.#newId = listener.runtime.ids.next
     this.origin = listener.limiter.originOf(stream.remoteAddress)
-    this.since = listener.runtime.clock.monotonic()
+    const { clock } = listener.runtime
+    this.since = clock.monotonic()
+    this.#endsAt = identity === undefined ? Number.POSITIVE_INFINITY : this.since + identity.until - clock.now()
     this.connection = new Connection({
       stream,
       timers: listener.runtime.timers,
@@ -103,6 +114,11 @@ export class ServerConnection implements LimitedConnection {
   /** What is wrong with it that nobody would otherwise notice. */
   trouble(now: number, late: boolean): string | undefined {
     const { evictedAt, size } = this
+    if (now > this.#endsAt) {
+      // Who is well has shown a new one long before, on another connection.
+      if (evictedAt === undefined) this.evict()
+      else if (now - evictedAt > FAREWELL) return 'its certificate has ended'
+    }
     if (evictedAt !== undefined && size === 0 && now - evictedAt > FAREWELL && !late) return 'its place was needed'
     if (!this.greeted && now - this.since > this.#listener.limits.handshake && !late) return 'it did not say who it is in time'
     return this.#trouble(now, late)
@@ -172,7 +188,7 @@ export class ServerConnection implements LimitedConnection {
       writeRefusal(connection.writer, reason)
       return connection.close(reason, { lastWords: true })
     }
-    const refusal = this.#listener.limiter.accept(this)
+    const refusal = this.#unnamed() ?? this.#listener.limiter.accept(this)
     if (refusal !== undefined) {
       writeRefusal(connection.writer, refusal)
       return connection.close(refusal, { lastWords: true })
@@ -183,13 +199,20 @@ export class ServerConnection implements LimitedConnection {
     connection.flush()
   }
 
+  /** Why its certificate is not enough. */
+  #unnamed(): string | undefined {
+    const { naming } = this.#listener
+    if (naming?.required !== true || this.#identity !== undefined) return undefined
+    return `the certificate that was shown names no service of "${naming.domain}"`
+  }
+
   #call(type: number, id: number, bytes: Buffer, start: number, end: number): void {
     const { limits, runtime } = this.#listener
     const body = new BodyReader(bytes, start, end)
     const served = this.#names.route(body.short())
     if (served === undefined || this.#calls.has(id)) throw new ProtocolError('A call is to no name, or has the number of another')
     const { place, route } = served
-    const caller = body.short()
+    const number = body.short()
     const left = body.int()
     const credit = type === wire.CALL ? undefined : { values: body.int(), bytes: body.int() }
     // Nobody would ever ask, and so nothing end it.
@@ -199,10 +222,13 @@ export class ServerConnection implements LimitedConnection {
     this.usedAt = now
     const age = this.#listener.age(now)
     if (age >= left) return this.#fail(id, stoodStill(place, age))
+    const claimed = number === 0 ? undefined : this.#names.text(number)
+    const caller = this.#proven === undefined ? claimed : this.#proven.of(claimed, served)
+    if (caller instanceof CallError) return this.#fail(id, caller)
     const call = new ServedCall({
       now,
       left: left - age,
-      caller: caller === 0 ? undefined : this.#names.text(caller),
+      caller,
       flags,
       body,
       newId: this.#newId,

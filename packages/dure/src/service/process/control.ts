@@ -8,7 +8,7 @@ import {
 } from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
 import { CallError, command, query, type AnyOperation, type Contract, type Principal } from '../../contract/contract.ts'
-import { outward, servicePrincipal } from '../../contract/internal.ts'
+import { outward } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
@@ -16,6 +16,7 @@ import { plainLogger } from '../../telemetry/internal.ts'
 import { plainSchema as plain } from '../plain-schema.ts'
 import { away } from '../health.ts'
 import type { ExtensionQuestion } from '../extensions.ts'
+import { OPERATE, OWN_PROCESS } from '../release.ts'
 import type { RetainedReading } from '../retention.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
@@ -24,11 +25,8 @@ type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 
 /** Who asks about an instance wants to hear soon that there is none: milliseconds. */
 const asked = <T>() => query({ input: plain<undefined>(), output: plain<T>(), deadline: 2_000 })
-/**
- * What shows users' data, or changes them, is for who runs the system: whoever may start its processes, and so is believed by them
- * (over their sockets, and over TLS with certificates of both ends), or has this scope.
- */
-const scope = 'dure:operate'
+/** What shows users' data, or changes them, is for who runs the system. */
+const scope = OPERATE
 const read = query({ input: plain<readonly unknown[]>(), output: plain<unknown>(), scope })
 const change = command({ input: plain<readonly unknown[]>(), output: plain<unknown>(), scope })
 
@@ -149,11 +147,8 @@ export function remoteAsk(way: Way, question: ExtensionQuestion): Promise<unknow
 }
 
 function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {
-  return clientFactory({ contract: controlOf(service), transport, runtime })({ service: undefined, principal: OPERATOR })
+  return clientFactory({ contract: controlOf(service), transport, runtime })({ service: undefined, principal: OWN_PROCESS })
 }
-
-/** Whoever asks here runs the system. */
-const OPERATOR = servicePrincipal('dure')
 
 /** Where a method of dead letters is told who does it. */
 const BY: Partial<Record<keyof DeadLetters, number>> = { retry: 1, discard: 2, edit: 3 }

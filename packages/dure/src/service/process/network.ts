@@ -1,5 +1,15 @@
-import { listenSocket, socketPeers, createRemoteTransport, remoteChanges, type Tls } from '../../call/internal.ts'
+import {
+  listenSocket,
+  socketPeers,
+  createRemoteTransport,
+  remoteChanges,
+  type LiveTls,
+  type Naming,
+  type Tls,
+} from '../../call/internal.ts'
+import type { Disposables } from '../disposables.ts'
 import { SystemError } from '../errors.ts'
+import type { System, World } from '../system.ts'
 import type { Wires } from './wires.ts'
 
 /** How this process and those of other hosts reach each other. */
@@ -11,9 +21,10 @@ export type NetworkOptions = {
   readonly advertise?: string
   /**
    * Certificates, in PEM: of this process, and of who is trusted. Both ends show theirs, and call nobody whose certificate `ca` has not
-   * signed or that does not bear the host's name or address.
+   * signed or that does not bear the host's name or address. Or what makes them while the process runs: `ownCertificates()` of
+   * `dure/identity`, whose certificates name services.
    */
-  readonly tls?: Tls
+  readonly tls?: Tls | Certificates
   /** Listens beyond this machine without TLS: whoever reaches the port may call. Default false. */
   readonly insecure?: boolean
   /**
@@ -23,25 +34,66 @@ export type NetworkOptions = {
   readonly system?: string
 }
 
+/** Makes certificates for a process, and new ones before they end. */
+export type Certificates = (process: {
+  /** What the system is called where others are known as well: the names in certificates are its own. */
+  readonly system: string
+  /** What the process runs: names of services as in the registry, `doors`. */
+  readonly names: readonly string[]
+  readonly world: Pick<World, 'directory' | 'runtime' | 'log'>
+}) => Promise<ProcessCertificates>
+
+export type ProcessCertificates = LiveTls & {
+  /** Has the process known for these from now on. */
+  readonly certify: (names: readonly string[]) => Promise<void>
+  readonly stop: () => void
+}
+
 /**
- * TCP, for the processes of several hosts. Without TLS callers are believed only that they call, and not on whose behalf.
- * @throws {SystemError} when strangers could call
+ * TCP, for the processes of several hosts. Without TLS callers are believed only that they call, and not on whose behalf. With
+ * certificates that name services, a caller is who its certificate says.
+ * @throws {SystemError} when strangers could call; what making certificates throws
  */
-export function networkWires(options: NetworkOptions): Wires {
-  const { host = '127.0.0.1', port = 0, advertise = host, tls } = options
-  const problem = problemOf(options)
+export async function networkWires(
+  options: NetworkOptions,
+  process: {
+    readonly system: Pick<System, 'name' | 'allow'>
+    readonly names: readonly string[]
+    readonly world: Pick<World, 'directory' | 'runtime' | 'log'>
+    readonly disposables: Disposables
+  },
+): Promise<Wires> {
+  const { host = '127.0.0.1', port = 0, advertise = host } = options
+  const { system, names, world, disposables } = process
+  const problem = problemOf(options) ?? unproven(options, system)
   if (problem !== undefined) throw new SystemError('Cannot let the processes of other hosts call', [problem])
+  const domain = options.system ?? system.name
+  const made = typeof options.tls === 'function' ? await options.tls({ system: domain, names, world }) : undefined
+  if (made !== undefined) disposables.add('certificates', async () => made.stop())
+  const tls = made ?? (options.tls as Tls | undefined)
+  const required = made !== undefined || system.allow !== undefined
+  const naming: Naming | undefined = tls && { domain, required }
   return {
-    connect: ({ registry, runtime, log, policies }) =>
+    certify: made?.certify,
+    connect: ({ registry, runtime, log, policies, here }) =>
       createRemoteTransport({
-        ...{ registry, connect: socketPeers({ runtime, log, tls }), runtime, log },
+        ...{ registry, connect: socketPeers({ runtime, log, tls, naming }), runtime, log, here },
         changes: policies && remoteChanges(policies),
       }),
     listen: async ({ transport, runtime, log }) => {
-      const listener = await listenSocket({ address: { kind: 'tcp', host, port }, transport, runtime, log, tls })
+      const listener = await listenSocket({ address: { kind: 'tcp', host, port }, transport, runtime, log, tls, naming })
       return { ...listener, address: { ...listener.address, host: advertise } as typeof listener.address }
     },
   }
+}
+
+/** Who may call whom cannot be asked of callers who are who they say. */
+function unproven({ tls }: NetworkOptions, { name, allow }: Pick<System, 'name' | 'allow'>): string | undefined {
+  if (allow === undefined || tls !== undefined) return undefined
+  return (
+    `System "${name}" says in "allow" who may call whom, and without certificates a caller is whoever it says; ` +
+    'give it certificates that name services (tls)'
+  )
 }
 
 function problemOf({ host = '127.0.0.1', advertise = host, tls, insecure = false }: NetworkOptions): string | undefined {

@@ -19,7 +19,7 @@ import { createRegistrations, type Registrations } from './registrations.ts'
 import { sockets } from './wires.ts'
 
 export { GRACE } from './registrations.ts'
-export { networkWires, type NetworkOptions } from './network.ts'
+export { networkWires, type Certificates, type NetworkOptions, type ProcessCertificates } from './network.ts'
 export type { Listener, Wires } from './wires.ts'
 
 /** One process of a system that is split: what runs in it, and the way to what runs elsewhere. */
@@ -35,6 +35,8 @@ export type SystemProcess = {
   /** Takes calls from other processes and lets them know; the way back is among what is to be undone. */
   readonly open: (instances: readonly ServiceInstance[]) => Promise<void>
   readonly registrations: Registrations
+  /** Has this process known, by its certificate, for a service more, or for one less. */
+  readonly certify: (service: string, where: 'in' | 'out') => Promise<void>
   /** Other processes can call it: it runs more than doors. */
   readonly takesCalls: boolean
   /** Lets others ask about an instance of this process. */
@@ -110,8 +112,16 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   }
   const serve = (instance: ServiceInstance): void => serveControl({ instance, transport: local, deadlines, runtime, log })
 
+  const certified = new Set(namesOf(members))
+  const certify: SystemProcess['certify'] = async (service, where) => {
+    if (where === 'in') certified.add(service)
+    else certified.delete(service)
+    await wires.certify?.([...certified])
+  }
+
   const readers = readersOf(system.services)
   return {
+    certify,
     transport,
     services,
     doors: members.includes(DOORS) ? system.doors : [],
@@ -139,6 +149,11 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       return keepsData ? remoteLetters({ service, transport, runtime }) : undefined
     },
   }
+}
+
+/** What a process is known for in certificates: by the names that the registry has, and `doors`. */
+export function namesOf(members: readonly string[]): readonly string[] {
+  return members.map((member) => (member === BROKER ? BROKER_SERVICE : member))
 }
 
 /** Services that call a service, by what they need. */

@@ -9,6 +9,7 @@ import type { Service } from '../definition.ts'
 import { SystemError } from '../errors.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER } from '../placement.ts'
+import { OWN_PROCESS } from '../release.ts'
 import type { World } from '../system.ts'
 import type { Disposables } from '../disposables.ts'
 import { openServiceInstance } from '../service-instance.ts'
@@ -49,7 +50,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
     deadlines,
     world,
     acts: createActs({ record: undefined, runtime }),
-    secured: false,
+    secured: true,
   })
   disposables.add('broker for other processes', ({ timeout }) => instance.stop({ timeout }))
   return { broker, version: brokerContract.version, leave: served.stop }
@@ -75,7 +76,10 @@ export async function brokerElsewhere(options: {
       `No process on "${directory}" hosts its broker; start "${BROKER}" first, or all of it with --split`,
     ])
   }
-  const client = clientFactory({ contract: brokerContract, transport, runtime })({ service: name })
+  const client = clientFactory({ contract: brokerContract, transport, runtime })({
+    service: undefined,
+    principal: OWN_PROCESS,
+  })
   const broker = remoteBroker({ client, name, runtime, log })
   disposables.add('broker', ({ timeout }) => broker.stop({ timeout }))
   return broker

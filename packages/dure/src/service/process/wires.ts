@@ -14,6 +14,8 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 
 /** What connects the processes of a system. */
 export type Wires = {
+  /** Has this process known, by its certificate, for what it runs: names of services, `doors`. */
+  readonly certify?: ((names: readonly string[]) => Promise<void>) | undefined
   /** The way to whatever the registry knows. */
   readonly connect: (options: {
     readonly registry: Registry

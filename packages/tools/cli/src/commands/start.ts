@@ -40,7 +40,7 @@ export const startCommand: Command<Shell> = defineCommand({
 
         Logs are JSON lines on standard error. SIGTERM and SIGINT stop it cleanly: what is under way is finished first; a
         second signal ends it at once. With --listen the parts may be on several hosts: they find each other by the registry, call
-        each other over TCP, and show each other their certificates unless they stay on this machine. With --split, SIGUSR2 replaces all processes one after the other.`,
+        each other over TCP, and show each other certificates, which an authority in the data directory makes (dure ca) unless --tls says where others are. With --split, SIGUSR2 replaces all processes one after the other.`,
   examples: [
     'dure start',
     'dure start src/system.ts --data /var/lib/shop --port 80',
@@ -67,7 +67,10 @@ export const startCommand: Command<Shell> = defineCommand({
     registry: registryFlag,
     listen: parsedFlag(parseListen, 'HOST[:PORT]', 'Take calls of other hosts there (default: of this machine only)'),
     advertise: textFlag('HOST', 'The host that others are told, where it listens on all addresses'),
-    tls: textFlag('DIR', 'Certificates for calls between hosts: tls.crt, tls.key, ca.crt (default DURE_TLS)'),
+    tls: textFlag(
+      'DIR',
+      'Certificates for calls between hosts: tls.crt, tls.key, ca.crt; or "own", of the system\'s own authority (default DURE_TLS, or own)',
+    ),
     insecure: switchFlag('Listen beyond this machine without certificates: whoever reaches the port may call'),
   },
   positional: {

@@ -8,6 +8,7 @@ import { embedded, openCopy, together, type Copy, type Placement } from './copie
 import { differenceOf, type Difference } from './difference.ts'
 import { Reader, Writer } from './probe-events.test-support.ts'
 import { Front, ProbeContract, probeSystem } from './probe-system.test-support.ts'
+import { allowProbes, Keeper, Vault, Visitor } from './allow-probes.test-support.ts'
 import { caught, pause, type Calls, type Origin, type Probe } from './probe.test-support.ts'
 import { eventProbes, keyProbes } from './event-probes.test-support.ts'
 import { twoHopProbes } from './two-hop-probes.test-support.ts'
@@ -35,6 +36,7 @@ const probes: readonly Probe[] = [
   ...eventProbes,
   ...keyProbes,
   ...guardedProbes,
+  ...allowProbes,
 ]
 
 /** Runs every probe under every placement. */
@@ -103,7 +105,15 @@ function callsOf(copy: Copy): Calls {
   return {
     ...near,
     far: callsOfOne(Front),
-    behalfOf: (origin) => ({ ...callsOfOne(ProbeContract, origin), far: callsOfOne(Front, origin) }),
+    behalfOf: (origin) => ({
+      ...callsOfOne(ProbeContract, origin),
+      far: callsOfOne(Front, origin),
+      keeper: callsOfOne(Keeper, origin),
+      visitor: callsOfOne(Visitor, origin),
+    }),
+    vault: callsOfOne(Vault),
+    keeper: callsOfOne(Keeper),
+    visitor: callsOfOne(Visitor),
     writer: callsOfOne(Writer),
     reader: callsOfOne(Reader),
     careful: callsOfOne(Careful),

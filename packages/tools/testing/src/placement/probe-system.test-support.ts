@@ -16,6 +16,7 @@ import { service, system, type Service, type System } from 'dure/service'
 import { z } from 'zod'
 import { scramble } from './caller.ts'
 import { guardedServices } from './guarded-probes.test-support.ts'
+import { allowOf, vaultServices } from './allow-probes.test-support.ts'
 import { eventServices } from './probe-events.test-support.ts'
 
 const Declared = error('DECLARED', {
@@ -167,128 +168,128 @@ export function probeSystem(): System {
   const told = (text: string, signal: AbortSignal): void => {
     signal.addEventListener('abort', () => seen.push(`${text} ended: ${(signal.reason as Error).name}`), { once: true })
   }
-  return system('probes', {
-    services: [
-      service(definition, {
-        handlers: {
-          echo: (input) => input,
-          spoil: (input) => {
-            scramble(input)
-            return 'spoilt'
-          },
-          held: () => {
-            held.count++
-            // After it was answered, so that only a copy can stay what it was.
-            void turn().then(() => held.list.push(held.count))
-            return held
-          },
-          refuse: async (what) => {
-            if (!what.startsWith('at once: ')) await turn()
-            throw thrown[what.replace('at once: ', '')]!()
-          },
-          produce: (what) => produced[what]!(),
-          wait: async ({ name, ms }, { signal }) => {
-            seen.push(`${name} began`)
-            told(name, signal)
-            await sleep(ms, undefined, { signal })
-            return name
-          },
-          never: (text: string, { signal }) => {
-            seen.push(`${text} began`)
-            told(text, signal)
-            return new Promise<never>(() => {})
-          },
-          // One by one: what a handler knows of its call stands on a prototype.
-          context: (_input, call) => ({
-            left: call.deadline - call.clock.monotonic(),
-            caller: call.caller,
-            correlationId: call.correlationId,
-            causationId: call.causationId,
-            traceparent: call.traceparent,
-            idempotencyKey: call.idempotencyKey,
-            principal: call.principal,
-            metadata: call.metadata,
-            aborted: call.signal.aborted,
-          }),
-          guarded: (_input, { principal }) => principal?.subject ?? 'nobody',
-          guardedCount: async function* (_input, { principal }) {
-            yield principal?.subject ?? 'nobody'
-          },
-          known: (_input, { principal }) => principal?.subject ?? 'nobody',
-          staff: (_input, { principal }) => principal?.subject ?? 'nobody',
-          own: ({ owner }) => owner,
-          ownCount: async function* ({ owner }) {
-            yield owner
-          },
-          unsure: () => 'sure',
-          note: (n) => {
-            seen.push(`note ${n}`)
-            return n
-          },
-          seen: () => seen,
-          count: async function* ({ name, from, to, ms, fails }, { signal }) {
-            told(name, signal)
-            try {
-              for (let n = from; n <= to; n++) {
-                if (ms > 0) await sleep(ms)
-                seen.push(`${name} made ${n}`)
-                yield n
-              }
-              if (fails !== undefined) throw thrown[fails]!()
-            } finally {
-              seen.push(`${name} let go`)
-            }
-          },
-          repeat: async function* (input) {
-            yield input
-            yield input
-          },
-          // oxlint-disable-next-line require-yield -- a stream that never says anything
-          silent: async function* (text, { signal }) {
-            told(text, signal)
-            seen.push(`${text} began`)
-            await new Promise(() => {})
-          },
-          growing: async function* () {
-            const list: number[] = []
-            for (let n = 1; n <= 3; n++) {
-              list.push(n)
-              yield { list }
-            }
-          },
-          talk: async function* ({ name, most, fails, spoils }, incoming, { signal }) {
-            told(name, signal)
-            let heard = 0
-            try {
-              for await (const value of incoming) {
-                seen.push(`${name} heard ${++heard}`)
-                yield value
-                if (spoils) scramble(value)
-                if (heard >= most) break
-              }
-              if (fails !== undefined) throw thrown[fails]!()
-              yield 'heard all'
-            } finally {
-              seen.push(`${name} let go`)
-            }
-          },
-          strict: (_name, incoming) => incoming,
-          sum: async function* (_input, incoming) {
-            let sum = 0
-            for await (const n of incoming) sum += n
-            yield sum
-          },
-          guardedTalk: async function* (_input, incoming, { principal }) {
-            for await (const n of incoming) yield `${principal?.subject ?? 'nobody'} ${n}`
-          },
-          ...throwsHeld(),
+  const services: readonly Service[] = [
+    service(definition, {
+      handlers: {
+        echo: (input) => input,
+        spoil: (input) => {
+          scramble(input)
+          return 'spoilt'
         },
-      }),
-      ...eventServices(),
-      ...guardedServices(),
-      frontService(),
-    ],
-  })
+        held: () => {
+          held.count++
+          // After it was answered, so that only a copy can stay what it was.
+          void turn().then(() => held.list.push(held.count))
+          return held
+        },
+        refuse: async (what) => {
+          if (!what.startsWith('at once: ')) await turn()
+          throw thrown[what.replace('at once: ', '')]!()
+        },
+        produce: (what) => produced[what]!(),
+        wait: async ({ name, ms }, { signal }) => {
+          seen.push(`${name} began`)
+          told(name, signal)
+          await sleep(ms, undefined, { signal })
+          return name
+        },
+        never: (text: string, { signal }) => {
+          seen.push(`${text} began`)
+          told(text, signal)
+          return new Promise<never>(() => {})
+        },
+        // One by one: what a handler knows of its call stands on a prototype.
+        context: (_input, call) => ({
+          left: call.deadline - call.clock.monotonic(),
+          caller: call.caller,
+          correlationId: call.correlationId,
+          causationId: call.causationId,
+          traceparent: call.traceparent,
+          idempotencyKey: call.idempotencyKey,
+          principal: call.principal,
+          metadata: call.metadata,
+          aborted: call.signal.aborted,
+        }),
+        guarded: (_input, { principal }) => principal?.subject ?? 'nobody',
+        guardedCount: async function* (_input, { principal }) {
+          yield principal?.subject ?? 'nobody'
+        },
+        known: (_input, { principal }) => principal?.subject ?? 'nobody',
+        staff: (_input, { principal }) => principal?.subject ?? 'nobody',
+        own: ({ owner }) => owner,
+        ownCount: async function* ({ owner }) {
+          yield owner
+        },
+        unsure: () => 'sure',
+        note: (n) => {
+          seen.push(`note ${n}`)
+          return n
+        },
+        seen: () => seen,
+        count: async function* ({ name, from, to, ms, fails }, { signal }) {
+          told(name, signal)
+          try {
+            for (let n = from; n <= to; n++) {
+              if (ms > 0) await sleep(ms)
+              seen.push(`${name} made ${n}`)
+              yield n
+            }
+            if (fails !== undefined) throw thrown[fails]!()
+          } finally {
+            seen.push(`${name} let go`)
+          }
+        },
+        repeat: async function* (input) {
+          yield input
+          yield input
+        },
+        // oxlint-disable-next-line require-yield -- a stream that never says anything
+        silent: async function* (text, { signal }) {
+          told(text, signal)
+          seen.push(`${text} began`)
+          await new Promise(() => {})
+        },
+        growing: async function* () {
+          const list: number[] = []
+          for (let n = 1; n <= 3; n++) {
+            list.push(n)
+            yield { list }
+          }
+        },
+        talk: async function* ({ name, most, fails, spoils }, incoming, { signal }) {
+          told(name, signal)
+          let heard = 0
+          try {
+            for await (const value of incoming) {
+              seen.push(`${name} heard ${++heard}`)
+              yield value
+              if (spoils) scramble(value)
+              if (heard >= most) break
+            }
+            if (fails !== undefined) throw thrown[fails]!()
+            yield 'heard all'
+          } finally {
+            seen.push(`${name} let go`)
+          }
+        },
+        strict: (_name, incoming) => incoming,
+        sum: async function* (_input, incoming) {
+          let sum = 0
+          for await (const n of incoming) sum += n
+          yield sum
+        },
+        guardedTalk: async function* (_input, incoming, { principal }) {
+          for await (const n of incoming) yield `${principal?.subject ?? 'nobody'} ${n}`
+        },
+        ...throwsHeld(),
+      },
+    }),
+    ...eventServices(),
+    ...guardedServices(),
+    frontService(),
+    ...vaultServices(),
+  ]
+  return system('probes', { services, allow: allowOf(services) })
 }
 
 /** Passes on what it is asked. */

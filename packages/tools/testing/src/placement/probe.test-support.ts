@@ -23,7 +23,11 @@ export type Calls = {
   /** The same of a service that passes on what it is asked, from one hop further away. */
   readonly far: Pick<Calls, 'call' | 'stream' | 'channel'>
   /** The same for a caller whom a door has found out. */
-  readonly behalfOf: (origin: Origin) => Pick<Calls, 'call' | 'stream' | 'channel' | 'far'>
+  readonly behalfOf: (origin: Origin) => Pick<Calls, 'call' | 'stream' | 'channel' | 'far' | 'keeper' | 'visitor'>
+  /** One service that lets in another alone: that one, and one that is not let in, which pass on what they are asked. */
+  readonly vault: Pick<Calls, 'call'>
+  readonly keeper: Pick<Calls, 'call' | 'stream' | 'channel'>
+  readonly visitor: Pick<Calls, 'call' | 'stream' | 'channel'>
   /** One service that tells of what it writes, and another that keeps what it hears. */
   readonly writer: Pick<Calls, 'call'>
   readonly reader: Pick<Calls, 'call'>

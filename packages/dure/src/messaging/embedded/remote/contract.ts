@@ -98,6 +98,8 @@ export type BrokerClient = {
 /** The part of a call's options that is used here. */
 export type AskOptions = { readonly timeout?: number; readonly signal?: AbortSignal }
 
+/** For the processes of the system, and for whoever runs it. */
+const scope = 'dure:operate'
 const session = text
 const member = number
 const inSession = record<InSession>({ session })
@@ -115,34 +117,40 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
   description: 'A message broker for the processes of one system.',
   operations: {
     request: command({
+      scope,
       input: schemaOf(record<BrokerRequest>({ method: word(...REQUESTS), args: text })),
       output: schemaOf(record<{ readonly answer: string }>({ answer: text })),
       description: 'One of the methods that need no session; arguments and answer are JSON.',
     }),
     publish: command({
+      scope,
       input: packed,
       idempotent: true,
       description: 'Answers when all are durable; repeated, they are there twice.',
     }),
     send: command({
+      scope,
       input: packed,
       idempotent: true,
       description: 'Answers when all are durable; repeated, they are there twice.',
     }),
     open: command({
+      scope,
       input: schemaOf(record<{ readonly name: string }>({ name: text })),
       output: schemaOf(record<Opened>({ session, beat: number })),
       description: 'Opens a session: it lives while its client shows that it lives.',
     }),
     beat: command({
+      scope,
       input: schemaOf(inSession),
       output: schemaOf(record<{ readonly streaming: boolean }>({ streaming: flag })),
       errors,
       idempotent: true,
       description: 'A sign of life; answers whether the stream of deliveries is open as the broker sees it.',
     }),
-    close: command({ input: schemaOf(inSession), idempotent: true }),
+    close: command({ scope, input: schemaOf(inSession), idempotent: true }),
     subscribe: command({
+      scope,
       input: schemaOf(
         record<SubscribeRequest>({
           session,
@@ -158,11 +166,13 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       idempotent: true,
     }),
     receive: command({
+      scope,
       input: schemaOf(record<ReceiveRequest>({ session, member, queue: text, concurrency: maybe(number) })),
       errors,
       idempotent: true,
     }),
     leave: command({
+      scope,
       input: schemaOf(record<InSession & { readonly member: number }>({ session, member })),
       output: schemaOf(record<{ readonly left: boolean }>({ left: flag })),
       errors,
@@ -170,6 +180,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       description: 'Gives the member nothing more; answers, soon, whether all it had is settled: if not, ask again.',
     }),
     deliveries: stream({
+      scope,
       input: schemaOf(record<InSession & { readonly have: readonly number[] }>({ session, have: list(number) })),
       output: schemaOf(record<Batches>({ batches: list(batchPart()) })),
       errors,
@@ -177,6 +188,7 @@ export const brokerContract: BrokerContract = contract('dure-broker', {
       description: 'All batches of a session that are not settled, but for those it has; replaces the stream before it.',
     }),
     settle: command({
+      scope,
       input: schemaOf(
         record<InSession & { readonly outcomes: readonly Outcome[] }>({
           session,

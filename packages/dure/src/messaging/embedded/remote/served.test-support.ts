@@ -6,6 +6,7 @@ import {
   createOperationMetrics,
   type LocalTransport,
 } from '../../../call/internal.ts'
+import { servicePrincipal } from '../../../contract/internal.ts'
 import { createDeadlines, type Runtime } from '../../../runtime/runtime.ts'
 import { silentLogger, type Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
@@ -53,5 +54,8 @@ export function serveBroker(options: { broker: Broker; runtime: Runtime; log?: L
 
 /** As a process that uses it has it. */
 export function clientOf(transport: LocalTransport, runtime: Runtime): BrokerClient {
-  return clientFactory({ contract: brokerContract, transport, runtime })({ service: undefined })
+  return clientFactory({ contract: brokerContract, transport, runtime })({
+    service: undefined,
+    principal: servicePrincipal('tests'),
+  })
 }
