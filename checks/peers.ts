@@ -15,6 +15,7 @@
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
+ * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -89,6 +90,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   threads,
   tokens,
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
+  mtls: (words) => ourProgram('dure/src/identity/foreign.test-support.ts', words),
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
 }

@@ -13,6 +13,7 @@ import { security, type AccessSecurity } from 'dure/security'
 import { start } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import type { BenchContext, BenchResult } from '../bench.ts'
+import { certificatesFor } from './certificates.ts'
 import { Orders, order, orders } from './order.ts'
 
 export const peers = false
@@ -26,7 +27,7 @@ const TOKENS = 2_000
 /**
  * What it costs to know who calls. Locally: each request brings a token, whose reader knows it already, and the operation asks for a
  * scope and a role; beside it the same operation for anybody. Between two processes: the same calls for a hundred users in turn, 64
- * at once. Verified for the first time: beside jose with the key in hand. And how often an issuer is asked while a minute's worth of
+ * at once; and over TCP with and without certificates of both ends. Verified for the first time: beside jose with the key in hand. And how often an issuer is asked while a minute's worth of
  * tokens with unknown key ids comes in.
  */
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
@@ -46,7 +47,12 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
       progress(`round ${at} of ${ROUNDS}`)
       for (const [name, call] of Object.entries({ local_open: local.open, local_secured: local.secured }))
         await round(name, () => perSecond(call, CALLS, 1))
-      for (const [name, call] of Object.entries({ remote_open: remote.open, remote_secured: remote.secured }))
+      for (const [name, call] of Object.entries({
+        remote_open: remote.open,
+        remote_secured: remote.secured,
+        plain: remote.plain,
+        mtls: remote.mutual,
+      }))
         await round(name, () => perSecond(call, CALLS, IN_FLIGHT))
       const fresh = await Promise.all(Array.from({ length: TOKENS }, (_, n) => issuer.token('ana', `${at} ${n}`)))
       const key = await importJWK(issuer.jwk, 'RS256')
@@ -68,6 +74,7 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
       ratios: {
         local_secured_vs_open: best['local_secured']! / best['local_open']!,
         remote_secured_vs_open: best['remote_secured']! / best['remote_open']!,
+        mtls_vs_plain: best['mtls']! / best['plain']!,
         verify_cold_vs_jose: best['verify_cold']! / best['jose']!,
       },
       figures: {
@@ -126,11 +133,22 @@ async function openLocal(directory: string, access: AccessSecurity, tokens: read
   }
 }
 
-async function openRemote(directory: string, access: AccessSecurity, tokens: readonly string[]): Promise<Calls> {
+type RemoteCalls = Calls & {
+  readonly plain: () => Promise<unknown>
+  /** The same, with certificates of both ends. */
+  readonly mutual: () => Promise<unknown>
+}
+
+async function openRemote(directory: string, access: AccessSecurity, tokens: readonly string[]): Promise<RemoteCalls> {
   const child = fork(join(import.meta.dirname, 'server.ts'), [directory], { execArgv: ['--conditions=dure-source'] })
-  const [address] = (await once(child, 'message')) as [Address]
+  const [addresses] = (await once(child, 'message')) as [Readonly<Record<'unix' | 'plain' | 'mutual', Address>>]
   const runtime = realRuntime()
-  const peer = socketPeers({ runtime, log: silentLogger() })(address)
+  const log = silentLogger()
+  const peer = socketPeers({ runtime, log })(addresses.unix)
+  const plain = socketPeers({ runtime, log })(addresses.plain)
+  const mutual = socketPeers({ runtime, log, ...certificatesFor(directory, 'caller') })(addresses.mutual)
+  const clientOver = (transport: typeof peer) => clientFactory({ contract: Orders, transport, runtime })({ service: 'caller' })
+  const [overPlain, overMutual] = [clientOver(plain), clientOver(mutual)]
   const bind = clientFactory({ contract: Orders, transport: peer, runtime })
   const anybody = bind({ service: 'bench' })
   const users = await Promise.all(tokens.map(async (token) => bind({ service: 'bench', principal: await access.verify(token) })))
@@ -138,8 +156,10 @@ async function openRemote(directory: string, access: AccessSecurity, tokens: rea
   return {
     open: () => anybody.open(order),
     secured: () => users[n++ % USERS]!.secured(order),
+    plain: () => overPlain.open(order),
+    mutual: () => overMutual.open(order),
     stop: async () => {
-      await peer.stop()
+      await Promise.all([peer.stop(), plain.stop(), mutual.stop()])
       child.disconnect()
     },
   }

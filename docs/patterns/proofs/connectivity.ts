@@ -150,13 +150,24 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
     ],
   },
   N8: {
-    state: 'begun',
-    part: {
-      en: 'TLS and mutual TLS of the socket transport; identities, their rotation and whom they may call not yet',
-      ko: '소켓 전송의 TLS와 상호 TLS까지. 워크로드 신원과 그 교체, 호출 권한은 아직',
-    },
-    code: ['packages/dure/src/call/socket/address.ts', 'packages/dure/src/call/socket/listen.ts'],
-    guide: 'docs/guides/resilience.md',
-    tests: ['packages/dure/src/call/socket/tls.test.ts'],
+    state: 'works',
+    code: [
+      'packages/dure/src/identity/identity.ts',
+      'packages/dure/src/identity/authority.ts',
+      'packages/dure/src/call/socket/identity.ts',
+      'packages/dure/src/call/socket/address.ts',
+      'packages/dure/src/service/allow.ts',
+      'packages/tools/cli/src/commands/ca.ts',
+    ],
+    guide: 'docs/guides/mtls.md',
+    tests: [
+      'packages/dure/src/call/socket/identity.test.ts',
+      'packages/dure/src/call/socket/tls.test.ts',
+      'packages/dure/src/identity/authority.test.ts',
+      'packages/dure/src/identity/own-certificates.test.ts',
+      'packages/dure/src/service/allow.test.ts',
+      'packages/dure/src/service/process/network.test.ts',
+      'packages/tools/cli/src/ca.test.ts',
+    ],
   },
 }

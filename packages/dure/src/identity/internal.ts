@@ -10,3 +10,4 @@ export {
   type Authority,
 } from './authority.ts'
 export { requestOf } from './request.ts'
+export { certificateOf } from './certificate.ts'

@@ -110,7 +110,8 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
   disposables.add('deadlines', async () => deadlines.stop())
   const names = namesOf(members ?? [])
-  const wires = options.wires ?? (network && (await networkWires(network, { system, names, world, disposables })))
+  const wires =
+    options.wires ?? (network && (await networkWires(network, { system, members: members ?? [], names, world, disposables })))
   const part = members && (await openProcess({ system, members, world, local, deadlines, disposables, wires }))
   await announceSchemas(system, part?.services ?? system.services, world)
   const broker = part?.broker ?? (await ownBroker(system, world, disposables))

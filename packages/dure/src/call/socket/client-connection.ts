@@ -10,7 +10,7 @@ import type { Sender, Window } from '../credit.ts'
 import type { Connection } from './connection.ts'
 import { failureFromWire, tooLong } from './failures.ts'
 import { BodyReader } from './frames.ts'
-import { namesText, type PeerIdentity } from './identity.ts'
+import type { PeerIdentity } from './identity.ts'
 import type { SocketLimits } from './limits.ts'
 import { SentPrincipals } from './principals.ts'
 import * as wire from './protocol.ts'
@@ -66,11 +66,10 @@ export class ClientConnection {
     this.#limits = options.limits
   }
 
-  /** Who the other side is. @returns why that is not whom calls were for, undefined when it is */
-  identify(identity: PeerIdentity | undefined): string | undefined {
+  /** Who the other side is. @returns services that calls were for, and that it is not */
+  identify(identity: PeerIdentity | undefined): readonly string[] {
     this.#identity = identity
-    for (const service of this.#services) if (!this.serves(service)) return notOf(identity!, service)
-    return undefined
+    return [...this.#services].filter((service) => !this.serves(service))
   }
 
   /** Whether the certificate of the other side is of this service; where it has none that says so, or none yet, nobody asks. */
@@ -177,7 +176,6 @@ export class ClientConnection {
     if (this.pending.size >= pending)
       return notSent(to, `${this.pending.size} calls are waiting on the connection; try again later`)
     if (to.namedOn !== this && this.#names >= names) return notSent(to, `${this.#names} operations are in use on the connection`)
-    if (to.namedOn !== this && !this.serves(to.service)) return strange(to, this.#identity!)
     return this.connection.waiting > outgoing ? notSent(to, UNTAKEN) : undefined
   }
 
@@ -312,17 +310,6 @@ export class ClientConnection {
 
 function notSent({ place }: Destination, why: string): CallError {
   return new CallError('RESOURCE_EXHAUSTED', `Call to ${place} was not sent: ${why}`, { details: NOT_BEGUN })
-}
-
-function notOf(identity: PeerIdentity, service: string): string {
-  return `the certificate of the other side is of ${namesText(identity)}, not of "${service}"`
-}
-
-/** Somebody else may be who it should be. */
-function strange({ place, service }: Destination, identity: PeerIdentity): CallError {
-  return new CallError('UNAVAILABLE', `Call to ${place} was not sent: ${notOf(identity, service)}`, {
-    ...{ details: NOT_BEGUN, inside: true },
-  })
 }
 
 const UNTAKEN = 'the other side does not take what was sent before; try again later'

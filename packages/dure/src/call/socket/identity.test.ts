@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError } from '../../contract/contract.ts'
-import { certificateOf } from '../../identity/certificate.ts'
-import { newKeys, keyText, signRequest, requestOf } from '../../identity/internal.ts'
+import { certificateOf, newKeys, keyText, signRequest, requestOf } from '../../identity/internal.ts'
 import type { CallContext } from '../context.ts'
 import type { Peer } from '../peer.ts'
 import type { Transport } from '../transport.ts'
@@ -69,12 +68,14 @@ test('a server is asked only for the services that its certificate names', { tim
   const listener = await listen({ tls: tls(['stock']), naming })
   const peer = connect(listener.address, { tls: tls(['cart']), naming })
   const { code, message } = await failureOf(echo(peer, 1))
-  assert.deepEqual([code, /the certificate of the other side is of "stock", not of "rig"/.test(message)], ['UNAVAILABLE', true])
+  assert.deepEqual([code, /its certificate is of "stock", not of "rig"/.test(message)], ['UNAVAILABLE', true])
   await peer.stop()
   const other = connect(listener.address, { tls: tls(['cart']), naming })
   const stock = other.route({ service: 'stock', operation: 'echo' })
   assert.equal(await stock.call('here', contextFor()), 'here')
   assert.match((await failureOf(echo(other, 1))).message, /is of "stock", not of "rig"/)
+  // It is not asked again at once.
+  assert.match((await failureOf(echo(other, 1))).message, /its certificate is not of "rig"/)
   // Whoever was refused has taken nothing away from the others.
   assert.equal(await stock.call('still here', contextFor()), 'still here')
   await other.stop()

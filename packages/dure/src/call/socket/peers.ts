@@ -8,7 +8,7 @@ import type { ConnectPeer, Peer } from '../peer.ts'
 import { promised, type Route, type StartCall, type Target } from '../transport.ts'
 import { dialWith, isLive, textOf, type ClientTls, type LiveTls } from './address.ts'
 import type { Dial } from './byte-stream.ts'
-import type { Naming } from './identity.ts'
+import { namesText, type Naming } from './identity.ts'
 import { Connection } from './connection.ts'
 import { hello, readHello } from './hello.ts'
 import { withDefaults, type SocketLimits } from './limits.ts'
@@ -88,7 +88,8 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
   let again: Timer | undefined
   /** Its certificate was replaced while it connected. */
   let stale = false
-  let renewedAt = Number.NEGATIVE_INFINITY
+  /** Services that its certificate did not name, and when that was seen. */
+  const strange = new Map<string, number>()
   /** Those that others have followed, with calls under way. */
   const retired = new Set<ClientConnection>()
   // One way to an operation, however often it is asked for: it has one name on the wire.
@@ -116,6 +117,11 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
       },
       closed: (outgoing, end) => {
         if (outgoing !== current) return outgoing.failAll(failureOf(end))
+        for (const service of end.strange) strange.set(service, runtime.clock.monotonic())
+        if (end.strange.length > 0 && !stopped) {
+          outgoing.failAll(failureOf(end))
+          return rest(end.reason)
+        }
         if (end.evicted && outgoing.pending.size === 0 && !stopped) return rest(end.reason)
         lost(outgoing, end)
       },
@@ -173,11 +179,11 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
   }
 
   const reach = (place: string, service: string): ClientConnection | CallError => {
+    const seen = strange.size === 0 ? undefined : strange.get(service)
+    if (seen !== undefined && runtime.clock.monotonic() - seen < ASK_AGAIN)
+      return unreached(place, `its certificate is not of "${service}"`)
     // It may have taken in the service, and so have another certificate than it had when it was first asked.
-    if (state === 'up' && !current!.serves(service) && runtime.clock.monotonic() - renewedAt > ASK_AGAIN) {
-      renewedAt = runtime.clock.monotonic()
-      renew()
-    }
+    if (state === 'up' && !current!.serves(service)) renew()
     if (state === 'up' || state === 'connecting') return current!
     if (state === 'idle' && !stopped) return connect()
     const why = stopped ? 'this side has stopped' : lastReason
@@ -216,6 +222,8 @@ type ConnectionEnd = {
   readonly leaving: boolean
   /** It only needed the place. */
   readonly evicted: boolean
+  /** Services that calls were for, and that its certificate does not name. */
+  readonly strange: readonly string[]
   readonly reason: string
 }
 
@@ -232,10 +240,11 @@ function openOutgoing(
   let greeted = false
   let leaving = false
   let evicted = false
+  let strange: readonly string[] = []
   let heartbeat: { readonly stop: () => void } | undefined
   const stream = dial(address, (identity) => {
-    const wrong = outgoing.identify(identity)
-    if (wrong !== undefined) connection.close(wrong)
+    strange = outgoing.identify(identity)
+    if (strange.length > 0) connection.close(`its certificate is of ${namesText(identity!)}, not of "${strange.join('", "')}"`)
     else stream.write(hello(limits.frame))
   })
   const connection = new Connection({
@@ -253,7 +262,7 @@ function openOutgoing(
     onClose: (reason) => {
       handshake.cancel()
       heartbeat?.stop()
-      on.closed(outgoing, { greeted, leaving, evicted, reason })
+      on.closed(outgoing, { greeted, leaving, evicted, strange, reason })
     },
   })
   // Held back until the other side has said who it is.

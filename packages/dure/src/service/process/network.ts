@@ -9,6 +9,7 @@ import {
 } from '../../call/internal.ts'
 import type { Disposables } from '../disposables.ts'
 import { SystemError } from '../errors.ts'
+import { BROKER } from '../placement.ts'
 import type { System, World } from '../system.ts'
 import type { Wires } from './wires.ts'
 
@@ -57,7 +58,9 @@ export type ProcessCertificates = LiveTls & {
 export async function networkWires(
   options: NetworkOptions,
   process: {
-    readonly system: Pick<System, 'name' | 'allow'>
+    readonly system: System
+    readonly members: readonly string[]
+    /** What its certificates name. */
     readonly names: readonly string[]
     readonly world: Pick<World, 'directory' | 'runtime' | 'log'>
     readonly disposables: Disposables
@@ -65,7 +68,7 @@ export async function networkWires(
 ): Promise<Wires> {
   const { host = '127.0.0.1', port = 0, advertise = host } = options
   const { system, names, world, disposables } = process
-  const problem = problemOf(options) ?? unproven(options, system)
+  const problem = problemOf(options) ?? unproven(options, system) ?? brokerless(options, process)
   if (problem !== undefined) throw new SystemError('Cannot let the processes of other hosts call', [problem])
   const domain = options.system ?? system.name
   const made = typeof options.tls === 'function' ? await options.tls({ system: domain, names, world }) : undefined
@@ -93,6 +96,23 @@ function unproven({ tls }: NetworkOptions, { name, allow }: Pick<System, 'name' 
   return (
     `System "${name}" says in "allow" who may call whom, and without certificates a caller is whoever it says; ` +
     'give it certificates that name services (tls)'
+  )
+}
+
+/** The embedded broker in another process believes processes of the system alone, and over plain TCP nobody is known to be one. */
+function brokerless(
+  { tls }: NetworkOptions,
+  { system, members }: { readonly system: System; readonly members: readonly string[] },
+): string | undefined {
+  if (tls !== undefined || members.includes(BROKER) || system.broker.reach === 'network') return undefined
+  const using = system.services.find(
+    ({ contract, reactions, extensions }) =>
+      members.includes(contract.name) && contract.events.length + reactions.length + extensions.length > 0,
+  )
+  return (
+    using &&
+    `Service "${using.contract.name}" uses the broker of another process, which believes nobody without certificates; ` +
+      'give it certificates (tls), or the system a broker of its own on the network'
   )
 }
 

@@ -1,5 +1,6 @@
 /** An exchange that asks for rates with a breaker, a fallback and a limit; who has the rates is ill for minutes at a time. */
 import assert from 'node:assert/strict'
+import type { Client } from 'dure/call'
 import { CallError, command, contract, query } from 'dure/contract'
 import { database } from 'dure/data'
 import type { Runtime } from 'dure/runtime'
@@ -77,11 +78,23 @@ function exchange({ runtime: { clock, timers, random } }: { readonly runtime: Ru
       },
     },
   })
-  return system('bank', { services: [rates, own] })
+  return system('bank', { services: [rates, own], allow: { rates: ['exchange'], exchange: ['doors'] } })
 }
 
 export const MARKED = 'an answer of a fallback is known for one, and no other is'
 const ANSWERED = 'users are answered, and hardly wait, while the rates are ill'
+
+const NOT_LET_IN = 'who may not call the rates was refused'
+
+/** Users may not: whatever befalls both, they are never answered. */
+async function askFromOutside(rates: Client<typeof Rates>): Promise<void> {
+  const failure = await rates.of({ currency: 'EUR' }, { timeout: 1_000 }).then(
+    (rate) => assert.fail(`A user was told the rate ${rate}`),
+    (error: unknown) => error,
+  )
+  if (!(failure instanceof CallError)) throw failure
+  if (failure.code === 'PERMISSION_DENIED') sometimes(NOT_LET_IN)
+}
 
 export function changing(slip?: Slip): Simulation {
   const waits: number[] = []
@@ -95,6 +108,7 @@ export function changing(slip?: Slip): Simulation {
         const before = clock.monotonic()
         await client(Exchange).change({ id: `${user}-${number}`, currency: 'EUR' }, { timeout: 5_000 })
         waits.push(clock.monotonic() - before)
+        if (number % 5 === 0) await askFromOutside(client(Rates))
       },
     },
     invariants: {
@@ -109,6 +123,6 @@ export function changing(slip?: Slip): Simulation {
         assert.ok(slow <= waits.length / 4, `${slow} of ${waits.length} took over 1.5 s`)
       },
     },
-    expects: ['a breaker refused', 'answered by fallback', 'answered by callee'],
+    expects: [NOT_LET_IN, 'a breaker refused', 'answered by fallback', 'answered by callee'],
   }
 }
