@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { nameOf, pem, spkiOf } from './certificate.ts'
-import { bits, der, integer, oid, parts, read, sequence, type Node } from './der.ts'
+import { BITS, bits, der, integer, oid, parts, read, SEQUENCE, sequence, type Node } from './der.ts'
 
 /** A request to be signed (PKCS #10): who asks, and that they have the key. */
 export type SigningRequest = { readonly subject: string; readonly publicKey: KeyObject }
@@ -33,27 +33,31 @@ function checked(text: string): SigningRequest {
   const [, base64 = ''] =
     /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([\sA-Za-z0-9+/=]+)-----END/.exec(text.slice(0, LONGEST)) ?? []
   if (base64 === '') throw new RangeError('It has no CERTIFICATE REQUEST in PEM')
-  const [signed, algorithm, signature] = parts(read(Buffer.from(base64, 'base64')))
-  const [, name, spki] = parts(needed(signed))
-  const publicKey = createPublicKey({ key: needed(spki).whole, format: 'der', type: 'spki' })
-  if (publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1' || !parts(needed(algorithm))[0]?.whole.equals(ECDSA_SHA256))
+  const whole = Buffer.from(base64, 'base64')
+  const outer = as(SEQUENCE, read(whole))
+  if (outer.whole.length !== whole.length) throw new RangeError('It has more in it than a request')
+  const [first, second, third] = parts(outer)
+  const [signed, algorithm, signature] = [as(SEQUENCE, first), as(SEQUENCE, second), as(BITS, third)]
+  const [, name, spki] = parts(signed)
+  const publicKey = createPublicKey({ key: as(SEQUENCE, spki).whole, format: 'der', type: 'spki' })
+  if (publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1' || !algorithm.body.equals(ECDSA_SHA256))
     throw new RangeError('It is not signed by a key of P-256 with SHA-256')
-  if (!verify('sha256', needed(signed).whole, publicKey, needed(signature).body.subarray(1)))
+  if (signature.body[0] !== 0 || !verify('sha256', signed.whole, publicKey, signature.body.subarray(1)))
     throw new RangeError('Whoever made it does not have its key')
-  return { subject: commonNameIn(needed(name)), publicKey }
+  return { subject: commonNameIn(as(SEQUENCE, name)), publicKey }
 }
 
 function commonNameIn(name: Node): string {
   for (const set of parts(name))
     for (const pair of parts(set)) {
       const [type, value] = parts(pair)
-      if (type?.whole.equals(COMMON_NAME)) return needed(value).body.toString('utf8')
+      if (type?.whole.equals(COMMON_NAME) && value !== undefined) return value.body.toString('utf8')
     }
   return ''
 }
 
-function needed(node: Node | undefined): Node {
-  if (node === undefined) throw new RangeError('It is not in the form of a request')
+function as(tag: number, node: Node | undefined): Node {
+  if (node?.tag !== tag) throw new RangeError('It is not in the form of a request')
   return node
 }
 
