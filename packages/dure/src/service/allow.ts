@@ -1,6 +1,8 @@
 import type { Service } from './definition.ts'
 import { DOORS } from './placement.ts'
-import type { Allow } from './system.ts'
+
+/** By service, who may call it: services, and `doors`. */
+export type Allow = Readonly<Record<string, readonly string[]>>
 
 /** Who may call a service; undefined: each of its system. */
 export function callersOf(allow: Allow | undefined, service: string): readonly string[] | undefined {

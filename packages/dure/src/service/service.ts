@@ -41,11 +41,11 @@ export type { External, ExternalWorld } from './external.ts'
 export type { EventSchemas, RefusedSchema } from './schemas.ts'
 export { start, type StartOptions } from './start.ts'
 export type { Certificates, Listener, NetworkOptions, ProcessCertificates, Wires } from './process/process.ts'
+export type { Allow } from './allow.ts'
 export { system } from './system.ts'
 export type {
   ActLog,
   Adapter,
-  Allow,
   AnnouncedDoor,
   Door,
   DoorHost,

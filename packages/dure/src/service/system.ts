@@ -21,7 +21,7 @@ import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
 import type { Lag } from './lag.ts'
 import type { ExtensionQuestion } from './extensions.ts'
 import type { External } from './external.ts'
-import { allowProblems } from './allow.ts'
+import { allowProblems, type Allow } from './allow.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 import type { EventSchemas } from './schemas.ts'
@@ -105,9 +105,6 @@ export type ActLog = Extension & {
   /** Gives it its way to the service that keeps it, until it is called off. */
   readonly connect: (record: RecordAct) => () => void
 }
-
-/** By service, who may call it: services, and `doors`. */
-export type Allow = Readonly<Record<string, readonly string[]>>
 
 /** Services, their placement, their adapters, their policies: one typed value. */
 export type System = Required<Omit<SystemOptions, 'security' | 'audit' | 'schemas' | 'policies' | 'config' | 'allow'>> & {

@@ -16,6 +16,7 @@ import { ClientConnection, type Destination } from './client-connection.ts'
 import * as wire from './protocol.ts'
 import { SentCall } from './sent-call.ts'
 import { sentStream } from './sent-stream.ts'
+import { createRetired, createStrange } from './turnover.ts'
 import { startHeartbeat } from './watch.ts'
 import { writeWord } from './writing.ts'
 
@@ -70,11 +71,6 @@ export function socketPeers(options: SocketPeersOptions): ConnectPeer {
   }
 }
 
-/** Milliseconds between two looks at whether the calls of a connection that another has followed are over. */
-const RETIRE = 500
-/** Milliseconds in which a peer is not asked twice whether its certificate names more by now. */
-const ASK_AGAIN = 1_000
-
 /** `renew`: calls from now on use another connection, and those under way go on. */
 function createPeer(address: Address, settings: Settings): { readonly peer: Peer; readonly renew: () => void } {
   const { runtime, log } = settings
@@ -88,10 +84,8 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
   let again: Timer | undefined
   /** Its certificate was replaced while it connected. */
   let stale = false
-  /** Services that its certificate did not name, and when that was seen. */
-  const strange = new Map<string, number>()
-  /** Those that others have followed, with calls under way. */
-  const retired = new Set<ClientConnection>()
+  const strange = createStrange(runtime)
+  const retired = createRetired(runtime)
   // One way to an operation, however often it is asked for: it has one name on the wire.
   const routes = new Map<string, Route>()
 
@@ -117,7 +111,7 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
       },
       closed: (outgoing, end) => {
         if (outgoing !== current) return outgoing.failAll(failureOf(end))
-        for (const service of end.strange) strange.set(service, runtime.clock.monotonic())
+        strange.add(end.strange)
         if (end.strange.length > 0 && !stopped) {
           outgoing.failAll(failureOf(end))
           return rest(end.reason)
@@ -134,17 +128,7 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
     if (state !== 'up' || current === undefined) return
     const before = current
     rest('its certificate was replaced')
-    retire(before)
-  }
-
-  const retire = (outgoing: ClientConnection): void => {
-    retired.add(outgoing)
-    const look = (): void => {
-      if (!outgoing.connection.closed && outgoing.pending.size > 0) return void runtime.timers.after(RETIRE, look)
-      retired.delete(outgoing)
-      outgoing.connection.close('another connection has followed it')
-    }
-    look()
+    retired.add(before)
   }
 
   /** Who has no calls for now gives its place to others, and connects again when it has one. */
@@ -179,9 +163,7 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
   }
 
   const reach = (place: string, service: string): ClientConnection | CallError => {
-    const seen = strange.size === 0 ? undefined : strange.get(service)
-    if (seen !== undefined && runtime.clock.monotonic() - seen < ASK_AGAIN)
-      return unreached(place, `its certificate is not of "${service}"`)
+    if (strange.lately(service)) return unreached(place, `its certificate is not of "${service}"`)
     // It may have taken in the service, and so have another certificate than it had when it was first asked.
     if (state === 'up' && !current!.serves(service)) renew()
     if (state === 'up' || state === 'connecting') return current!
@@ -206,7 +188,7 @@ function createPeer(address: Address, settings: Settings): { readonly peer: Peer
     stop: async () => {
       stopped = true
       again?.cancel()
-      for (const { connection } of [...retired]) connection.close('this side has stopped')
+      retired.stop()
       current?.connection.close('this side has stopped')
       state = 'down'
     },

@@ -69,7 +69,10 @@ test('over TCP without certificates nobody runs the system: dead letters and wha
   await assert.rejects(doors.ask('orders', { kind: 'saga', method: 'list', input: {} }), refused)
   await assert.rejects(doors.forget({ topic: 'orders', group: 'mail', why: 'a stranger' } as never), refused)
   const { transport } = doors
-  await assert.rejects(releaseKeys({ service: 'orders', transport, runtime: realRuntime() }, [{ operation: 'place', key: 'k' }]), refused)
+  await assert.rejects(
+    releaseKeys({ service: 'orders', transport, runtime: realRuntime() }, [{ operation: 'place', key: 'k' }]),
+    refused,
+  )
   const { services } = await doors.health()
   assert.ok(services.every(({ ready }) => ready))
 })
