@@ -33,8 +33,7 @@ function check(what: string, ok: boolean, seen: unknown): void {
 
 async function load(running: Running): Promise<void> {
   const client = running.client(Orders)
-  const [{ endpoints } = { endpoints: {} }] = (await running.registry()).instances('stock')
-  const address = endpoints['dure'] as { readonly host: string; readonly port: number }
+  const address = await addressOf(running)
   const serials = new Set<string>()
   let calls = 0
   const failures: string[] = []
@@ -61,7 +60,15 @@ async function load(running: Running): Promise<void> {
   check('certificates of one process meanwhile', serials.size >= Math.floor(seconds / (LIFE / 2_000)), serials.size)
 }
 
-async function serialAt({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+type Tcp = { readonly host: string; readonly port: number }
+
+/** Where stock listens. */
+async function addressOf(running: Running): Promise<Tcp> {
+  const [instance] = (await running.registry()).instances('stock')
+  return instance!.endpoints['dure'] as Tcp
+}
+
+async function serialAt({ host, port }: Tcp): Promise<string> {
   const socket: TLSSocket = connect({ host, port, rejectUnauthorized: false })
   socket.on('error', () => {})
   await once(socket, 'secureConnect')
@@ -86,7 +93,7 @@ with context.wrap_socket(socket.create_connection((host, port), timeout=60)) as 
 `
 
 /** What others make of a process that listens: with the certificate of a service, and without. */
-function foreign(address: { readonly host: string; readonly port: number }): void {
+function foreign(address: Tcp): void {
   const authority = openAuthority({ directory, system: 'shop', clock: { now: Date.now } })
   const { publicKey, privateKey } = newKeys()
   const chain = file('orders.crt', authority.issue({ names: ['orders'], publicKey, life: 3_600_000 }))
@@ -150,8 +157,7 @@ try {
     await once(child, 'message')
   }
   const running = await start(shop, { part: ['doors'], directory, network: { tls: ownCertificates({ life: LIFE }) }, log })
-  const [{ endpoints } = { endpoints: {} }] = (await running.registry()).instances('stock')
-  foreign(endpoints['dure'] as { host: string; port: number })
+  foreign(await addressOf(running))
   await refusals(running)
   await load(running)
   await running.stop()

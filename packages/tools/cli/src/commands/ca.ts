@@ -19,13 +19,15 @@ import {
   type Common,
 } from './parameters.ts'
 
+type Where = Pick<Common, 'data'>
+
 const { clock } = realRuntime()
 const DAY = 86_400_000
 /** The key of a request that is not signed yet. */
 const PENDING = 'authority-request.key'
 
 /** @throws {CliError} */
-function found(shell: Shell, flags: Common): Authority {
+function found(shell: Shell, flags: Where): Authority {
   const directory = directoryOf(shell, flags)
   const authority = told(() => findAuthority({ directory, clock }))
   if (authority !== undefined) return authority
@@ -70,7 +72,7 @@ const requestCommand: Command<Shell> = defineCommand({
         "dure ca join" takes the answer here. From then on this host makes certificates for its processes by itself.`,
   examples: ['dure ca request > host-b.csr'],
   flags: { data: dataFlag, name: textFlag('NAME', 'What the host is called in certificates (default: its host name)') },
-  async func(this: Shell, flags: Common & { readonly name?: string }): Promise<void> {
+  async func(this: Shell, flags: Where & { readonly name?: string }): Promise<void> {
     const directory = directoryOf(this, flags)
     prepareDirectory(directory)
     const authority = told(() => findAuthority({ directory, clock }))
@@ -86,7 +88,7 @@ const requestCommand: Command<Shell> = defineCommand({
   },
 })
 
-type Signing = Common & { readonly service?: readonly string[]; readonly days?: number }
+type Signing = Where & { readonly service?: readonly string[]; readonly days?: number }
 
 const signCommand: Command<Shell> = defineCommand({
   brief: 'Sign the request of another host',
@@ -133,7 +135,7 @@ const joinCommand: Command<Shell> = defineCommand({
     kind: 'tuple',
     parameters: [{ parse: String, optional: true, placeholder: 'FILE', brief: 'The answer (default: standard input)' }],
   },
-  async func(this: Shell, flags: Common, file?: string): Promise<void> {
+  async func(this: Shell, flags: Where, file?: string): Promise<void> {
     const directory = directoryOf(this, flags)
     const pending = join(directory, PENDING)
     if (!existsSync(pending))
