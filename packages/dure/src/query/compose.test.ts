@@ -53,7 +53,7 @@ const Answer = z.object({ answer: z.unknown() })
 const Asker = contract('asker', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { ask: query({ output: Answer, deadline: 400 }), slow: query({ output: Answer, deadline: 60_000 }) },
+  operations: { ask: query({ output: Answer, deadline: 1_500 }), slow: query({ output: Answer, deadline: 60_000 }) },
 })
 const asking = service<typeof Asker, { parts: typeof Parts }>
 type Context = Parameters<Parameters<typeof asking>[1]['handlers']['ask']>[1]
@@ -178,7 +178,7 @@ test('a stream is gathered, and given up as soon as it is more than there is roo
           },
         },
         // What the others had taken is free again.
-        after: { ask: async ({ parts }) => (await parts.quick(''), 'y'.repeat(10_000)), timeout: 300 },
+        after: { ask: async ({ parts }) => (await parts.quick(''), 'y'.repeat(10_000)), timeout: 30_000 },
       },
       concurrency: 1,
     })

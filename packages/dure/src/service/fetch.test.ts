@@ -166,24 +166,40 @@ test('a request that fails is told of though it was not sampled; without telemet
 })
 
 test('a server that never answers, or never ends its answer, costs no more than the deadline', async (t) => {
-  const { ask, url, gone, spans } = await run(t, (request, response) => {
+  const { ask, url, heard, gone, spans } = await run(t, (request, response) => {
     if (request.url === '/begins') response.write('a')
   })
-  for (const path of ['/', '/begins']) {
-    await assert.rejects(
-      ask((context) => textOf(context, url + path), { timeout: 100 }),
-      { code: 'DEADLINE_EXCEEDED' },
-    )
-    const own = await ask(async ({ fetch }) => {
-      const error: unknown = await fetch(url + path, { timeout: 50 })
-        .then((answer) => answer.text())
-        .catch((thrown: unknown) => thrown)
-      return `${(error as { code: string }).code} ${(error as Error).message}`
-    })
-    assert.match(own, /^DEADLINE_EXCEEDED Request to "127\.0\.0\.1:\d+" was not answered before its deadline$/)
+  let asked = 0
+  // A request has to arrive, and its answer to begin, within its time: a busy machine is given more of it.
+  const inTime = async (attempt: (timeout: number) => Promise<boolean>): Promise<void> => {
+    for (let timeout = 50; !(await attempt(timeout));) timeout *= 2
   }
-  await until(() => gone.length === 4)
-  assert.equal(spans.filter((span) => span.attributes['error.type'] === 'DEADLINE_EXCEEDED' && span.kind === 'client').length, 4)
+  for (const path of ['/', '/begins']) {
+    await inTime(async (timeout) => {
+      const before = heard.length
+      asked++
+      await assert.rejects(
+        ask((context) => textOf(context, url + path), { timeout }),
+        { code: 'DEADLINE_EXCEEDED' },
+      )
+      return heard.length > before
+    })
+    await inTime(async (timeout) => {
+      const before = heard.length
+      asked++
+      const own = await ask(async ({ fetch }) => {
+        const error: unknown = await fetch(url + path, { timeout })
+          .then((answer) => answer.text())
+          .catch((thrown: unknown) => thrown)
+        return `${(error as { code: string }).code} ${(error as Error).message}`
+      })
+      assert.match(own, /^DEADLINE_EXCEEDED Request to "127\.0\.0\.1:\d+" was not answered before its deadline$/)
+      return heard.length > before
+    })
+  }
+  await until(() => heard.length >= 4 && gone.length === heard.length)
+  const late = spans.filter((span) => span.attributes['error.type'] === 'DEADLINE_EXCEEDED' && span.kind === 'client')
+  assert.ok(late.length >= 4 && late.length <= asked, `${late.length} of ${asked}`)
 })
 
 test('it ends with the caller, and with the signal it was given', async (t) => {

@@ -62,14 +62,22 @@ test('while it is frozen or killed, callers are told so in time, and nobody gets
   assert.ok(frozen.every((one) => one.status === 'rejected' && (one.reason as { code: string }).code === 'UNAVAILABLE'))
   server.thaw()
   await until(async () => (await store.read('id0').catch(() => undefined)) !== undefined)
-  for (const id of ids) assert.equal((await store.read(id))?.data, id)
+  // A slow machine may keep an answer for longer than it is waited for.
+  const found = (id: string) => store.read(id).catch(() => undefined)
+  for (const id of ids) {
+    let session = await found(id)
+    await until(async () => (session ??= await found(id)) !== undefined)
+    assert.equal(session?.data, id)
+  }
   await server.crash()
   await assert.rejects(store.read('id0'), { code: 'UNAVAILABLE', message: /Memcached at 127\.0\.0\.1/ })
   await server.start()
   // What it kept is gone: all are logged out.
   await until(async () => (await store.read('id0').catch(() => 'away')) === undefined)
-  await store.create('id0', LIFE)
-  assert.equal((await store.read('id0'))?.subject, 'ida')
+  await until(async () => {
+    await store.create('id0', LIFE).catch(() => {})
+    return (await found('id0'))?.subject === 'ida'
+  })
 })
 
 test('what it forgets is logged out, and nobody is somebody else', { skip }, async (t) => {

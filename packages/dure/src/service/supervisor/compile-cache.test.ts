@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from '../../runtime/runtime.ts'
-import { shareCompiled } from './compile-cache.ts'
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
 
