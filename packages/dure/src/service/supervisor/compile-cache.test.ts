@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { enableCompileCache, getCompileCacheDir } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -9,8 +10,18 @@ import { realRuntime } from '../../runtime/runtime.ts'
 
 const PROGRAM = fileURLToPath(new URL('./program.test-support.ts', import.meta.url))
 
+test('who keeps nothing that was compiled has nothing to share', { timeout: 60_000 }, () => {
+  const module = JSON.stringify(new URL('./compile-cache.ts', import.meta.url).href)
+  const program = `console.log(JSON.stringify((await import(${module})).shareCompiled()))`
+  const said = execFileSync(process.execPath, ['--conditions=dure-source', '--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+    // The run of all tests shares what is compiled.
+    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
+  })
+  assert.equal(said.trim(), '{}')
+})
+
 test('what this process has compiled is there for those it starts', { timeout: 60_000 }, async (t) => {
-  assert.deepEqual(shareCompiled(), {}, 'there is nothing to share')
   const directory = mkdtempSync(join(tmpdir(), 'dure-compiled-'))
   t.after(() => rmSync(directory, { recursive: true }))
   enableCompileCache(join(directory, 'compiled'))
