@@ -13,6 +13,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
     guide: 'docs/guides/access.md',
     tests: [
       'packages/dure/src/security/security.test.ts',
+      'packages/dure/src/security/acts.test.ts',
+      'packages/platform/gateway/src/refusals.test.ts',
       'packages/dure/src/call/socket/principals.test.ts',
       'packages/dure/src/call/socket/hostile.test.ts',
       'packages/platform/gateway/src/tokens.test.ts',
