@@ -2,3 +2,4 @@
 export { inspectConfiguration, noConfiguration, openConfiguration, type Configuration, type Inspected } from './configuration.ts'
 export { problemText } from './errors.ts'
 export { lastGoodFiles } from './files/last-good.ts'
+export { partsOf } from './key.ts'

@@ -77,12 +77,12 @@ async function layersOf(options: {
     const text = await readText(join(place, `${name}.${ending}`), file, problems)
     if (text === undefined) continue
     // A library that only whoever has files needs.
-    const { parseConfig } = await import('../parse/parse.ts')
+    const { isForProfiles, parseConfig } = await import('../parse/parse.ts')
     const { documents, problems: found } = parseConfig(text, { file })
     problems.push(...found)
     // What stands later in a file goes before what stands earlier.
     for (const { profiles: only, values } of documents.toReversed())
-      if (only === undefined || only.some((one) => profiles.includes(one))) layers.push({ name: file, values })
+      if (only === undefined || isForProfiles(only, profiles)) layers.push({ name: file, values })
   }
   return layers
 }

@@ -3,14 +3,16 @@ import type { ConfigProblem } from '../errors.ts'
 import { keyAt } from '../key.ts'
 import type { ConfigScalar, ConfigValue } from '../source.ts'
 import { readDocuments, type Located } from './located.ts'
+import { isProfileExpression } from './profiles.ts'
 import { readProperties } from './properties.ts'
 
 export { lineAt, readDocuments, type Documents, type Fault, type Located, type ReadingOptions } from './located.ts'
+export { isForProfiles } from './profiles.ts'
 export { readProperties, type Property } from './properties.ts'
 
 /** A document of a file of settings: one, or those that `---` parts. */
 export type ConfigDocument = {
-  /** As it says itself for which profiles it is (`spring.config.activate.on-profile`, one or several with commas); undefined: for all. */
+  /** As it says itself for which profiles it is (`spring.config.activate.on-profile`), names or expressions; undefined: for all. `isForProfiles` reads them. */
   readonly profiles: readonly string[] | undefined
   readonly values: ReadonlyMap<string, ConfigValue>
 }
@@ -54,8 +56,17 @@ export function parseConfig(
     return { documents: [], problems }
   }
   const parts: Flat[] = [into()]
-  for (const { line, name, value } of readProperties(text)) put(parts.at(-1)!, name, value, line)
+  const marks = documentMarks(text)
+  for (const { line, name, value } of readProperties(text)) {
+    for (; marks.length > 0 && marks[0]! < line; marks.shift()) parts.push(into())
+    put(parts.at(-1)!, name, value, line)
+  }
   return { documents: parts.map(documentOf), problems }
+}
+
+/** Lines of a `.properties` file that end a document, as Spring Boot has them. */
+function documentMarks(text: string): number[] {
+  return text.split(/\r\n|\r|\n/).flatMap((line, at) => (/^[#!]---\s*$/.test(line) ? [at + 1] : []))
 }
 
 type Flat = {
@@ -85,13 +96,18 @@ function put({ values, origin, problem }: Flat, key: string, value: ConfigScalar
 const ON_PROFILE = 'spring.config.activate.on-profile'
 
 function documentOf({ values, problem }: Flat): ConfigDocument {
-  const only = values.get(ON_PROFILE)
-  if (only === undefined) return { profiles: undefined, values }
-  values.delete(ON_PROFILE)
-  const names = String(only.value)
-    .split(',')
-    .map((name) => name.trim())
-  if (names.some((name) => /[!&|()\s]/.test(name) || name === ''))
-    problem(only.line ?? 1, 'it is no name of a profile, or names with commas; expressions are not read here', ON_PROFILE)
-  return { profiles: names, values }
+  const only = [...values].filter(([key]) => key === ON_PROFILE || (key.startsWith(`${ON_PROFILE}[`) && key.endsWith(']')))
+  if (only.length === 0) return { profiles: undefined, values }
+  const profiles: string[] = []
+  for (const [key, { value, line }] of only) {
+    values.delete(key)
+    for (const text of String(value)
+      .split(',')
+      .map((each) => each.trim())) {
+      if (!isProfileExpression(text))
+        problem(line ?? 1, 'it is no profile; give a name, or an expression such as "eu & !prod"', key)
+      profiles.push(text)
+    }
+  }
+  return { profiles, values }
 }
