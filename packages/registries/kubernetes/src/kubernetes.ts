@@ -7,7 +7,14 @@ import { connect, type ClusterOptions } from './connect.ts'
 import { instancesOf, readSlice, type Lookup, type Slice } from './slices.ts'
 import { createObjects } from './watch.ts'
 
-export { kubernetesObjects, type KubernetesKind, type KubernetesObjects, type KubernetesObjectsOptions } from './objects.ts'
+export {
+  kubernetesObjects,
+  type KubernetesKind,
+  type KubernetesObject,
+  type KubernetesObjects,
+  type KubernetesObjectsOptions,
+} from './objects.ts'
+export { kubernetesConfig, type KubernetesConfigOptions } from './config.ts'
 
 export type KubernetesRegistryOptions = ClusterOptions & {
   /** Labels of EndpointSlices (Kubernetes copies those of a Service): `app.kubernetes.io/part-of=shop`. Default: all. */

@@ -11,11 +11,18 @@ const KINDS = {
   Ingress: { version: 'networking.k8s.io/v1', group: '/apis/networking.k8s.io/v1', resource: 'ingresses' },
   Service: { version: 'v1', group: '/api/v1', resource: 'services' },
   Secret: { version: 'v1', group: '/api/v1', resource: 'secrets' },
+  ConfigMap: { version: 'v1', group: '/api/v1', resource: 'configmaps' },
 } as const
 
 export type KubernetesKind = keyof typeof KINDS
 
-export type KubernetesObjectsOptions = ClusterOptions & { readonly kinds: readonly KubernetesKind[] }
+/** One object: who may read it need not be let at the others of its kind. */
+export type KubernetesObject = { readonly kind: KubernetesKind; readonly name: string }
+
+export type KubernetesObjectsOptions = ClusterOptions & {
+  /** All of a kind, or one by its name. */
+  readonly kinds: readonly (KubernetesKind | KubernetesObject)[]
+}
 
 export type KubernetesObjects = {
   /** All that are known, each with its `kind`. */
@@ -56,14 +63,15 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
   const { signal } = stopping
   const pause = pausing(timers, signal)
   const watchers = new Set<() => void>()
-  /** Kinds that the server does not tell of now, and when it last did. */
-  const away = new Set<KubernetesKind>()
+  /** Which of them the server does not tell of now, and when it last did. */
+  const away = new Set<Objects<Json>>()
   let heard = clock.now()
 
-  const followed = kinds.map((kind) => {
+  const followed = kinds.map((meant) => {
+    const { kind, name } = typeof meant === 'string' ? { kind: meant } : meant
     const { version, group, resource } = KINDS[kind]
-    const objects = createObjects<Json>({
-      ...{ api, path: pathOf(group, resource), selector: undefined, interval: heartbeat, timers },
+    return createObjects<Json>({
+      ...{ api, path: pathOf(group, resource), selector: undefined, name, interval: heartbeat, timers },
       // In lists they do not say it of themselves, and who has written which field is of no use here.
       read: ({ metadata, ...more }) => ({
         ...more,
@@ -71,15 +79,14 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
         kind,
         metadata: { ...(metadata as Json), managedFields: undefined },
       }),
-      unused: (name, why) => log.warn(`${kind} "${name}" is not used`, { why }),
+      unused: (unused, why) => log.warn(`${kind} "${unused}" is not used`, { why }),
     })
-    return { kind, objects }
   })
-  const tell = (kind: KubernetesKind, error?: unknown): void => {
+  const tell = (objects: Objects<Json>, error?: unknown): void => {
     if (signal.aborted) return
     const before = away.size
-    if (error === undefined) away.delete(kind)
-    else away.add(kind)
+    if (error === undefined) away.delete(objects)
+    else away.add(objects)
     if (away.size === 0) heard = clock.now()
     if (before === 0 && away.size > 0)
       log.warn('Kubernetes is away: what was known of it last is kept, and is stale', {
@@ -88,14 +95,11 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
       })
     if (before > 0 && away.size === 0) log.info('Kubernetes is back', { server: base })
   }
-  const follow = async (
-    { kind, objects }: { kind: KubernetesKind; objects: Objects<Json> },
-    answered: () => void,
-  ): Promise<void> => {
+  const follow = async (objects: Objects<Json>, answered: () => void): Promise<void> => {
     for (let failed = 0; !signal.aborted;) {
       const seen = (): void => {
         failed = 0
-        tell(kind)
+        tell(objects)
         answered()
         for (const changed of watchers) changed()
       }
@@ -103,7 +107,7 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
         await objects.follow(seen, signal)
       } catch (error) {
         if (signal.aborted) break
-        tell(kind, error)
+        tell(objects, error)
         answered()
         await pause(backoff(AGAIN, ++failed, random))
       }
@@ -114,7 +118,7 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
   const working = followed.map((each, i) => follow(each, first[i]!.resolve))
   await Promise.all(first.map(({ promise }) => promise))
   return {
-    objects: () => followed.flatMap(({ objects }) => [...objects.objects()]),
+    objects: () => followed.flatMap((each) => [...each.objects()]),
     watch: (changed) => {
       watchers.add(changed)
       return { stop: () => void watchers.delete(changed) }

@@ -19,6 +19,8 @@ export function createObjects<T>(options: {
   /** `/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices`. */
   readonly path: string
   readonly selector: string | undefined
+  /** Only the one of this name. */
+  readonly name?: string | undefined
   /** What an object says; undefined when it is of no interest. @throws when it is none */
   readonly read: (object: Json) => T | undefined
   /** Milliseconds between questions whether the server is there: a watch says nothing of one that stands still. */
@@ -27,9 +29,13 @@ export function createObjects<T>(options: {
   /** Told once of each that cannot be used. */
   readonly unused: (name: string, why: string) => void
 }): Objects<T> {
-  const { api, path, selector, read, interval, timers, unused } = options
+  const { api, path, selector, name, read, interval, timers, unused } = options
+  const selected = {
+    ...(selector !== undefined && { labelSelector: selector }),
+    ...(name !== undefined && { fieldSelector: `metadata.name=${name}` }),
+  }
   const at = (query: Readonly<Record<string, string | number>>): string =>
-    `${path}?${new URLSearchParams({ ...(selector !== undefined && { labelSelector: selector }), ...textsOf(query) })}`
+    `${path}?${new URLSearchParams({ ...selected, ...textsOf(query) })}`
   let known = new Map<string, T>()
   let version = ''
   const told = new Set<string>()
