@@ -6,6 +6,7 @@
  * `npm run peers -- nats`: a program with nats-py reads our events, sends us work, answers a request, and reads the same lag.
  * `npm run peers -- schemas`: clients of Confluent's schema registry use ours, and our client uses Apicurio's.
  * `npm run peers -- eureka`: an application of Spring's on our registry, called by contract and calling ours; our client on Spring's Eureka server.
+ * `npm run peers -- spring-config`: Spring Cloud Config's client on our server, our client on Spring's, and both servers on one repository.
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
@@ -50,6 +51,7 @@ import {
   redisPy,
   schemas as schemaJudges,
   sessionClients,
+  springConfig,
   springGateway,
   springKafka,
   springRabbit,
@@ -78,6 +80,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   session: () => withClients('sessions/memcached', [sessionClients, PYTHON]),
   schemas,
   eureka,
+  'spring-config': springConfigServer,
   'gateway-import': gatewayImport,
   gateway,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
@@ -174,6 +177,12 @@ async function eureka(): Promise<boolean> {
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
   console.log(output.trim())
   return code === 0
+}
+
+async function springConfigServer(): Promise<boolean> {
+  const answer = springConfig.there() ? 'installed' : springConfig.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Config: it ${answer}.`)
+  return ourProgram('platform/config/src/peers.test-support.ts', [join(springConfig.folder, 'target/config-1.jar')])
 }
 
 async function gatewayImport(): Promise<boolean> {

@@ -126,6 +126,9 @@ export const eureka: Judges = springProgram('eureka', 'Peer.java')
 /** Spring Cloud Gateway, with what it needs to run by a file of settings. */
 export const springGateway: Judges = springProgram('spring-gateway', 'Gateway.java')
 
+/** Spring Cloud Config: its server, and an application that gets its settings from one. */
+export const springConfig: Judges = springProgram('spring-config', 'Config.java')
+
 /** One source and what it needs, as one archive. */
 function springProgram(name: string, source: string): Judges {
   return judges(name, `${name}/pom.xml`, {

@@ -93,20 +93,24 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   U8: {
     state: 'begun',
     part: {
-      en: "Eureka's REST interface, both ways; CloudEvents, OTLP and Prometheus stand in their own rows; the others not yet",
-      ko: 'Eureka REST 양쪽. CloudEvents, OTLP, Prometheus는 각자의 행에 있고, 나머지는 아직',
+      en: "Eureka's REST interface and Spring Cloud Config's HTTP, both ways; CloudEvents, OTLP and Prometheus stand in their own rows; the others not yet",
+      ko: 'Eureka REST와 Spring Cloud Config HTTP 양쪽. CloudEvents, OTLP, Prometheus는 각자의 행에 있고, 나머지는 아직',
     },
     code: [
       'packages/platform/registry/src/routes.ts',
       'packages/platform/registry/src/instance.ts',
       'packages/platform/registry/src/xml.ts',
       'packages/platform/registry/src/view.ts',
+      'packages/platform/config/src/answers.ts',
+      'packages/platform/config/src/spring-config.ts',
     ],
     guide: 'docs/guides/registry.md',
     tests: [
       'packages/platform/registry/src/rest.test.ts',
       'packages/platform/registry/src/xml.test.ts',
       'packages/platform/registry/src/failing.test.ts',
+      'packages/platform/config/src/spring.test.ts',
+      'packages/platform/config/src/spring-config.test.ts',
     ],
   },
   U9: {

@@ -24,6 +24,9 @@ async function server(t: Teller) {
   const kinds = { configmaps: new Map<string, One>(), secrets: new Map<string, One>() }
   const watching = new Map<ServerResponse, readonly [keyof typeof kinds, string]>()
   const state = { there: true, version: 7, asked: [] as string[] }
+  /** Whoever watches from a version on is told of all that came after it. */
+  const history: { readonly kind: keyof typeof kinds; readonly name: string; readonly version: number; readonly text: string }[] =
+    []
   const meant = (url: string): keyof typeof kinds => (url.includes('/secrets') ? 'secrets' : 'configmaps')
   const nameOf = (query: URLSearchParams): string => query.get('fieldSelector')!.replace('metadata.name=', '')
   const kubeconfig = await answering(t, {
@@ -36,7 +39,10 @@ async function server(t: Teller) {
     watch: (query, response, request) => {
       if (!state.there) return void response.writeHead(503).end('{"message":"it is not ready"}')
       response.writeHead(200).flushHeaders()
-      watching.set(response, [meant(request.url!), nameOf(query)])
+      const [of, which, since] = [meant(request.url!), nameOf(query), Number(query.get('resourceVersion'))]
+      for (const { kind, name, version, text } of history)
+        if (kind === of && name === which && version > since) response.write(text)
+      watching.set(response, [of, which])
       response.once('close', () => watching.delete(response))
     },
   })
@@ -46,13 +52,15 @@ async function server(t: Teller) {
     const type = data === undefined ? 'DELETED' : kinds[kind].has(name) ? 'MODIFIED' : 'ADDED'
     if (data === undefined) kinds[kind].delete(name)
     else kinds[kind].set(name, one)
-    for (const [response, [of, which]] of watching) if (of === kind && which === name) response.write(line(type, one))
+    const text = line(type, one)
+    history.push({ kind, name, version: state.version, text })
+    for (const [response, [of, which]] of watching) if (of === kind && which === name) response.write(text)
   }
   const away = (on: boolean): void => {
     state.there = !on
     if (on) for (const response of watching.keys()) response.destroy()
   }
-  return { kubeconfig, put, away, state, watching }
+  return { kubeconfig, put, away, state }
 }
 
 const properties = (values: Readonly<Record<string, string>>): string =>

@@ -13,6 +13,7 @@ import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { configCommands } from './commands/config.ts'
+import { configServerCommand } from './commands/config-server.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
 import { auditCommands } from './commands/audit.ts'
@@ -144,6 +145,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     compat: compatCommand,
     registry: registryCommands,
     registrar: registrarCommand,
+    'config-server': configServerCommand,
     gateway: gatewayCommands,
     schemas: schemasCommands,
     check: checkCommands,
