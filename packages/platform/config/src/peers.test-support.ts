@@ -1,6 +1,6 @@
 /** What Spring Cloud Config's client makes of our server, our client of Spring's server, and both servers of the same requests: one line a check. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConfigSource } from 'dure/config'
@@ -8,13 +8,14 @@ import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { until } from './config-server.test-support.ts'
 import { gitRepository } from './repositories/git.ts'
-import { ask, meaning, recorded } from './spring-answers.test-support.ts'
+import { ask, meaning, recorded, type Answer } from './spring-answers.test-support.ts'
 import { springConfig } from './spring-config.ts'
 import { springApplication, springServer, type Program } from './spring-programs.test-support.ts'
 import { commitFiles, DIFFERENCES, git, makeSpringRepository, workingCopy } from './spring-repository.test-support.ts'
 import { startConfigServer } from './started.ts'
 
-const [jar = ''] = process.argv.slice(2)
+const [jar = '', record] = process.argv.slice(2)
+const RECORDED = join(import.meta.dirname, 'spring-answers.json')
 const folder = mkdtempSync(join(tmpdir(), 'dure-config-peers-'))
 const [bare, working] = [join(folder, 'settings.git'), join(folder, 'working')]
 mkdirSync(bare)
@@ -55,6 +56,13 @@ try {
   await check('both servers on one repository', async () => {
     const theirs = await recorded(spring.url, `file://${working}`, commit)
     const own = await recorded(ours.url, bare, commit)
+    // What the test compares with: written anew by `--record`.
+    if (record === '--record') writeFileSync(RECORDED, `${JSON.stringify(theirs, undefined, 1)}\n`)
+    const before = JSON.parse(readFileSync(RECORDED, 'utf8')) as readonly Answer[]
+    for (const answer of theirs) {
+      const known = before.find(({ path, accept }) => path === answer.path && accept === answer.accept)
+      assert.deepEqual(meaning(answer), known && meaning(known), `${answer.path} ${answer.accept} is not as it was recorded`)
+    }
     let alike = 0
     for (const [at, answer] of own.entries()) {
       if (DIFFERENCES.some(({ path }) => path === answer.path)) continue
