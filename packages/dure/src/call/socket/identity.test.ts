@@ -188,6 +188,8 @@ test('certificates are replaced under load: no call fails, and what is under way
   for (let round = 1; round <= 12; round++) {
     server.replace(tls(['rig']))
     client.replace(tls(['cart']))
+    // The stream is where it was, and the calls are on another.
+    await until(() => listener.status().connections >= 2)
     const before = calls
     await until(() => calls > before + 50)
     assert.equal((await ticks.next()).value, round)
