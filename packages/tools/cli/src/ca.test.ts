@@ -3,7 +3,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openAuthority } from 'dure/identity/internal'
-import { dure, temporary } from './shell.test-support.ts'
+import { dure, startHere, temporary } from './shell.test-support.ts'
 
 /** A host with a data directory; `first`: with the authority that a start has made. */
 function host(first = false) {
@@ -55,4 +55,11 @@ test('what cannot be signed or taken is refused, and says why', async () => {
   const { out: signed } = await a.ca(['sign'], request)
   assert.match((await b.ca(['join'], signed)).err, /"issuer\.key" is not the key of "issuer\.crt"/)
   assert.match((await b.ca(['join'], 'nothing')).err, /no certificates and key in PEM/)
+})
+
+test('a part that listens makes the authority of its data directory', async (t) => {
+  const data = temporary()
+  const running = await startHere('trail.system.test-support.ts', 'broker', 'books', '--listen', '127.0.0.1', '--data', data)
+  t.after(() => running.stop())
+  assert.match((await dure(['ca', '--data', data])).out, /^System +library\n/)
 })
