@@ -6,7 +6,16 @@ export { copyName, serviceOfCopy } from './copy-name.ts'
 export { MESSAGE_LIMITS, wrongDelay, wrongOf, wrongText } from './message-limits.ts'
 export { attributesFrom, attributesText, headerSize, topicOf, type MessageAttributes } from './message-attributes.ts'
 export { baggageOf, METADATA_LIMITS, metadataFromBaggage, NO_METADATA, wrongMetadata } from './metadata.ts'
-export { copyPrincipal, initiatorOf, isOwnPrincipal, PRINCIPAL_LIMITS, servicePrincipal, wrongPrincipal } from './principal.ts'
+export {
+  copyPrincipal,
+  initiatorOf,
+  isOwnPrincipal,
+  OPERATE,
+  OWN_PROCESS,
+  PRINCIPAL_LIMITS,
+  servicePrincipal,
+  wrongPrincipal,
+} from './principal.ts'
 export { needsPrincipal } from './access.ts'
 export { wireOf } from './wire.ts'
 export type { Wire } from './wire.ts'

@@ -85,6 +85,14 @@ export function servicePrincipal(service: string, initiator?: string): Principal
   return copyPrincipal({ subject: service, kind: 'service', scopes: [], roles: [], initiator })
 }
 
+/**
+ * What is Dure's own is for the processes of the system, which are believed over their sockets and over TLS with certificates of both ends,
+ * and for whoever runs it and has this scope.
+ */
+export const OPERATE = 'dure:operate'
+/** Whoever is believed to be a process of the system. */
+export const OWN_PROCESS: Principal = servicePrincipal('dure')
+
 /** Who began what is done on somebody's behalf, for what is announced of it. */
 export function initiatorOf(principal: Principal | undefined): string | undefined {
   return principal?.kind === 'service' ? principal.initiator : principal?.subject

@@ -57,7 +57,7 @@ async function load(running: Running): Promise<void> {
     failed: failures.length,
     first: failures[0],
   })
-  check('certificates of one process meanwhile', serials.size >= Math.floor(seconds / (LIFE / 2_000)), serials.size)
+  check('certificates of one process meanwhile', serials.size >= Math.floor((seconds * 1_000) / LIFE), serials.size)
 }
 
 type Tcp = { readonly host: string; readonly port: number }

@@ -1,16 +1,10 @@
 import type { Transport } from '../call/call.ts'
 import { clientFactory } from '../call/internal.ts'
-import { command, type Operation, type Principal, type Schema } from '../contract/contract.ts'
-import { servicePrincipal } from '../contract/internal.ts'
+import { command, type Operation, type Schema } from '../contract/contract.ts'
+import { OPERATE, OWN_PROCESS } from '../contract/internal.ts'
 import type { CommandKey } from '../data/data.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { plainSchema } from './plain-schema.ts'
-
-/**
- * What is Dure's own is for the processes of the system, which are believed over their sockets and over TLS with certificates of both ends,
- * and for whoever runs it and has this scope.
- */
-export const OPERATE = 'dure:operate'
 
 /** What every service takes beside the operations of its contract, in every placement: keys that it need not hold any more. */
 export const releasing: {
@@ -23,9 +17,6 @@ export const releasing: {
     scope: OPERATE,
   }),
 }
-
-/** Whoever is believed to be a process of the system. */
-export const OWN_PROCESS: Principal = servicePrincipal('dure')
 
 /** Tells a service that the keys of its commands that were held are needed no more, 500 at a time. */
 export async function releaseKeys(

@@ -1,4 +1,5 @@
 import { command, contract, error, stream } from '../../../contract/contract.ts'
+import { OPERATE } from '../../../contract/internal.ts'
 import type { Contract, ErrorType, Operation, OperationInput, OperationOutput, Schema } from '../../../contract/contract.ts'
 import { packPart, type Pack } from './pack.ts'
 import { flag, list, maybe, number, record, schemaOf, text, word } from './parts.ts'
@@ -98,8 +99,7 @@ export type BrokerClient = {
 /** The part of a call's options that is used here. */
 export type AskOptions = { readonly timeout?: number; readonly signal?: AbortSignal }
 
-/** For the processes of the system, and for whoever runs it. */
-const scope = 'dure:operate'
+const scope = OPERATE
 const session = text
 const member = number
 const inSession = record<InSession>({ session })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { clientFactory, socketPeers } from '../../../call/internal.ts'
-import { servicePrincipal } from '../../../contract/internal.ts'
+import { OWN_PROCESS } from '../../../contract/internal.ts'
 import type { Address } from '../../../discovery/discovery.ts'
 import { realRuntime } from '../../../runtime/runtime.ts'
 import { silentLogger } from '../../../telemetry/telemetry.ts'
@@ -23,7 +23,7 @@ export function connectTo(directory: string, patience?: number): Broker {
   const peer = socketPeers({ runtime, log, limits: { heartbeat: 200 } })(socketOf(directory))
   const client = clientFactory({ contract: brokerContract, transport: peer, runtime })({
     service: undefined,
-    principal: servicePrincipal('tests'),
+    principal: OWN_PROCESS,
   })
   const broker = remoteBroker({ client, runtime, log, ...(patience === undefined ? {} : { patience }) })
   return {

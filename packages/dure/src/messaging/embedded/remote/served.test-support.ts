@@ -6,7 +6,7 @@ import {
   createOperationMetrics,
   type LocalTransport,
 } from '../../../call/internal.ts'
-import { servicePrincipal } from '../../../contract/internal.ts'
+import { OWN_PROCESS } from '../../../contract/internal.ts'
 import { createDeadlines, type Runtime } from '../../../runtime/runtime.ts'
 import { silentLogger, type Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
@@ -56,6 +56,6 @@ export function serveBroker(options: { broker: Broker; runtime: Runtime; log?: L
 export function clientOf(transport: LocalTransport, runtime: Runtime): BrokerClient {
   return clientFactory({ contract: brokerContract, transport, runtime })({
     service: undefined,
-    principal: servicePrincipal('tests'),
+    principal: OWN_PROCESS,
   })
 }
