@@ -15,6 +15,8 @@ const SECONDS = Number(process.env['DURE_BENCH_SECONDS'] ?? 4)
 const ROUNDS = Number(process.env['DURE_BENCH_ROUNDS'] ?? 3)
 /** Requests after which the memory of the full gateway is read for the last time. */
 const MILLIONS = Number(process.env['DURE_BENCH_MILLIONS'] ?? 2)
+/** With which `dure gateway` starts Node (`packages/tools/cli/bin/dure.js`). */
+const AS_STARTED = ['--max-semi-space-size=4']
 /** Java compiles what it has done often. */
 const WARM: Readonly<Record<string, number>> = { spring_cloud_gateway: 20 }
 
@@ -43,19 +45,21 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   try {
     const upstream = (await open(nginxServer(folder, await freePort(), BESIDE))) ?? (await open(ours('upstream.ts', [], BESIDE)))
     const proxies: Record<string, Program> = {}
-    const own = (kind: string): Promise<Program> => open(ours('proxy.ts', [kind, String(upstream.port), folder], MEASURED))
-    const floor = (kind: string): Promise<Program> => open(ours('floor.ts', [kind, String(upstream.port), folder], MEASURED))
-    for (const kind of ['bare', 'full', 'fastify_http_proxy']) proxies[kind] = await own(kind)
-    proxies['node_floor'] = await floor('node_floor')
-    for (const [name, { start, missing }] of Object.entries(others)) {
-      const program = await open(start(folder, upstream.port, progress))
+    const start = (file: string, kind: string, flags: readonly string[]): Promise<Program> =>
+      open(ours(file, [kind, String(upstream.port), folder], MEASURED, flags))
+    const own = (kind: string): Promise<Program> => start('proxy.ts', kind, AS_STARTED)
+    for (const kind of ['bare', 'full']) proxies[kind] = await own(kind)
+    proxies['node_floor'] = await start('floor.ts', 'node_floor', AS_STARTED)
+    proxies['fastify_http_proxy'] = await start('proxy.ts', 'fastify_http_proxy', [])
+    for (const [name, { start: begin, missing }] of Object.entries(others)) {
+      const program = await open(begin(folder, upstream.port, progress))
       if (program === undefined) progress(`${name} is not installed (${missing}): it is left out`)
       else proxies[name] = program
     }
     const certificate = { certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') }
     if (hasWrk && certify(certificate)) {
       proxies['tls_full'] = { ...(await own('tls_full')), secure: true }
-      proxies['node_tls_floor'] = { ...(await floor('node_tls_floor')), secure: true }
+      proxies['node_tls_floor'] = { ...(await start('floor.ts', 'node_tls_floor', AS_STARTED)), secure: true }
       const program = await open(nginxTls(folder, upstream.port, certificate))
       if (program !== undefined) proxies['nginx_tls'] = program
     } else progress('TLS is left out: it takes wrk and openssl')
@@ -63,7 +67,7 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
     const { bare, nginx } = proxies
     const large = await inTurn(nginx === undefined ? { bare: bare! } : { bare: bare!, nginx }, progress, '/orders/large')
     const memory = await memoryOver(proxies['full']!, progress)
-    const many = await open(ours('proxy.ts', ['many', String(upstream.port), folder], MEASURED))
+    const many = await own('many')
     const drop = await churn(many, progress)
     return resultOf({ best, large, memory, drop, proxies })
   } finally {

@@ -10,8 +10,11 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const [major, minor] = process.versions.node.split('.').map(Number)
+/** What a gateway makes lives for a request, so that the 64 MB that Node lets it collect before it looks are of no use to it. */
+const SMALL_YOUNG = '--max-semi-space-size=4'
 
 if ((major > 24 || (major === 24 && minor >= 12)) && process.features.typescript) {
+  if (isGateway() && !isYoungSaid()) beginAgain([SMALL_YOUNG])
   keepCompiled()
   const built = join(here, '../dist/main.js')
   // In a checkout nothing is built: the sources run as they are, the library's as well.
@@ -33,6 +36,23 @@ if ((major > 24 || (major === 24 && minor >= 12)) && process.features.typescript
     )
     process.exitCode = 2
   } else handOver(pinned)
+}
+
+/** One that runs; the other commands about gateways are over soon. */
+function isGateway() {
+  const [command, next] = process.argv.slice(2)
+  return command === 'gateway' && next !== 'wait' && next !== 'import'
+}
+
+/** Whether somebody has said how large the young generation is to be, as whoever started this process for a supervisor has. */
+function isYoungSaid() {
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((one) => /--(?:max|min)[-_]semi[-_]space[-_]size/.test(one))
+}
+
+/** The same process with more options of Node, which cannot be said later. Where the system has no word for that, it goes on without. */
+function beginAgain(options) {
+  if (process.platform === 'win32' || process.execve === undefined || process.send !== undefined) return
+  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...options, ...process.argv.slice(1)], process.env)
 }
 
 function useSources() {

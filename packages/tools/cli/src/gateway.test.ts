@@ -60,6 +60,22 @@ test('dure gateway: routes of a file, which change with it, whole or not at all'
   await stop()
 })
 
+test('dure gateway: it has a small young generation, unless somebody has said how large it is to be', async () => {
+  const file = join(temporary(), 'gateway.mjs')
+  const told = 'console.error(`Options ${process.pid}: ${process.execArgv.filter((one) => one.includes("semi")).join(" ")}.`)'
+  writeFileSync(file, `${told}\nexport const routes = { routes: {} }\n`)
+  for (const [node, options] of [
+    [[], '--max-semi-space-size=4'],
+    [['--max-semi-space-size=16'], '--max-semi-space-size=16'],
+  ] as const) {
+    const running = spawned(['gateway', '--config', file, '--port', '0'], { cwd: import.meta.dirname, node })
+    await running.until(/Gateway at /)
+    assert.ok(running.err().includes(`Options ${running.child.pid}: ${options}.`), running.all())
+    running.child.kill('SIGTERM')
+    assert.equal(await running.exit, 0)
+  }
+})
+
 test('dure gateway: a file of YAML, with filters, put in place of another', async (t) => {
   const service = await answering(t)
   const file = join(temporary(), 'gateway.yaml')
