@@ -342,7 +342,11 @@ async function listen(
 
 function logTo(to: string | ((lines: string) => boolean | void), { runtime, log }: World) {
   if (typeof to === 'function') {
-    const made = createAccessLog(runtime, to)
+    const made = createAccessLog(runtime, (lines, done) => {
+      const text = lines.toString()
+      done()
+      return to(text)
+    })
     return { log: made, end: async (): Promise<void> => made.flush() }
   }
   const stream = createWriteStream(to, { flags: 'a', highWaterMark: 4_194_304 })
@@ -351,7 +355,7 @@ function logTo(to: string | ((lines: string) => boolean | void), { runtime, log 
     if (!failed) log.error('Cannot write the access log; its lines are dropped', { file: to, error })
     failed = true
   })
-  const made = createAccessLog(runtime, (lines) => !failed && stream.write(lines), true)
+  const made = createAccessLog(runtime, (lines, done) => !failed && stream.write(lines, done), true)
   stream.on('drain', made.drained)
   const end = async (): Promise<void> => {
     made.flush()

@@ -12,7 +12,10 @@ const entry: AccessEntry = {
 test('lines of the access log are gathered, and each is the entry that it was made of', async () => {
   const world = virtualRuntime()
   const given: string[] = []
-  const log = createAccessLog(world, (lines) => void given.push(lines))
+  const log = createAccessLog(world, (lines, done) => {
+    given.push(lines.toString())
+    done()
+  })
   const durations = [0, 0.0004, 0.9996, 1.23456, 59_999.9999]
   for (const duration of durations) log.write({ ...entry, duration })
   const long = { ...entry, failure: '두'.repeat(40_000) }
@@ -37,7 +40,7 @@ for (const isTold of [true, false])
   test(`who takes no lines for now gets none, and they are counted, ${isTold ? 'until he says so' : 'and is asked again'}`, async () => {
     const world = virtualRuntime()
     const given: string[] = []
-    const log = createAccessLog(world, (lines) => given.push(lines) !== 1, isTold)
+    const log = createAccessLog(world, (lines) => given.push(lines.toString()) !== 1, isTold)
     log.write(entry)
     await world.advance(250)
     log.write(entry)
@@ -51,3 +54,19 @@ for (const isTold of [true, false])
     log.flush()
     assert.equal(given[1]?.split('\n').length, isTold ? 2 : 3)
   })
+
+test('bytes of lines are not written over before whoever took them says so, and then they are used again', () => {
+  const given: { readonly lines: Buffer; readonly done: () => void }[] = []
+  const log = createAccessLog(virtualRuntime(), (lines, done) => void given.push({ lines, done }))
+  const give = (path: string): { readonly lines: Buffer; readonly done: () => void } => {
+    log.write({ ...entry, path })
+    log.flush()
+    return given.at(-1)!
+  }
+  const [first, second] = [give('/first'), give('/second')]
+  assert.deepEqual([/"path":"([^"]*)"/.exec(first.lines.toString())?.[1], second.lines.includes('/second')], ['/first', true])
+  first.done()
+  give('/third')
+  assert.equal(give('/fourth').lines.buffer, first.lines.buffer)
+  assert.ok(second.lines.includes('/second'))
+})

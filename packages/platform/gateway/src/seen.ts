@@ -70,16 +70,18 @@ const lineOf = (entry: AccessEntry): string =>
 
 /**
  * Gathers lines of JSON, and writes many at once.
- * @param write takes lines; false: no more for now, and what comes meanwhile is dropped and counted
+ * @param write takes lines, and says when it needs their bytes no more, which are written over then; false: no more for now, and what comes
+ * meanwhile is dropped and counted
  * @param isTold whoever takes lines says by `drained` that he takes them again; else he is asked after 200 ms
  */
 export function createAccessLog(
   { timers }: Pick<Runtime, 'timers'>,
-  write: (lines: string) => boolean | void,
+  write: (lines: Buffer, done: () => void) => boolean | void,
   isTold = false,
 ): AccessLog & { readonly drained: () => void } {
-  // Text that grows would be looked at by the garbage collector again and again.
-  const gathered = Buffer.allocUnsafeSlow(GATHERED)
+  // Text that grows would be looked at by the garbage collector again and again, and a text of so many lines grows old before it is written.
+  let gathered = Buffer.allocUnsafeSlow(GATHERED)
+  let spare: Buffer | undefined
   let size = 0
   let timer: Timer | undefined
   let full = false
@@ -87,24 +89,28 @@ export function createAccessLog(
   const drained = (): void => {
     full = false
   }
-  const give = (lines: string): void => {
-    full = write(lines) === false
+  const give = (lines: Buffer, done: () => void): void => {
+    full = write(lines, done) === false
     if (full && !isTold) timers.after(INTERVAL, drained)
   }
   const flush = (): void => {
     timer?.cancel()
     timer = undefined
     if (size === 0) return
-    const lines = gathered.toString('utf8', 0, size)
+    const [lines, length] = [gathered, size]
+    gathered = spare ?? Buffer.allocUnsafeSlow(GATHERED)
+    spare = undefined
     size = 0
-    give(lines)
+    give(lines.subarray(0, length), () => {
+      spare = lines
+    })
   }
   const gather = (line: string): void => {
     // A character has three bytes at most.
     const most = line.length * 3
     if (size + most > GATHERED) flush()
     if (full) dropped++
-    else if (most > GATHERED) give(line)
+    else if (most > GATHERED) give(Buffer.from(line), () => {})
     else {
       size += gathered.write(line, size)
       timer ??= timers.after(INTERVAL, flush)
