@@ -153,7 +153,6 @@ export class RequestView implements GatewayRequest {
   readonly #client: ProxiedRequest
   readonly #find: () => Readonly<Record<string, string>>
   #parameters: Readonly<Record<string, string>> | undefined = undefined
-  #header: GatewayRequest['header'] | undefined = undefined
 
   /** @param find what the route's parameters stand for */
   constructor(
@@ -194,10 +193,11 @@ export class RequestView implements GatewayRequest {
     return this.#client.correlation
   }
 
-  // Functions that can be taken out of it: `({ header }) => header('accept')`.
+  // Functions that can be taken out of it: `({ header }) => header('accept')`. None is kept: with one that was, V8 carried each request over
+  // into its old generation, 600 bytes of it.
 
   get header(): GatewayRequest['header'] {
-    return (this.#header ??= (name) => fieldOf(this.#client.head, name))
+    return (name) => fieldOf(this.#client.head, name)
   }
 
   get passedHeader(): GatewayRequest['passedHeader'] {
