@@ -80,7 +80,7 @@ export function createAccessLog(
   isTold = false,
 ): AccessLog & { readonly drained: () => void } {
   // Text that grows would be looked at by the garbage collector again and again, and a text of so many lines grows old before it is written.
-  let gathered = Buffer.allocUnsafeSlow(GATHERED)
+  let gathered: Buffer = Buffer.allocUnsafeSlow(GATHERED)
   let spare: Buffer | undefined
   let size = 0
   let timer: Timer | undefined
