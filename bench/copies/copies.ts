@@ -12,8 +12,13 @@ export function bench(context: BenchContext): Promise<BenchResult> {
   return benchCopies(context, SCALE)
 }
 
-export async function benchCopies({ progress }: BenchContext, scale: TwoScale): Promise<BenchResult> {
-  const replicas = Object.fromEntries(SERVICES.map((name) => [name, 2]))
+/** @param services that run twice */
+export async function benchCopies(
+  { progress }: BenchContext,
+  scale: TwoScale,
+  services: readonly string[] = SERVICES,
+): Promise<BenchResult> {
+  const replicas = Object.fromEntries(services.map((name) => [name, 2]))
   const placed = { split: true, database: 'postgres' } as const
   const { first, second, result } = await benchTwo({
     shops: { single: placed, copies: { ...placed, replicas } },

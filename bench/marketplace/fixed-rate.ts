@@ -9,15 +9,15 @@ import type { Run } from './workload.ts'
  * counts.
  */
 export async function runAtFixedRate(part: Part): Promise<BenchResult> {
-  const { seconds, runs, rate, many } = part.scale
+  const { seconds, runs, warmUps, rate, many } = part.scale
   return withBoth(part, { name: 'fixed-rate' }, async ({ run }) => {
     const rounds: Placed<Run[]> = { together: [], split: [] }
-    for (let round = 0; round <= runs; round++) {
+    for (let round = 1 - warmUps; round <= runs; round++) {
       for (const placement of ['together', 'split'] as const) {
         const result = await run(placement, {
           outstanding: many,
           rate,
-          ...(round === 0 ? { seconds: Math.ceil(seconds / 2) } : {}),
+          ...(round < 1 ? { seconds: Math.ceil(seconds / 2) } : {}),
         })
         if (round > 0) rounds[placement].push(result)
       }

@@ -32,7 +32,17 @@ function assertMeasured(value: unknown, name: string): void {
 }
 
 test('the marketplace is measured together and split, under names that stay', { timeout: 240_000 }, async () => {
-  const scale = { seconds: 1, runs: 1, many: 16, published: 8, rate: 20, products: 50, bareSeconds: 0.1, restSeconds: 0 }
+  const scale = {
+    seconds: 1,
+    runs: 1,
+    warmUps: 0,
+    many: 16,
+    published: 8,
+    rate: 20,
+    products: 50,
+    bareSeconds: 0.1,
+    restSeconds: 0,
+  }
   const { figures, ratios, shown = [] } = await benchMarketplace({ progress: () => {}, peer: () => Promise.resolve() }, scale)
   for (const name of FIGURES) assertMeasured(figures[name], name)
   for (const name of RATIOS) assertMeasured(ratios[name], name)

@@ -9,7 +9,17 @@ import { runAtFullLoad } from './full-load.ts'
 import type { Scale } from './placed.ts'
 import { describePlacements } from './shown.ts'
 
-const FULL: Scale = { seconds: 20, runs: 3, many: 160, published: 48, rate: 200, products: 1_000, bareSeconds: 5, restSeconds: 3 }
+const FULL: Scale = {
+  seconds: 20,
+  runs: 3,
+  warmUps: 1,
+  many: 160,
+  published: 48,
+  rate: 200,
+  products: 1_000,
+  bareSeconds: 5,
+  restSeconds: 3,
+}
 
 /**
  * The whole marketplace under its published workload (headline mix), the driver in a process of its own on the same

@@ -6,6 +6,8 @@ import { runWorkload, type Load, type Run } from './workload.ts'
 export type Scale = {
   readonly seconds: number
   readonly runs: number
+  /** Rounds before those that count, at the fixed rate. */
+  readonly warmUps: number
   /** Transactions outstanding: what loads one process fully, and what the benchmark's authors used on 64 cores. */
   readonly many: number
   readonly published: number

@@ -7,7 +7,7 @@ import { describeColumns, type Row } from './shown.ts'
 import { startShop, type Shop, type ShopOptions } from './shop.ts'
 import { runWorkload, type Load, type Run } from './workload.ts'
 
-export type TwoScale = Omit<Scale, 'bareSeconds' | 'restSeconds'>
+export type TwoScale = Omit<Scale, 'bareSeconds' | 'restSeconds' | 'warmUps'>
 
 export type Two = Readonly<Record<string, Omit<ShopOptions, 'data' | 'products'>>>
 
