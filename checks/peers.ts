@@ -27,6 +27,7 @@
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
+ * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -92,6 +93,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   audit,
   threads,
   tokens,
+  oidc: () => ourProgram('platform/auth/src/peers.test-support.ts', []),
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
   mtls: (words) => ourProgram('dure/src/identity/foreign.test-support.ts', words),
   'old-servers': oldServers,

@@ -9,6 +9,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/security/tokens.ts',
       'packages/dure/src/security/keys.ts',
       'packages/dure/src/call/socket/principals.ts',
+      'packages/platform/auth/src/auth.ts',
     ],
     guide: 'docs/guides/access.md',
     tests: [
@@ -20,6 +21,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/platform/gateway/src/tokens.test.ts',
       'packages/dure/src/eventsourcing/initiator.test.ts',
       'packages/dure/src/tasks/tasks.test.ts',
+      'packages/platform/auth/src/tokens.test.ts',
     ],
   },
   S2: {
@@ -56,12 +58,22 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
   S4: {
     state: 'begun',
     part: {
-      en: 'the gateway refuses by token or key and passes it on, and services verify it themselves; an auth service of its own not yet',
-      ko: '게이트웨이가 토큰이나 키로 거절하고 그대로 넘기며 서비스도 스스로 검증. 자체 인증 서비스는 아직',
+      en: 'the auth service gives out tokens, the gateway refuses by them and passes them on, and services verify them; logging in at the gateway, not yet',
+      ko: '인증 서비스가 토큰을 발급하고 게이트웨이가 그것으로 거절하거나 넘기며 서비스가 검증. 게이트웨이에서 로그인하기는 아직',
     },
-    code: ['packages/dure/src/security/security.ts', 'packages/platform/gateway/src/filters/consumers.ts'],
-    guide: 'docs/guides/access.md',
-    tests: ['packages/platform/gateway/src/tokens.test.ts'],
+    code: [
+      'packages/dure/src/security/security.ts',
+      'packages/platform/gateway/src/filters/consumers.ts',
+      'packages/platform/auth/src/provider.ts',
+      'packages/platform/auth/src/keys.ts',
+    ],
+    guide: 'docs/guides/auth-server.md',
+    tests: [
+      'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/auth/src/refresh.test.ts',
+      'packages/platform/auth/src/login.test.ts',
+      'packages/platform/auth/src/copies.test.ts',
+    ],
   },
   S5: {
     state: 'works',

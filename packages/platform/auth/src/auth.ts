@@ -1,0 +1,134 @@
+/** The authorization server of a system: who people are, and what programs may do for them. */
+import { database, sqlite, type DatabaseAdapter, type SqlStore } from 'dure/data'
+import { realRuntime } from 'dure/runtime'
+import { standardError } from 'dure/runtime/internal'
+import type { Door, OpenDoor, World } from 'dure/service'
+import { createLogger, type Logger } from 'dure/telemetry'
+import type { Keys } from './keys.ts'
+import { assemble, type Assembled } from './assemble.ts'
+import { checkOptions, limitsOf, type AuthOptions } from './options.ts'
+import { createSecret, secretIn } from './secret.ts'
+import { listen, type Handler } from './server.ts'
+import { MIGRATIONS } from './tables.ts'
+import type { Users } from './users.ts'
+
+export type { Keys, SigningKey } from './keys.ts'
+export type { AuthLimits, AuthOptions, ClientOptions, EndedLogin, Text } from './options.ts'
+export type { NewUser, User, Users } from './users.ts'
+
+/** What is done to users and keys, while the door is open in this process. */
+export type AuthDoor = Door & { readonly users: Users; readonly keys: Keys }
+
+/**
+ * An authorization server, as a door of a system.
+ * @throws {TypeError} when something of its options cannot be used
+ *
+ * @example
+ * ```ts
+ * import { auth } from '@dure/auth'
+ *
+ * const door = auth({
+ *   issuer: 'https://login.shop.example',
+ *   audience: 'shop',
+ *   scopes: { 'orders:write': 'Place orders' },
+ *   clients: [{ id: 'web', redirectUris: ['https://shop.example/callback'], scopes: ['orders:write'], trusted: true }],
+ * }) // system('shop', { services, doors: [door], security: security({ issuers: [{ issuer: 'https://login.shop.example' }], audience: 'shop' }) })
+ * console.log(door.name) // → auth
+ * ```
+ */
+export function auth(options: AuthOptions): AuthDoor {
+  checkOptions(options)
+  limitsOf(options)
+  const { port = 8090, host = '127.0.0.1' } = options
+  let opened: Assembled | undefined
+  const open = (): Assembled => {
+    if (opened !== undefined) return opened
+    throw new Error('Cannot reach users and keys: the authorization server is not open in this process; start its system first')
+  }
+  return {
+    name: 'auth',
+    listens: () => ({ kind: 'tcp', host, port }),
+    open: async (_host, world) => {
+      const { assembled, door } = await openAuth(options, world)
+      opened = assembled
+      return door
+    },
+    get users() {
+      return open().users
+    },
+    get keys() {
+      return open().keys
+    },
+  }
+}
+
+export type StartedAuth = {
+  readonly url: string
+  /** What tokens say in `iss`. */
+  readonly issuer: string
+  readonly users: Users
+  readonly keys: Keys
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * The same by itself, without a system.
+ * @throws {TypeError} when something of its options cannot be used
+ * @throws {Error} when the port is taken, another process has the store, or its keys are sealed with another secret
+ *
+ * @example
+ * ```ts
+ * import { startAuth } from '@dure/auth'
+ * import { silentLogger } from 'dure/telemetry'
+ *
+ * const server = await startAuth({ directory: '.auth', port: 0, log: silentLogger(), audience: 'shop', scopes: {}, clients: [] })
+ * const ana = await server.users.add({ name: 'Ana', password: 'correct horse battery', roles: ['clerk'] })
+ * console.log(ana.name, ana.roles) // → ana [ 'clerk' ]
+ * await server.stop()
+ * ```
+ */
+export async function startAuth(
+  options: AuthOptions & { readonly directory: string; readonly log?: Logger },
+): Promise<StartedAuth> {
+  checkOptions(options)
+  const runtime = realRuntime()
+  const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { server: 'auth' } })
+  const { assembled, door } = await openAuth(options, { directory: options.directory, runtime, log })
+  const { issuer, users, keys } = assembled
+  return { url: door.url!, issuer, users, keys, stop: () => door.close() }
+}
+
+async function openAuth(options: AuthOptions, world: World): Promise<{ readonly assembled: Assembled; readonly door: OpenDoor }> {
+  const { port = 8090, host = '127.0.0.1' } = options
+  const { directory, runtime } = world
+  const limits = limitsOf(options)
+  const secret = createSecret(options.secret ?? secretIn(directory, runtime), runtime)
+  const adapter = (await (options.store ?? sqlite())(world)) as DatabaseAdapter<SqlStore>
+  const store = await adapter.open('auth', database({ migrations: MIGRATIONS }))
+  // Nobody knows where it listens before all is there, unless the port was used before.
+  const ready = Promise.withResolvers<Handler>()
+  ready.promise.catch(() => {})
+  const handler: Handler = async (request, response) => (await ready.promise)(request, response)
+  try {
+    const descriptor = world.sockets?.get('auth')
+    const listening = await listen({ host, port, descriptor, limits, handler })
+    try {
+      const assembled = await assemble({ options, limits, world, store, secret, issuer: options.issuer ?? listening.url })
+      ready.resolve(assembled.handler)
+      let closed: Promise<void> | undefined
+      const close = async (): Promise<void> => {
+        await listening.close()
+        await assembled.stop()
+        await store.stop()
+      }
+      return { assembled, door: { url: listening.url, close: () => (closed ??= close()) } }
+    } catch (error) {
+      ready.reject(error)
+      await listening.close()
+      throw error
+    }
+  } catch (cause) {
+    await store.stop()
+    throw new Error(`Cannot open the authorization server on ${host}:${port}: ${(cause as Error).message}`, { cause })
+  }
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import * as client from 'openid-client'
+import type { After } from './auth.test-support.ts'
+
+export type Copy = { readonly url: string; readonly kill: () => Promise<void> }
+
+/** A copy in a process of its own. */
+export async function copy(t: After, options: Readonly<Record<string, unknown>>): Promise<Copy> {
+  const program = fileURLToPath(import.meta.resolve('./copy.child.test-support.ts'))
+  const child = spawn(process.execPath, ['--conditions=dure-source', program, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'close')
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  t.after(kill)
+  const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+  return { url, kill }
+}
+
+/** One address for several copies: each connection goes to the next. */
+export async function balancer(t: After): Promise<{ readonly url: string; readonly targets: string[] }> {
+  const targets: string[] = []
+  let at = 0
+  const server = createServer((inward) => {
+    const { hostname, port } = new URL(targets[at++ % targets.length]!)
+    const outward = connect({ host: hostname, port: Number(port) })
+    inward.pipe(outward).pipe(inward)
+    inward.on('error', () => outward.destroy())
+    outward.on('error', () => inward.destroy())
+    outward.on('close', () => inward.destroy())
+    inward.on('close', () => outward.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => void server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets }
+}
+
+/** Refreshes again and again; an answer that did not come is asked for again with the same token, as clients do. */
+export async function refreshing(
+  config: client.Configuration,
+  token: string,
+  options: { readonly until: () => boolean; readonly onRefreshed: (access: string) => void },
+): Promise<string> {
+  let at = token
+  while (!options.until()) {
+    try {
+      const { refresh_token, access_token } = await client.refreshTokenGrant(config, at)
+      at = refresh_token!
+      options.onRefreshed(access_token)
+    } catch (error) {
+      if (error instanceof client.ResponseBodyError) throw error
+    }
+  }
+  return at
+}
