@@ -11,9 +11,7 @@ import { createLogin, send } from './login.ts'
 import { createLogins } from './logins.ts'
 import { textOf, type AuthLimits, type AuthOptions } from './options.ts'
 import { createPasswords } from './passwords.ts'
-import { drawPages } from './pages/drawn.ts'
-import { errorPage } from './pages/pages.ts'
-import { languageOf } from './pages/words.ts'
+import { drawPages, errorPage, languageOf } from './pages/pages.ts'
 import { createProvider } from './provider.ts'
 import { createRecords } from './records.ts'
 import type { Secret } from './secret.ts'
@@ -60,7 +58,11 @@ export async function assemble(given: {
     onEnded: async (ended) => {
       const { subject, ...about } = ended
       await note({ action: 'auth.login.ended', actor: 'auth', subject, about })
-      await options.onEnded?.(ended)
+      try {
+        await options.onEnded?.(ended)
+      } catch (error) {
+        log.error('Cannot tell that a login has ended', { ...ended, error })
+      }
     },
   })
   const logins = createLogins(store, clock, ends.tell)

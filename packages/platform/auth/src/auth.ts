@@ -51,7 +51,11 @@ export function auth(options: AuthOptions): AuthDoor {
     open: async (_host, world) => {
       const { assembled, door } = await openAuth(options, world)
       opened = assembled
-      return door
+      const close = (): Promise<void> => {
+        opened = undefined
+        return door.close()
+      }
+      return { ...door, close }
     },
     get users() {
       return open().users

@@ -34,7 +34,7 @@ test('two copies on PostgreSQL are one; one is killed in the middle of refreshes
   assert.deepEqual(statuses, [400, 400, 400, 429])
   const { kid } = await own.keys.rotate()
   const shown = async (): Promise<string> => (await fetch(`${other.url}/jwks`)).text()
-  while (!(await shown()).includes(kid)) await new Promise((resolve) => setImmediate(resolve))
+  while (!(await shown()).includes(kid)) await new Promise((resolve) => setTimeout(resolve, 10))
 
   const access = security({ issuers: [{ issuer }], audience: 'shop' })
   let count = 0

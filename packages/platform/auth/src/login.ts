@@ -5,9 +5,17 @@ import type { Logger } from 'dure/telemetry'
 import { errors, type Client, type Interaction, type Provider } from 'oidc-provider'
 import type { Attempts } from './attempts.ts'
 import { textOf, type AuthOptions } from './options.ts'
-import type { Page } from './pages/layout.ts'
-import { consentPage, errorPage, expiredPage, loginPage, type LoginFault, type Setting } from './pages/pages.ts'
-import { languageOf, WORDS } from './pages/words.ts'
+import {
+  consentPage,
+  errorPage,
+  expiredPage,
+  languageOf,
+  loginPage,
+  WORDS,
+  type LoginFault,
+  type Page,
+  type Setting,
+} from './pages/pages.ts'
 import { plainName, type UserStore } from './users.ts'
 
 export type LoginOptions = {
@@ -78,7 +86,7 @@ export function createLogin(given: LoginOptions): Login {
   const logIn = async (request: IncomingMessage, response: ServerResponse, asked: Asked): Answer => {
     const form = await formOf(request)
     if (form?.get('act') === 'cancel') return cancel(request, response)
-    const found = form === undefined ? 'failed' : await verified(request, asked, form).catch(faultOf(log))
+    const found = form === undefined ? 'wrong' : await verified(request, asked, form).catch(faultOf(log))
     if (isFault(found)) return loginPage({ ...asked.setting, fault: found, name: (form?.get('name') ?? '').slice(0, 200) })
     return finish(request, response, { login: { accountId: found } })
   }
@@ -164,7 +172,8 @@ async function formOf(request: IncomingMessage): Promise<URLSearchParams | undef
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) return undefined
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request) {
+  // Whoever sends too much is answered all the same.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length
     if (size > LONGEST) return undefined
     chunks.push(chunk as Buffer)

@@ -3,10 +3,10 @@ import { argon2, timingSafeEqual } from 'node:crypto'
 import { CallError } from 'dure/contract'
 import type { Random } from 'dure/runtime'
 
-/** What OWASP advises: 19 MiB, two passes, one lane. */
+/** What OWASP advises: 19 MiB, two passes, one thread. */
 const MEMORY = 19_456
 const PASSES = 2
-const LANES = 1
+const PARALLELISM = 1
 const TAG = 32
 const SALT = 16
 /** Each takes 19 MiB and a thread of Node's pool; more wait, and beyond that nobody is made to wait. */
@@ -19,7 +19,7 @@ const MOST_PASSES = 16
 type Parsed = {
   readonly memory: number
   readonly passes: number
-  readonly lanes: number
+  readonly parallelism: number
   readonly salt: Buffer
   readonly tag: Buffer
 }
@@ -36,16 +36,16 @@ export type Passwords = {
 
 export function createPasswords(random: Random): Passwords {
   const take = turns()
-  const derive = (password: string, { memory, passes, lanes, salt, tag }: Parsed): Promise<Buffer> =>
+  const derive = (password: string, { memory, passes, parallelism, salt, tag }: Parsed): Promise<Buffer> =>
     take(
       () =>
         new Promise((resolve, reject) => {
-          const asked = { message: plain(password), nonce: salt, parallelism: lanes, tagLength: tag.length, memory, passes }
+          const asked = { message: plain(password), nonce: salt, parallelism, tagLength: tag.length, memory, passes }
           argon2('argon2id', asked, (error, made) => (error === null ? resolve(made) : reject(error)))
         }),
     )
   const fresh = (): Parsed => ({
-    ...{ memory: MEMORY, passes: PASSES, lanes: LANES, tag: Buffer.alloc(TAG) },
+    ...{ memory: MEMORY, passes: PASSES, parallelism: PARALLELISM, tag: Buffer.alloc(TAG) },
     salt: Buffer.from(random.fill(new Uint8Array(SALT))),
   })
   return {
@@ -66,16 +66,16 @@ const plain = (password: string): Buffer => Buffer.from(password.normalize('NFKC
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
 
-const shown = ({ memory, passes, lanes, salt, tag }: Parsed): string =>
-  `$argon2id$v=19$m=${memory},t=${passes},p=${lanes}$${base64(salt)}$${base64(tag)}`
+const shown = ({ memory, passes, parallelism, salt, tag }: Parsed): string =>
+  `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`
 
 function parsed(text: string): Parsed | undefined {
   const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(text)
   if (found === null) return undefined
-  const [memory, passes, lanes] = found.slice(1, 4).map(Number) as [number, number, number]
+  const [memory, passes, parallelism] = found.slice(1, 4).map(Number) as [number, number, number]
   const [salt, tag] = found.slice(4).map((part) => Buffer.from(part, 'base64')) as [Buffer, Buffer]
-  const fits = memory <= MOST_MEMORY && memory >= 8 * lanes && passes >= 1 && passes <= MOST_PASSES && lanes >= 1
-  return fits && salt.length >= 8 && tag.length >= 16 ? { memory, passes, lanes, salt, tag } : undefined
+  const fits = memory <= MOST_MEMORY && memory >= 8 * parallelism && passes >= 1 && passes <= MOST_PASSES && parallelism >= 1
+  return fits && salt.length >= 8 && tag.length >= 16 ? { memory, passes, parallelism, salt, tag } : undefined
 }
 
 /** A few at once, some more in a line, and a word to all others. */

@@ -144,7 +144,7 @@ test('a password that was changed, and a user who was disabled, end all logins; 
   channel.fail(1)
   await users.changePassword('ana', 'another horse battery')
   assert.deepEqual(ended.splice(0), [{ subject }, { subject, sid, client: 'web' }])
-  while (channel.told.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (channel.told.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   assert.equal(saidBy(channel.told[0]!)['sid'], sid)
   await assert.rejects(client.refreshTokenGrant(config, first.tokens.refresh_token!), refused)
   const at = browser(issuer)

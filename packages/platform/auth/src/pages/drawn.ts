@@ -3,7 +3,7 @@ import type { Context } from 'oidc-provider'
 import { textOf, type AuthOptions } from '../options.ts'
 import type { Pages } from '../provider.ts'
 import type { Page } from './layout.ts'
-import { errorPage, expiredPage, loggedOutPage, logoutPage } from './pages.ts'
+import { errorPage, expiredPage, loggedOutPage, logoutPage } from './content.ts'
 import { languageOf, type Language } from './words.ts'
 
 export function drawPages(options: AuthOptions): Pages {
