@@ -9,8 +9,11 @@ import { change } from './tables.ts'
 const DIGITS = 5
 
 export type Attempts = {
-  /** Counts one before it is looked at, so that many at once are no way around. False: there were too many. */
-  readonly begin: (name: string, address: string) => Promise<boolean>
+  /**
+   * Counts one before it is looked at, so that many at once are no way around. `closed`: there were too many, and this is the first one too
+   * many of them.
+   */
+  readonly begin: (name: string, address: string) => Promise<'open' | 'closed' | 'still closed'>
   /** It was a right one: it does not count, and those of the account before it do not either. */
   readonly succeed: (name: string, address: string) => Promise<void>
 }
@@ -38,8 +41,11 @@ export function createAttempts(options: {
   return {
     begin: (name, address) =>
       store.transaction(async (tx) => {
-        if ((await count(tx, rowOf('address', networkOf(address)))) > limits.addressFailures) return false
-        return (await count(tx, rowOf('account', name))) <= limits.accountFailures
+        const fromAddress = (await count(tx, rowOf('address', networkOf(address)))) - limits.addressFailures
+        if (fromAddress > 0) return fromAddress === 1 ? 'closed' : 'still closed'
+        const account = (await count(tx, rowOf('account', name))) - limits.accountFailures
+        if (account > 0) return account === 1 ? 'closed' : 'still closed'
+        return 'open'
       }),
     succeed: async (name, address) => {
       await change(store, 'DELETE FROM attempts WHERE id = ?', [rowOf('account', name)])

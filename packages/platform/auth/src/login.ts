@@ -73,7 +73,9 @@ export function createLogin(given: LoginOptions): Login {
       await given.audit({ action: 'auth.login.refused', actor: 'unknown', subject: client, about, personal: { name, address } })
       return fault
     }
-    if (!(await attempts.begin(name, address))) return refused('too many attempts', 'tooMany')
+    const attempt = await attempts.begin(name, address)
+    // One line for all of them: who goes on trying is not to fill the log.
+    if (attempt !== 'open') return attempt === 'closed' ? refused('too many attempts', 'tooMany') : 'tooMany'
     const user = await userStore.verify(typed, password)
     if (user === undefined) return refused('credentials', 'wrong')
     if (user === 'disabled') return refused('disabled', 'wrong')
