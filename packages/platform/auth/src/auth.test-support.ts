@@ -8,7 +8,7 @@ import { startAuth, type AuthOptions, type StartedAuth } from './auth.ts'
 
 export const PASSWORD = 'correct horse battery'
 export const SECRET = 'a secret of a program, long enough'
-export const CALLBACK = 'http://127.0.0.1:9/callback'
+export const CALLBACK = 'https://client.test/callback'
 
 /** Anything that tests clean up after: a test, or a program of proofs. */
 export type After = Pick<TestContext, 'after'>
@@ -27,7 +27,7 @@ export const SHOP = {
     {
       ...{ id: 'web', secret: SECRET, trusted: true, name: { en: 'Shop on the web', ko: '웹 가게' }, redirectUris: [CALLBACK] },
       scopes: ['orders:read', 'orders:write', 'profile', 'offline_access'],
-      postLogoutRedirectUris: ['http://127.0.0.1:9/bye'],
+      postLogoutRedirectUris: ['https://client.test/bye'],
     },
     { id: 'phone', name: 'Phone', redirectUris: [CALLBACK], scopes: ['orders:read', 'profile'] },
     { id: 'robot', secret: SECRET, clientCredentials: true, scopes: ['orders:read'], roles: ['packer'] },
@@ -120,7 +120,7 @@ export async function logIn(
   const at = options.at ?? browser(config.serverMetadata().issuer)
   const asked = await asking(config, options.parameters)
   let answer = await at.follow(await at.go(asked.url.href))
-  if (answer.headers.get('location') === null) answer = await typing(at, answer, options.name ?? 'ana')
+  if (/type="password"/.test(await answer.clone().text())) answer = await typing(at, answer, options.name ?? 'ana')
   if (answer.headers.get('location') === null) answer = await at.follow(await at.go(answer.url, { act: 'allow' }))
   const back = answer.headers.get('location')
   if (back === null) throw new Error(`Nobody was sent back: ${answer.status} ${await answer.text()}`)

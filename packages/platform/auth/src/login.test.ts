@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { AuditLine } from 'dure/audit'
 import { asking, browser, configure, logIn, PASSWORD, saidBy, SHOP, started, typing, type Browser } from './auth.test-support.ts'
@@ -112,8 +113,15 @@ test('a page says nothing to other sites, and takes no form from them', async (t
   assert.match(text, /autocomplete="current-password"/)
   assert.doesNotMatch(text, /<script|https?:\/\/(?!127)/)
   const policy = page.headers.get('content-security-policy')!
-  for (const part of ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self' http://127.0.0.1:9", "base-uri 'none'"])
+  for (const part of [
+    "default-src 'none'",
+    "frame-ancestors 'none'",
+    "form-action 'self' https://client.test",
+    "base-uri 'none'",
+  ])
     assert.ok(policy.includes(part), part)
+  const style = /<style>(.*?)<\/style>/s.exec(text)![1]!
+  assert.ok(policy.includes(`style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`))
   assert.equal(page.headers.get('cache-control'), 'no-store')
   const form = { name: 'ana', password: PASSWORD, act: 'login' }
   assert.equal((await at.go(page.url, form, { 'sec-fetch-site': 'cross-site' })).status, 403)
@@ -145,7 +153,7 @@ test('over HTTPS cookies are of the host alone, whatever stands before the serve
   const said = (await (await fetch(`${url}/.well-known/openid-configuration`)).json()) as Record<string, string>
   assert.equal(said['issuer'], 'https://login.shop.example')
   assert.equal(said['token_endpoint'], 'https://login.shop.example/token')
-  const query = 'client_id=web&response_type=code&scope=openid&redirect_uri=http://127.0.0.1:9/callback'
+  const query = 'client_id=web&response_type=code&scope=openid&redirect_uri=https://client.test/callback'
   const answer = await fetch(`${url}/auth?${query}&code_challenge=${'a'.repeat(43)}&code_challenge_method=S256`, {
     redirect: 'manual',
     headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http', host: 'evil.example' },

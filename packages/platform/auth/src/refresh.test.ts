@@ -107,7 +107,7 @@ test('who logs out is logged out at the client, which is told by its back channe
   const { tokens, at } = await logIn(config)
   assert.equal(tokens.claims()!['sid'], saidBy(tokens.access_token)['sid'])
   const url = client.buildEndSessionUrl(config, {
-    post_logout_redirect_uri: 'http://127.0.0.1:9/bye',
+    post_logout_redirect_uri: 'https://client.test/bye',
     id_token_hint: tokens.id_token!,
   })
   const asked = await at.go(url.href)
@@ -115,7 +115,7 @@ test('who logs out is logged out at the client, which is told by its back channe
   // A form of another site knows no such value.
   assert.equal((await at.go('/session/end/confirm', { xsrf: 'x', logout: 'yes' })).status, 400)
   const gone = await at.go('/session/end/confirm', { xsrf, logout: 'yes' })
-  assert.equal(gone.headers.get('location'), 'http://127.0.0.1:9/bye')
+  assert.equal(gone.headers.get('location'), 'https://client.test/bye')
   const [token = ''] = channel.told
   assert.equal(channel.told.length, 1)
   const keys = createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri!))

@@ -47,6 +47,7 @@ button.main { background: var(--act); border-color: var(--act); color: var(--act
 code { font-size: .875rem; overflow-wrap: anywhere }
 `
 
+/** Of what is between the tags, to the letter. */
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 const STYLE_HASH = hashOf(STYLE)
 
@@ -78,9 +79,7 @@ export function page({ language, system, title, content, status = 200, leadsTo, 
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title} · ${system}</title>
-        <style>
-          ${{ html: STYLE }}
-        </style>
+        ${{ html: `<style>${STYLE}</style>` }}
       </head>
       <body>
         <main>
