@@ -47,14 +47,14 @@ export async function balancer(t: After): Promise<{ readonly url: string; readon
 export async function refreshing(
   config: client.Configuration,
   token: string,
-  options: { readonly until: () => boolean; readonly onRefreshed: (access: string) => void },
+  options: { readonly until: () => boolean; readonly onRefreshed: (access: string) => void | Promise<void> },
 ): Promise<string> {
   let at = token
   while (!options.until()) {
     try {
       const { refresh_token, access_token } = await client.refreshTokenGrant(config, at)
       at = refresh_token!
-      options.onRefreshed(access_token)
+      await options.onRefreshed(access_token)
     } catch (error) {
       if (error instanceof client.ResponseBodyError) throw error
     }

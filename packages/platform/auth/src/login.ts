@@ -2,7 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AuditLine } from 'dure/audit'
 import type { Logger } from 'dure/telemetry'
-import { errors, type Client, type Interaction, type Provider } from 'oidc-provider'
+import type { Client, Interaction, Provider } from 'oidc-provider'
+import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js'
 import type { Attempts } from './attempts.ts'
 import { textOf, type AuthOptions } from './options.ts'
 import {
@@ -140,7 +141,7 @@ export function createLogin(given: LoginOptions): Login {
       return interaction.prompt.name === 'login' ? logIn(request, response, asked) : consent(request, response, asked)
     }
     const drawn = await answer().catch((error: unknown) => {
-      if (error instanceof errors.SessionNotFound) return expiredPage({ language, system })
+      if (error instanceof SessionNotFound) return expiredPage({ language, system })
       log.error('Cannot answer a login', { error })
       return errorPage({ language, system, status: 500, error: 'server_error', detail: '' })
     })

@@ -111,10 +111,14 @@ declare module 'oidc-provider' {
     ): Promise<void>
     on(event: string, listener: (...values: never[]) => void): this
   }
+}
 
-  export const errors: {
-    readonly InvalidGrant: new (detail: string) => Error
-    readonly InvalidTarget: new () => Error
-    readonly SessionNotFound: new (detail: string) => Error
-  }
+declare module 'oidc-provider/lib/provider.js' {
+  export { Provider } from 'oidc-provider'
+}
+
+declare module 'oidc-provider/lib/helpers/errors.js' {
+  export const InvalidGrant: new (detail: string) => Error
+  export const InvalidTarget: new () => Error
+  export const SessionNotFound: new (detail: string) => Error
 }

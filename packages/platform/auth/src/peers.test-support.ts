@@ -32,8 +32,8 @@ t.after(() => channel.close())
 const { url: issuer, targets } = await balancer(t)
 const [web, ...others] = SHOP.clients
 const clients = [{ ...web!, backchannelLogoutUri: `http://127.0.0.1:${(channel.address() as AddressInfo).port}/` }, ...others]
-// A key signs for two seconds, and is shown for one and a half before it does.
-const limits = { refreshGrace: 1_000, keyLife: 500, keyLead: 1_500, refresh: 100, accessToken: 60_000 }
+// A key is shown for more than a minute before it signs: more often dure/security asks for none.
+const limits = { refreshGrace: 1_000, keyLife: 5_000, keyLead: 70_000, refresh: 100, accessToken: 60_000 }
 const secret = 'a secret that both starts share ok'
 const first = await started(t, { issuer, secret, clients })
 const { subject } = await first.users.add({ name: 'ana', password: PASSWORD, roles: ['clerk'] })
@@ -87,13 +87,14 @@ try {
   let verified = 0
   let pending = 0
   let failed: unknown
-  const onRefreshed = (token: string): void => {
+  const onRefreshed = async (token: string): Promise<void> => {
     kids.add((JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString('utf8')) as { readonly kid: string }).kid)
     pending++
     Promise.resolve(access.verify(token))
       .then(() => verified++)
       .catch((error: unknown) => (failed ??= error))
       .finally(() => pending--)
+    await pause(100)
   }
   const load = (until: () => boolean): Promise<string[]> =>
     Promise.all(
@@ -105,10 +106,10 @@ try {
     )
   const latest = new Map<object, string>()
   await check('keys are rotated under load, and no good token is refused', async () => {
-    await load(() => kids.size >= 4 || failed !== undefined)
+    await load(() => kids.size >= 3 || failed !== undefined)
     while (pending > 0) await pause(10)
     assert.equal(failed, undefined)
-    assert.ok(kids.size >= 4)
+    assert.ok(kids.size >= 3)
   })
   console.log(`  ${verified} good tokens of ${kids.size} keys were taken, 0 refused`)
   await check('killed in the middle of refreshes and started again, every login goes on', async () => {
@@ -121,7 +122,7 @@ try {
           until: () => over,
           onRefreshed: (token) => {
             count++
-            counted(token)
+            return counted(token)
           },
         }),
       ),

@@ -1,5 +1,8 @@
 /** oidc-provider, told what this server is: the code flow with PKCE, refresh tokens that rotate, programs that act for themselves. */
-import { errors, Provider, type Account, type Client, type Context, type Payload, type Token } from 'oidc-provider'
+import type { Account, Client, Context, Payload, Token } from 'oidc-provider'
+import { InvalidTarget } from 'oidc-provider/lib/helpers/errors.js'
+// Its front file only adds a warning to standard error, on releases of Node that are not LTS.
+import { Provider } from 'oidc-provider/lib/provider.js'
 import type { Clock, Runtime } from 'dure/runtime'
 import type { PrivateKey } from './keys.ts'
 import { OWN_SCOPES, textOf, type AuthLimits, type AuthOptions, type ClientOptions } from './options.ts'
@@ -89,7 +92,7 @@ export function createProvider(given: ProviderOptions): Provider {
         defaultResource: () => resource,
         useGrantedResource: () => true,
         getResourceServerInfo: (_context: unknown, asked: string) => {
-          if (asked !== resource) throw new errors.InvalidTarget()
+          if (asked !== resource) throw new InvalidTarget()
           const jwt = { sign: { alg: ALGORITHM, kid: keys[0]!.kid } }
           return { scope: scopes.join(' '), audience: options.audience, accessTokenTTL, accessTokenFormat: 'jwt', jwt }
         },

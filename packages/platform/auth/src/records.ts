@@ -1,7 +1,9 @@
 /** What oidc-provider keeps, in the store: logins, grants, codes and refresh tokens. */
 import type { SqlStore, SqlValue } from 'dure/data'
 import type { Clock } from 'dure/runtime'
-import { errors, Provider, type Adapter, type Payload, type Session } from 'oidc-provider'
+import type { Adapter, Payload, Session } from 'oidc-provider'
+import { InvalidGrant } from 'oidc-provider/lib/helpers/errors.js'
+import { Provider } from 'oidc-provider/lib/provider.js'
 import { change, digestOf } from './tables.ts'
 
 export type RecordsOptions = {
@@ -90,7 +92,7 @@ export function createRecords(options: RecordsOptions): Records {
     const values = [seconds, digestOf(kind, id)]
     const first = await change(store, 'UPDATE records SET consumed = ? WHERE id = ? AND consumed IS NULL', values)
     // Two who came at once both found it unused.
-    if (first === 0) throw new errors.InvalidGrant('it was used already')
+    if (first === 0) throw new InvalidGrant('it was used already')
   }
 
   return (kind) => ({
