@@ -55,31 +55,3 @@ test('two copies on PostgreSQL are one; one is killed in the middle of refreshes
     assert.equal((await access.verify(access_token)).kind, 'user')
   }
 })
-
-test('on SQLite, killed in the middle of refreshes and started again: every login goes on', async (t) => {
-  const { url: issuer, targets } = await balancer(t)
-  const directory = temporary(t)
-  const first = await started(t, { issuer, secret, limits, directory })
-  await first.users.add({ name: 'ana', password: PASSWORD })
-  await first.stop()
-  const one = await copy(t, { issuer, secret, limits, directory })
-  targets.push(one.url)
-  const config = await configure(issuer)
-  const logins = []
-  for (let count = 0; count < 4; count++) logins.push(await logIn(config))
-  let count = 0
-  let enough = Number.POSITIVE_INFINITY
-  const reached = Promise.withResolvers<void>()
-  const work = logins.map(({ tokens }) =>
-    refreshing(config, tokens.refresh_token!, {
-      until: () => count >= enough,
-      onRefreshed: () => void (++count >= 12 && reached.resolve()),
-    }),
-  )
-  await Promise.race([reached.promise, ...work])
-  await one.kill()
-  const next = await copy(t, { issuer, secret, limits, directory })
-  targets.splice(0, 1, next.url)
-  enough = count + 8
-  for (const token of await Promise.all(work)) assert.ok((await client.refreshTokenGrant(config, token)).access_token)
-})
