@@ -15,6 +15,7 @@
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
+ * `npm run peers -- login`: somebody logs in at the marketplace behind two gateways with a browser, orders, and logs out in one tab.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
@@ -89,6 +90,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   balance,
   'gateway-h2': gatewayH2,
   hystrix,
+  login: () => ourProgram('../examples/marketplace/login.test-support.ts', []),
   keyed: () => goJudge('keyed', 'databases/postgres/src/keyed.peers.test-support.ts'),
   audit,
   threads,

@@ -42,17 +42,27 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
   X2: {
     state: 'begun',
     part: {
-      en: 'who asks by API keys or a function, the access log, metrics of each consumer, traces, isolation by breakers; no login yet',
-      ko: 'API 키나 함수로 아는 호출자, 접근 로그, 소비자마다의 메트릭, 추적, 브레이커로 격리. 로그인은 아직',
+      en: 'login at an issuer of OpenID Connect, who asks by tokens, API keys or a function, the access log, metrics of each consumer, traces, isolation by breakers; no authorization by route yet',
+      ko: 'OpenID Connect 발급자에서의 로그인, 토큰이나 API 키나 함수로 아는 호출자, 접근 로그, 소비자마다의 메트릭, 추적, 브레이커로 격리. 라우트마다의 권한은 아직',
     },
     code: [
+      'packages/platform/gateway/src/login/login.ts',
+      'packages/platform/gateway/src/login/renewal.ts',
       'packages/platform/gateway/src/filters/consumers.ts',
       'packages/platform/gateway/src/seen.ts',
       'packages/platform/gateway/src/counts.ts',
       'packages/platform/gateway/src/begin.ts',
     ],
     guide: 'docs/guides/gateway.md',
-    tests: ['examples/marketplace/frontends-seen.test.ts', 'packages/platform/gateway/src/gateway.test.ts'],
+    tests: [
+      'packages/platform/gateway/src/login/login.test.ts',
+      'packages/platform/gateway/src/login/callback.test.ts',
+      'packages/platform/gateway/src/login/logout.test.ts',
+      'packages/platform/gateway/src/login/renewal.test.ts',
+      'packages/platform/gateway/src/login/guard.test.ts',
+      'examples/marketplace/frontends-seen.test.ts',
+      'packages/platform/gateway/src/gateway.test.ts',
+    ],
   },
   X4: {
     state: 'works',

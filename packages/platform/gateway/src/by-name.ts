@@ -11,6 +11,7 @@ import { headers } from './filters/headers.ts'
 import { redirect, rewrite } from './filters/paths.ts'
 import { shadow } from './filters/shadow.ts'
 import type { Filter } from './filter.ts'
+import { writtenLogin, writtenLoginStamp, type StoreAt } from './login/written.ts'
 
 type Kind = 'text' | 'number' | 'boolean' | 'object' | 'texts' | 'changes' | readonly string[]
 type About = {
@@ -18,6 +19,8 @@ type About = {
   readonly file: string
   /** What it stands in, for messages. */
   readonly name: string
+  /** What opens stores of sessions elsewhere than in a folder. */
+  readonly storeAt?: StoreAt | undefined
 }
 type Written<T> = {
   readonly fields: Readonly<Record<string, Kind | readonly [Kind, ...Kind[]]>>
@@ -65,6 +68,18 @@ const FILTERS: Readonly<Record<string, Written<Filter>>> = {
       const found = statSync(resolve(dirname(file), String(options.file)), { throwIfNoEntry: false })
       return found === undefined ? '' : `${found.mtimeMs} ${found.size}`
     },
+  },
+  login: {
+    ...written(
+      {
+        ...{ issuer: 'text', clientId: 'text', clientSecret: 'object', clientAuthentication: ['basic', 'post'], url: 'text' },
+        ...{ sessions: 'text', path: 'text', scopes: 'texts', resource: 'text', parameters: 'object', optional: 'boolean' },
+        ...{ afterLogout: 'text', idle: 'number', absolute: 'number', timeout: 'number', insecure: 'boolean' },
+      },
+      writtenLogin,
+      ['issuer', 'clientId', 'clientSecret', 'url', 'sessions'],
+    ),
+    stamp: writtenLoginStamp,
   },
 }
 

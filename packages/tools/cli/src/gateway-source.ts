@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GatewayConfiguration, LiveRoutes } from '@dure/gateway'
 import { realRuntime, type Timer } from 'dure/runtime'
+import type { SessionStore } from 'dure/session'
 import type { Logger } from 'dure/telemetry'
 import { library } from './commands/registry-library.ts'
 import { importFile } from './load.ts'
@@ -34,7 +35,7 @@ export async function routesOfFile(
 ): Promise<RouteSource> {
   const { gateway, config, log } = options
   const file = resolve(shell.cwd, config)
-  const read = gateway.routesReader()
+  const read = gateway.routesReader({ storeAt: await storesOf(shell) })
   const routes = gateway.liveRoutes(await readRoutes(file, { shown: config, read }).catch(misused))
   let count = 0
   const { refused, close } = following({ file, shown: config, log }, async () => {
@@ -42,6 +43,19 @@ export async function routesOfFile(
     log.info('The routes have changed', { file: config, version: routes.current().version })
   })
   return { routes, refused, staleSince: () => undefined, registry: undefined, close }
+}
+
+/** Stores of sessions by their URL; what is not installed here is told when a file asks for it. */
+async function storesOf(shell: Shell): Promise<(url: string) => SessionStore> {
+  const redis = await library<typeof import('@dure/redis')>(shell, 'sessions in Redis', '@dure/redis').catch(
+    (error: unknown) => error as Error,
+  )
+  return (url) => {
+    if (!/^rediss?:/.test(url))
+      throw new TypeError('its "sessions" are nowhere that is known; give a folder, or redis://HOST:PORT')
+    if (redis instanceof Error) throw redis
+    return redis.redisSessions({ url })
+  }
 }
 
 /** @throws {CliError} when the documents cannot be had */

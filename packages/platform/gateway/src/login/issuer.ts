@@ -45,40 +45,26 @@ export type Issuer = {
 const RETRY = 1_000
 /** Of an access token, when nothing is said. */
 const DEFAULT_LIFE = 300_000
+/** One that was passed on is good until it ends, whoever has logged out since. */
+const LONGEST_LIFE = 300_000
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout'
 /** Milliseconds for which a word of the issuer that somebody has logged out is good. */
 const LOGOUT_AGE = 300_000
 
+type Asking = (url: string, init: unknown) => Promise<Response>
+
 export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: Logger): Issuer {
   const { issuer, clientId, origin, path, timeout, resource } = options
   const redirectUri = `${origin}${path}/callback`
-  const asking = fetch === undefined ? undefined : (url: string, init: unknown) => fetch(new Request(url, init as RequestInit))
-  let known: Promise<client.Configuration> | undefined
+  const asking =
+    fetch === undefined
+      ? undefined
+      : (url: string, init: unknown): Promise<Response> => fetch(new Request(url, init as RequestInit))
   let keys: JWTVerifyGetKey | undefined
-  let askedAt = -Infinity
+  let warned = false
 
-  const discover = async (): Promise<client.Configuration> => {
-    const authentication = options.clientAuthentication === 'post' ? client.ClientSecretPost : client.ClientSecretBasic
-    // Whether it may be asked over plain HTTP was looked at when the options were.
-    const execute = issuer.startsWith('http:') ? [client.allowInsecureRequests] : []
-    return client.discovery(new URL(issuer), clientId, undefined, authentication(options.clientSecret), {
-      execute,
-      timeout: timeout / 1_000,
-      ...(asking !== undefined && { [client.customFetch]: asking as client.CustomFetch }),
-    })
-  }
-  /** Asked once for all, and again a while after it could not be had. @throws whatever has failed */
-  const configuration = (): Promise<client.Configuration> => {
-    if (known !== undefined) return known
-    if (clock.monotonic() - askedAt < RETRY) return Promise.reject(new Error('it was asked a moment ago'))
-    askedAt = clock.monotonic()
-    known = discover()
-    known.catch(() => {
-      known = undefined
-    })
-    return known
-  }
+  const configuration = createDiscovery(options, asking, clock)
   const away = (what: string, error: unknown): Away => {
     log.warn(`Cannot ${what}: the issuer does not answer as it should`, { issuer, error: inWords(error) })
     return AWAY
@@ -89,6 +75,10 @@ export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: L
   ): Tokens => {
     const said = answer.expiresIn()
     const life = said === undefined ? DEFAULT_LIFE : said * 1_000
+    if (life > LONGEST_LIFE && !warned) {
+      warned = true
+      log.warn('Access tokens live longer than five minutes: have the issuer give out shorter ones', { issuer, life })
+    }
     const sid = answer.claims()?.['sid']
     return {
       ...{ access: answer.access_token, life, ends: clock.now() + life },
@@ -126,10 +116,9 @@ export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: L
     },
     refresh: async (before) => {
       try {
-        return {
-          is: 'done',
-          tokens: tokensOf(await client.refreshTokenGrant(await configuration(), before.refresh!, forWhom), before),
-        }
+        const tokens = tokensOf(await client.refreshTokenGrant(await configuration(), before.refresh!, forWhom), before)
+        // What was begun as one session at the issuer is ended as that one.
+        return { is: 'done', tokens: { ...tokens, sid: before.sid } }
       } catch (error) {
         // Whatever else it says may be a fault of its own, or of these settings: nobody is logged out for it.
         return isGone(error) ? GONE : away('get another access token', error)
@@ -176,9 +165,40 @@ export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: L
   }
 }
 
+/** What the issuer says of itself: asked once for all, and again a while after it could not be had. It throws whatever has failed. */
+function createDiscovery(
+  options: Settled,
+  asking: Asking | undefined,
+  clock: Runtime['clock'],
+): () => Promise<client.Configuration> {
+  const { issuer, clientId, clientSecret, timeout } = options
+  let known: Promise<client.Configuration> | undefined
+  let askedAt = -Infinity
+  const discover = async (): Promise<client.Configuration> => {
+    const authentication = options.clientAuthentication === 'post' ? client.ClientSecretPost : client.ClientSecretBasic
+    // Whether it may be asked over plain HTTP was looked at when the options were.
+    const execute = issuer.startsWith('http:') ? [client.allowInsecureRequests] : []
+    return client.discovery(new URL(issuer), clientId, undefined, authentication(clientSecret), {
+      execute,
+      timeout: timeout / 1_000,
+      ...(asking !== undefined && { [client.customFetch]: asking as client.CustomFetch }),
+    })
+  }
+  return () => {
+    if (known !== undefined) return known
+    if (clock.monotonic() - askedAt < RETRY) return Promise.reject(new Error('it was asked a moment ago'))
+    askedAt = clock.monotonic()
+    known = discover()
+    known.catch(() => {
+      known = undefined
+    })
+    return known
+  }
+}
+
 function keysOf(
   config: client.Configuration,
-  { timeout, ask }: { readonly timeout: number; readonly ask: ((url: string, init: unknown) => Promise<Response>) | undefined },
+  { timeout, ask }: { readonly timeout: number; readonly ask: Asking | undefined },
 ): JWTVerifyGetKey {
   const { jwks_uri: at } = config.serverMetadata()
   if (at === undefined) throw new CallError('UNAVAILABLE', 'The issuer does not say where its keys are')

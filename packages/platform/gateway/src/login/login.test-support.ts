@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as ask, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -5,8 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose'
 import { security } from 'dure/security'
 import { sqliteSessions, type SessionStore } from 'dure/session'
+import type { RecordAct } from 'dure/telemetry'
 import { bodyOf, serving, started } from '../gateway.test-support.ts'
 import { login } from '../gateway.ts'
 
@@ -27,7 +30,7 @@ const { default: OidcProvider } = (await import(import.meta.resolve('oidc-provid
 
 /** Where browsers think they are. */
 export const SHOP = 'https://shop.example'
-const CLIENT = { clientId: 'shop', clientSecret: 'a secret of the tests that is long enough' } as const
+export const CLIENT = { clientId: 'shop', clientSecret: 'a secret of the tests that is long enough' } as const
 /** What its services say who they are. */
 export const AUDIENCE = 'urn:shop'
 
@@ -35,6 +38,8 @@ type TestIssuer = {
   readonly url: string
   /** `down`: it answers 503; `silent`: never. */
   mood: 'well' | 'down' | 'silent'
+  /** What it signs with, as `tests`. */
+  readonly key: CryptoKey
   /** Grants that were asked for at its token endpoint. */
   readonly grants: string[]
   /** Has it take clients: before that it is not there. */
@@ -43,6 +48,8 @@ type TestIssuer = {
 
 /** oidc-provider on this machine, which believes whatever name somebody gives. */
 async function testIssuer(t: TestContext): Promise<TestIssuer> {
+  const { privateKey, publicKey: _ } = await generateKeyPair('ES256', { extractable: true })
+  const jwk: JWK = { ...(await exportJWK(privateKey)), kid: 'tests', alg: 'ES256', use: 'sig' }
   let listener: RequestListener | undefined
   const server = createServer((request, response) => {
     if (issuer.mood === 'silent') return
@@ -56,9 +63,9 @@ async function testIssuer(t: TestContext): Promise<TestIssuer> {
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const issuer: TestIssuer = {
-    ...{ url, mood: 'well', grants: [] },
+    ...{ url, mood: 'well', grants: [], key: privateKey },
     begin: (client = {}, others = []) => {
-      const provider = providerAt(url, client, others)
+      const provider = providerAt(url, { jwk, clients: [client, ...others] })
       provider.use(async (context, next) => {
         await next()
         const { params } = (context as { oidc?: { params?: { grant_type?: unknown } } }).oidc ?? {}
@@ -71,17 +78,15 @@ async function testIssuer(t: TestContext): Promise<TestIssuer> {
   return issuer
 }
 
-function providerAt(url: string, client: ClientMetadata, others: readonly ClientMetadata[]): Provider {
+function providerAt(url: string, { jwk, clients }: { readonly jwk: JWK; readonly clients: readonly ClientMetadata[] }): Provider {
   const scope = 'openid offline_access orders'
+  const shop = {
+    ...{ client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: [`${SHOP}/auth/callback`] },
+    ...{ grant_types: ['authorization_code', 'refresh_token'], post_logout_redirect_uris: [`${SHOP}/`] },
+  }
   const made: Provider = new OidcProvider(url, {
-    clients: [
-      {
-        ...{ client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: [`${SHOP}/auth/callback`] },
-        ...{ grant_types: ['authorization_code', 'refresh_token'], post_logout_redirect_uris: [`${SHOP}/`] },
-        ...client,
-      },
-      ...others,
-    ],
+    clients: clients.map((each) => ({ ...shop, id_token_signed_response_alg: 'ES256', ...each })),
+    jwks: { keys: [jwk] },
     cookies: { keys: ['of the tests'] },
     scopes: ['openid', 'offline_access', 'orders'],
     findAccount: (_context: unknown, sub: string) => ({ accountId: sub, claims: () => ({ sub }) }),
@@ -93,6 +98,9 @@ function providerAt(url: string, client: ClientMetadata, others: readonly Client
       await grant.save()
       return grant
     },
+    // By itself it tells nobody on this machine of a logout.
+    fetch: (url: string, init: RequestInit & { dispatcher?: unknown }) =>
+      fetch(url, { ...init, dispatcher: undefined } as RequestInit),
     issueRefreshToken: async () => true,
     ttl: { AccessToken: 300, IdToken: 300, RefreshToken: 3_600, Session: 3_600, Grant: 3_600, Interaction: 600 },
     features: {
@@ -100,7 +108,13 @@ function providerAt(url: string, client: ClientMetadata, others: readonly Client
       backchannelLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: () => ({ scope, audience: AUDIENCE, accessTokenFormat: 'jwt', accessTokenTTL: 300 }),
+        getResourceServerInfo: () => ({
+          scope,
+          audience: AUDIENCE,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 300,
+          jwt: { sign: { alg: 'ES256' } },
+        }),
         useGrantedResource: () => true,
       },
     },
@@ -196,9 +210,9 @@ export async function rig(
   t: TestContext,
   options: {
     readonly gateways?: number
-    readonly begun?: boolean
-    readonly store?: () => SessionStore
+    readonly store?: (directory: string) => SessionStore
     readonly clients?: readonly ClientMetadata[]
+    readonly record?: RecordAct
   } = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-login-'))
@@ -218,7 +232,8 @@ export async function rig(
     Array.from({ length: options.gateways ?? 1 }, () => {
       const made = {
         ...{ issuer: issuer.url, ...CLIENT, url: SHOP, resource: AUDIENCE, scopes: ['orders'] },
-        store: options.store ?? (() => sqliteSessions({ directory })),
+        ...(options.record !== undefined && { record: options.record }),
+        store: () => options.store?.(directory) ?? sqliteSessions({ directory }),
       }
       return started(t, {
         routes: {
@@ -231,12 +246,20 @@ export async function rig(
       })
     }),
   )
-  if (options.begun !== false)
-    issuer.begin(
-      { backchannel_logout_uri: `${gateways[0]!.url}/auth/backchannel`, backchannel_logout_session_required: true },
-      options.clients,
-    )
+  const backchannel = {
+    backchannel_logout_uri: `${gateways[0]!.url}/auth/backchannel`,
+    backchannel_logout_session_required: true,
+  }
+  issuer.begin(backchannel, options.clients)
   const shop = { at: 0 }
   const visit = () => browser(() => gateways[shop.at]!.url)
-  return { directory, issuer, gateways, heard, shop, visit }
+  /** The access token of a session has ended, and what else is to be so. */
+  const age = async (token: string, change: Readonly<Record<string, unknown>>): Promise<void> => {
+    const store = sqliteSessions({ directory })
+    const id = createHash('sha256').update(token).digest('base64url')
+    const { version, data } = (await store.read(id))!
+    await store.update(id, { version, data: JSON.stringify({ ...JSON.parse(data), ends: 0, renewAt: 0, ...change }) })
+    await store.stop()
+  }
+  return { issuer, gateways, heard, shop, visit, age }
 }

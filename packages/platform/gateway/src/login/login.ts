@@ -60,7 +60,7 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
   const renewed = createRenewal({ logins, issuer, timeout: options.timeout, runtime })
   const transactions = createTransactions({ clientId, clientSecret, issuer: options.issuer, secure, runtime })
   const cookie = sessionCookie({ secure })
-  const names = [cookie.write('').split('=', 1)[0]!, ...transactions.names]
+  const own = ownCookies([cookie.write('').split('=', 1)[0]!, ...transactions.names])
   const { begin, serve } = createOwnPaths({ options, issuer, logins, transactions, cookie, log })
 
   const nobody = (request: GatewayRequest): Answer | undefined | Promise<Answer> => {
@@ -91,7 +91,7 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
     for (const name of IDENTITY) if (request.header(name) !== undefined) request.removeHeader(name)
     const cookies = request.header('cookie')
     if (cookies === undefined) return nobody(request)
-    passCookies(request, cookies, names)
+    passCookies(request, cookies, own)
     const token = cookie.read(cookies)
     if (token === undefined) return nobody(request)
     if (isUnsafe(request) && !isSameOrigin(request, origin))
@@ -119,14 +119,19 @@ function unavailable(error: unknown): Answer {
   return notNow()
 }
 
+type OwnCookies = { readonly names: ReadonlySet<string>; readonly anywhere: RegExp }
+
+const ownCookies = (names: readonly string[]): OwnCookies => ({
+  names: new Set(names),
+  anywhere: new RegExp(`(?:^|[\\s,;"])(?:${names.join('|')})\\s*=`),
+})
+
 /** The gateway's own cookies are nobody else's: a service that knew one could act as its owner. */
-function passCookies(request: GatewayRequest, cookies: string, own: readonly string[]): void {
-  const isOwn = (pair: string): boolean => own.includes(pair.split('=', 1)[0]!.trim())
-  const pairs = cookies.split(';')
-  if (!own.some((name) => cookies.includes(name))) return
-  const others = pairs.filter((pair) => !isOwn(pair)).map((pair) => pair.trim())
+function passCookies(request: GatewayRequest, cookies: string, { names, anywhere }: OwnCookies): void {
+  if (!anywhere.test(cookies)) return
+  const pairs = cookies.split(';').map((pair) => pair.trim())
+  const text = pairs.filter((pair) => !names.has(pair.split('=', 1)[0]!.trim())).join('; ')
   // One that hides in the value of another: only who sends it himself has that.
-  const text = others.some((pair) => own.some((name) => pair.includes(`${name}=`))) ? '' : others.join('; ')
-  if (text === '') request.removeHeader('cookie')
+  if (text === '' || anywhere.test(text)) request.removeHeader('cookie')
   else request.setHeader('cookie', text)
 }

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Schema } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import { createSessions, type Session, type SessionChange, type SessionStore } from 'dure/session'
+import type { RecordAct } from 'dure/telemetry'
+import { createActs } from 'dure/telemetry/internal'
 import type { Tokens } from './issuer.ts'
 
 export type LoginData = {
@@ -25,12 +27,13 @@ export type Logins = {
   readonly read: (token: string | undefined) => Promise<Login | undefined>
   readonly update: (login: Login, data: LoginData) => Promise<SessionChange<LoginData>>
   readonly end: (token: string) => Promise<void>
-  /** Ends what the issuer says has ended: one session of his, or all of somebody. */
-  readonly endAt: (ended: { readonly sid: string } | { readonly subject: string }) => Promise<void>
+  /** Ends what the issuer says has ended: one session of his, or (of which he says none) all of somebody. */
+  readonly endAt: (ended: { readonly sid?: string | undefined; readonly subject?: string | undefined }) => Promise<void>
   readonly subjectOf: (login: Login) => string
 }
 
 const MOST_BYTES = 65_536
+const TOKEN = /^[\w-]{43}$/
 
 export function createLogins(options: {
   readonly store: SessionStore
@@ -39,9 +42,19 @@ export function createLogins(options: {
   readonly idle: number
   readonly absolute: number
   readonly runtime: Pick<Runtime, 'random' | 'clock' | 'timers'>
+  readonly record?: RecordAct | undefined
 }): Logins {
-  const { store, issuer, clientId: client, idle, absolute, runtime } = options
-  const sessions = createSessions({ store, schema: DATA, idle, absolute, maxBytes: MOST_BYTES, runtime })
+  const { store, issuer, clientId: client, idle, absolute, runtime, record } = options
+  const sessions = createSessions({
+    store,
+    schema: DATA,
+    idle,
+    absolute,
+    maxBytes: MOST_BYTES,
+    runtime,
+    ...(record !== undefined && { record }),
+  })
+  const acts = createActs({ record, runtime })
   // Two issuers may mean two people by one name.
   const subjectFor = (subject: string): string => `${issuer} ${subject}`
   const subjectForSid = (sid: string): string => `sid ${issuer} ${sid}`
@@ -54,7 +67,8 @@ export function createLogins(options: {
       return login
     },
     read: async (token) => {
-      if (token === undefined) return undefined
+      // What is no token is not asked for.
+      if (token === undefined || !TOKEN.test(token)) return undefined
       // Both at once: they are one question more, and no time.
       const [login, anchor] = await Promise.all([sessions.read(token), store.read(anchorOf(token))])
       if (login === undefined || login.data.client !== client) return undefined
@@ -65,7 +79,12 @@ export function createLogins(options: {
     end: async (token) => {
       await Promise.all([sessions.end(token), store.end(anchorOf(token))])
     },
-    endAt: (ended) => store.endAll('sid' in ended ? subjectForSid(ended.sid) : subjectFor(ended.subject)),
+    endAt: async ({ sid, subject }) => {
+      if (sid === undefined) return sessions.endAll(subjectFor(subject!), issuer)
+      await store.endAll(subjectForSid(sid))
+      const whose = subject === undefined ? `${issuer} (not said)` : subjectFor(subject)
+      acts.note({ action: 'session.ended', actor: issuer, subject: whose, outcome: 'done', about: { sid } })
+    },
     subjectOf: ({ subject }) => subject!.slice(issuer.length + 1),
   }
 }

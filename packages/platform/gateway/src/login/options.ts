@@ -1,5 +1,6 @@
 import type { SessionStore } from 'dure/session'
 import { checkNumbers, KEEP, WAIT } from 'dure/runtime/internal'
+import type { RecordAct } from 'dure/telemetry'
 
 export type LoginOptions = {
   /** Who knows the users: its URL, as its tokens say in `iss`. */
@@ -23,6 +24,8 @@ export type LoginOptions = {
   readonly parameters?: Readonly<Record<string, string>>
   /** Whether requests of nobody are passed on, without a token. Default false: they are sent to log in, or refused with 401. */
   readonly optional?: boolean
+  /** Where an audit log is told who has logged in and out. Who cannot be written down is not logged in. Default: nowhere. */
+  readonly record?: RecordAct
   /** Where somebody comes who has logged out: a path. Default `/`. */
   readonly afterLogout?: string
   /** Milliseconds without a request after which a session ends. Default 30 minutes. */

@@ -94,9 +94,8 @@ export function createOwnPaths({
     if (ended.is === 'away') return notNow()
     if (ended.is === 'refused') return no(ended.why)
     // Of one session where it is named: others of the same person go on.
-    const { sid, subject } = ended
-    await logins.endAt(sid === undefined ? { subject: subject! } : { sid })
-    log.info('The issuer has ended a login', { subject })
+    await logins.endAt(ended)
+    log.info('The issuer has ended a login', { subject: ended.subject })
     return { status: 200, headers: { 'cache-control': 'no-store' } }
   }
 
