@@ -150,7 +150,6 @@ export function createRunning(world: {
     // A route that comes or goes may bring paths of its filters along, or take them; one without any costs itself alone.
     const only = one === undefined || ownPaths || hasPaths(given, one) ? undefined : one
     const next = only === undefined ? withOwnPaths(given) : given
-    ownPaths = next !== given
     const changed = only === undefined ? changedIn(next) : [only]
     check(next, changed)
     for (const name of changed) {
@@ -160,6 +159,7 @@ export function createRunning(world: {
     }
     if (only === undefined) for (const { name } of [...table.all()]) if (!Object.hasOwn(next.routes, name)) table.remove(name)
     current = next
+    ownPaths = next !== given
     if (only !== undefined && next.routes[only] !== undefined) return
     const used = new Set([...table.all()].flatMap(({ options }) => sendsTo(options, next)))
     for (const [name, { upstream }] of upstreams)
