@@ -27,13 +27,14 @@ test('a filter reads a body that comes in parts and answers it, or has it passed
     const headers = length === undefined ? {} : { 'content-length': length }
     const outgoing = ask(url + path, { method: 'POST', agent, headers })
     const seen = reading
+    const answer = once(outgoing, 'response') as Promise<[IncomingMessage]>
     const [first = '', ...others] = parts
     outgoing.write(first)
     // It is being waited for when the rest comes.
     await until(() => reading > seen)
     for (const each of others) outgoing.write(each)
     outgoing.end()
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    const [response] = await answer
     return bodyOf(response)
   }
   // All on one connection: nothing of a body is taken for the next request.
