@@ -11,7 +11,7 @@ import { headers } from './filters/headers.ts'
 import { redirect, rewrite } from './filters/paths.ts'
 import { shadow } from './filters/shadow.ts'
 import type { Filter } from './filter.ts'
-import { writtenLogin, writtenLoginStamp, type StoreAt } from './login/written.ts'
+import { writtenLogin, writtenLoginStamp, type StoreAt } from './login-by-name.ts'
 
 type Kind = 'text' | 'number' | 'boolean' | 'object' | 'texts' | 'changes' | readonly string[]
 type About = {

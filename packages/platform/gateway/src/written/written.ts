@@ -5,7 +5,7 @@ import { lineAt, readDocuments, type Located } from 'dure/config/parse'
 import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/service'
 import type { Filter } from '../filter.ts'
-import type { StoreAt } from '../login/written.ts'
+import type { StoreAt } from '../login-by-name.ts'
 import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts'
 import { filterOf, guardPart, stampOf } from '../by-name.ts'
 

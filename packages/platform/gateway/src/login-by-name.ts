@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { sqliteSessions, type SessionStore } from 'dure/session'
-import type { Filter } from '../filter.ts'
-import { login, type LoginOptions } from './login.ts'
+import type { Filter } from './filter.ts'
+import { login, type LoginOptions } from './login/login.ts'
 
 /** Opens the store at a URL. */
 export type StoreAt = (url: string) => SessionStore

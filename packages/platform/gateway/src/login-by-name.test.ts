@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { sqliteSessions } from 'dure/session'
-import { serving, started } from '../gateway.test-support.ts'
-import { routesReader, type RoutesReaderOptions } from '../gateway.ts'
+import { serving, started } from './gateway.test-support.ts'
+import { routesReader, type RoutesReaderOptions } from './gateway.ts'
 
 function rig(t: TestContext, options: RoutesReaderOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-login-file-'))
