@@ -55,8 +55,8 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
   A7: {
     state: 'begun',
     part: {
-      en: 'lifecycle, health, logs, metrics, traces, deadlines, idempotency, and between processes discovery and resilience; configuration not yet',
-      ko: '수명 주기, 상태, 로그, 지표, 추적, 데드라인, 멱등성, 프로세스 사이의 디스커버리와 회복탄력성까지. 구성은 아직',
+      en: 'lifecycle, health, logs, metrics, traces, deadlines, idempotency, configuration, and between processes discovery and resilience',
+      ko: '수명 주기, 상태, 로그, 지표, 추적, 데드라인, 멱등성, 구성, 프로세스 사이의 디스커버리와 회복탄력성까지',
     },
     code: [
       'packages/dure/src/service/service.ts',

@@ -92,4 +92,29 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/contract/compat.test.ts',
     ],
   },
+  S6: {
+    state: 'works',
+    part: {
+      en: 'folders, mounts, the environment; typed, live, judged whole; secrets. A change reaches all processes at once, not by waves',
+      ko: '폴더, 마운트, 환경 변수. 타입이 있고, 도는 동안 바뀌며, 통째로 판정. 비밀. 변경은 물결이 아니라 모든 프로세스에 한꺼번에',
+    },
+    code: [
+      'packages/dure/src/config/config.ts',
+      'packages/dure/src/config/judge.ts',
+      'packages/dure/src/config/configuration.ts',
+      'packages/dure/src/config/secret.ts',
+      'packages/dure/src/config/parse/parse.ts',
+      'packages/tools/cli/src/commands/config.ts',
+    ],
+    guide: 'docs/guides/configuration.md',
+    tests: [
+      'packages/dure/src/config/judge.test.ts',
+      'packages/dure/src/config/configuration.test.ts',
+      'packages/dure/src/config/sources.test.ts',
+      'packages/dure/src/config/parse/parse.test.ts',
+      'packages/dure/src/service/config.test.ts',
+      'packages/tools/cli/src/config.test.ts',
+      'packages/tools/simulation/src/settings/settings.test.ts',
+    ],
+  },
 }

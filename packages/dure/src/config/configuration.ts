@@ -142,7 +142,7 @@ export async function openConfiguration(options: {
         one.changed = true
       }
     }
-    if (problems.length > 0) throw new ConfigError(`Reading the settings of system "${system}" failed`, problems)
+    if (problems.length > 0) throw new ConfigError(`Cannot read the settings of system "${system}"`, problems)
     return read
   }
 

@@ -16,6 +16,9 @@ export type PolledOptions = {
   readonly stop?: () => Promise<void>
 }
 
+/** Milliseconds after which a change that was seen once is looked at again. */
+const SETTLING = 100
+
 /**
  * A source that is looked at again and again while somebody watches it.
  *
@@ -77,7 +80,8 @@ export function polledSource(options: PolledOptions, { runtime, log }: ConfigWor
       told = now
       for (const changed of watchers) changed()
     }
-    timer = timers.after(interval, () => void again())
+    // What has begun to change is looked at again soon, to see whether that is all.
+    timer = timers.after(steady ? interval : Math.min(interval, SETTLING), () => void again())
   }
 
   return {

@@ -118,6 +118,32 @@ test('a system does not start with settings that do not fit, and says all of it'
   )
 })
 
+test('each process of a split system has them from the same sources, and says how they stand there', async (t) => {
+  const { pay } = make()
+  const live = liveValues({ 'pay.a': 1, 'pay.b': 1 })
+  const directory = mkdtempSync(join(tmpdir(), 'dure-settings-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const shop = system('shop', { services: [pay], config: [live], telemetry: false })
+  const begin = async (...part: string[]): Promise<Running> => {
+    const running = await start(shop, { directory, log: silentLogger(), part })
+    t.after(() => running.stop())
+    return running
+  }
+  const first = await begin('broker')
+  await begin('pay')
+  const client = first.client(Pay)
+  assert.deepEqual(await client.both(), [1, 1])
+  live.set({ 'pay.a': 2, 'pay.b': 2 })
+  await until(async () => {
+    const [a, b] = await client.both()
+    assert.equal(a, b)
+    return a === 2 && first.config().version === 2
+  })
+  live.set({ 'pay.a': 'x', 'pay.b': 3 })
+  await until(async () => (await first.health()).services[0]?.warnings !== undefined)
+  assert.deepEqual(await client.both(), [2, 2])
+})
+
 test('the bytes of a secret are in no log, no span and no file of the data directory, however it is used', async (t) => {
   const { pay } = make()
   const lines: string[] = []

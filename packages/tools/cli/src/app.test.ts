@@ -32,6 +32,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'schedule',
     'audit',
     'ca',
+    'config',
     'lag',
     'model',
     'trace',

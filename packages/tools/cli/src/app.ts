@@ -115,7 +115,10 @@ function before(args: readonly string[], input: string): readonly string[] {
 /** The words that name the command. */
 function commandOf(args: readonly string[]): readonly string[] {
   return args
-    .slice(0, ['add', 'ca', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1)
+    .slice(
+      0,
+      ['add', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1,
+    )
     .filter((word) => !word.startsWith('-'))
 }
 

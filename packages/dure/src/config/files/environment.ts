@@ -24,7 +24,7 @@ export type EnvironmentOptions = {
  *
  * const make = environment({ prefix: 'SHOP_', variables: { SHOP_PAYMENT__TIMEOUT: '500', HOME: '/root' } })
  * const source = await make({ directory: '.dure', runtime: realRuntime(), log: silentLogger() })
- * console.log((await source.read()).layers[0]?.values) // → Map(1) { 'payment.timeout' => { value: '500', from: 'SHOP_PAYMENT__TIMEOUT' } }
+ * console.log((await source.read()).layers[0]?.values.get('payment.timeout')?.value) // → 500
  * ```
  */
 export function environment(options: EnvironmentOptions): ConfigAdapter {
@@ -42,7 +42,7 @@ export function environment(options: EnvironmentOptions): ConfigAdapter {
       if (before !== undefined) problems.push({ from: variable, key, why: `"${before.from}" says it already; keep one of them` })
       else if (key !== '') values.set(key, { value, from: variable, ...(secret && { secret }) })
     }
-    if (problems.length > 0) throw new ConfigError('Reading settings of the environment failed', problems)
+    if (problems.length > 0) throw new ConfigError('Cannot read settings of the environment', problems)
     let stopped = false
     return {
       name,

@@ -42,7 +42,7 @@ export function mount(options: MountOptions): ConfigAdapter {
   const { path, prefix = '', secret = true, interval = 500 } = options
   checkNumbers(`read settings of the mount "${path}"`, { interval }, { interval: WAIT })
   const refused = (problems: readonly ConfigProblem[]): ConfigError =>
-    new ConfigError(`Reading settings of the mount "${path}" failed`, problems)
+    new ConfigError(`Cannot read settings of the mount "${path}"`, problems)
   const look = async () => {
     const place = await realpath(join(path, '..data')).catch(async () => realpath(path).catch(() => undefined))
     if (place === undefined) throw refused([{ from: path, why: 'there is no such folder' }])

@@ -38,7 +38,8 @@ export type ReadingOptions = {
  *
  * const { documents, faults } = readDocuments('payment:\n  timeout: 500\n')
  * console.log(documents[0]?.value, faults.length) // → { payment: { timeout: 500 } } 0
- * console.log(readDocuments('a: 1\na: 2\n').faults[0]) // → { line: 2, why: 'it has "a" again, which stands in line 1 already; keep one of them' }
+ * const [fault] = readDocuments('a: 1\na: 2\n').faults
+ * console.log(fault?.line, fault?.why) // → 2 it has "a" again, which stands in line 1 already; keep one of them
  * ```
  */
 export function readDocuments(text: string, { kind = 'yaml', aliases = false }: ReadingOptions = {}): Documents {
