@@ -4,8 +4,17 @@ import { CallError } from '../contract/contract.ts'
 export type RefusalReason = (typeof REASONS)[number]
 
 export const REASONS = [
-  ...(['malformed', 'too long', 'algorithm', 'type', 'issuer', 'audience'] as const),
-  ...(['key', 'signature', 'expired', 'not yet', 'claims'] as const),
+  'malformed',
+  'too long',
+  'algorithm',
+  'type',
+  'issuer',
+  'audience',
+  'key',
+  'signature',
+  'expired',
+  'not yet',
+  'claims',
 ] as const
 
 /** Nothing of what was sent stands in the words: it goes into logs, and may be somebody's. */

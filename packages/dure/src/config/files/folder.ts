@@ -17,7 +17,7 @@ export type FolderOptions = {
 }
 
 /** Bytes of a file. */
-export const MOST_BYTES = 2 * 1_048_576
+export const MOST_BYTES = 2_097_152
 
 /**
  * Settings from the YAML, JSON and `.properties` files of a folder, read again when they change. Files that change together are seen
