@@ -88,10 +88,10 @@ try {
       assert.deepEqual(found, ['hi-eu', 'jdbc:prod', 10, 'only', 'application-prod'])
       let told = 0
       const watching = source.watch(() => void told++)
-      // Spring works in this repository, and leaves it at whichever label was asked for last.
+      // Spring works in a copy of this repository, and resets it to what stands here.
       const who = ['-c', 'user.name=a', '-c', 'user.email=a@b'] as const
-      const next = git(working, [...who, 'commit-tree', '-p', commit, '-m', 'next', `${commit}^{tree}`]).trim()
-      git(working, ['update-ref', 'refs/heads/main', next])
+      const next = git(bare, [...who, 'commit-tree', '-p', commit, '-m', 'next', `${commit}^{tree}`]).trim()
+      git(bare, ['update-ref', 'refs/heads/main', next])
       await until('the new commit is told', async () => told > 0 && (await source.read()).revision !== commit)
       watching.stop()
       const broken = await springConfig({ url: spring.url, application: 'cipher', ...patient })(world)
