@@ -1,3 +1,6 @@
+// Whoever reads these sources, and not what is built of them, needs it too.
+// oxlint-disable-next-line typescript/triple-slash-reference -- it declares the types of a package that has none, so it cannot be imported
+/// <reference path="./oidc-provider.d.ts" />
 /** The authorization server of a system: who people are, and what programs may do for them. */
 import { database, sqlite, type DatabaseAdapter, type SqlStore } from 'dure/data'
 import { realRuntime } from 'dure/runtime'

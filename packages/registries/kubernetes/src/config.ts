@@ -27,7 +27,7 @@ const ENDINGS = ['properties', 'yml', 'yaml', 'json']
  * import { kubernetesConfig } from '@dure/kubernetes'
  *
  * const settings = kubernetesConfig({ from: [{ kind: 'ConfigMap', name: 'shop' }], profiles: ['prod'] })
- * console.log(typeof settings) // → function, for system('shop', { services, config: [settings] })
+ * console.log(typeof settings) // → function
  * ```
  */
 export function kubernetesConfig(options: KubernetesConfigOptions): ConfigAdapter {

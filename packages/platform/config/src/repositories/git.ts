@@ -37,7 +37,7 @@ const COMMIT = /^[\da-f]{7,64}$/
  * import { gitRepository } from '@dure/config-server'
  *
  * const repository = gitRepository({ url: 'https://git.example.com/settings.git', searchPaths: ['{application}'] })
- * console.log(typeof repository) // → function, for startConfigServer({ repository })
+ * console.log(typeof repository) // → function
  * ```
  */
 export function gitRepository(options: GitRepositoryOptions): OpenRepository {
