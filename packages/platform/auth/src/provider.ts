@@ -39,7 +39,8 @@ const ALGORITHM = 'ES256'
 export function createProvider(given: ProviderOptions): Provider {
   const { issuer, options, limits, keys, records } = given
   const clients = new Map(options.clients.map((client) => [client.id, client]))
-  const resource = `urn:dure:${encodeURIComponent(options.audience)}`
+  // A resource is named by a URI (RFC 8707): whoever asks by the name of the system is understood, where that is one.
+  const resource = URL.canParse(options.audience) ? options.audience : `urn:dure:${encodeURIComponent(options.audience)}`
   const scopes = Object.keys(options.scopes)
   const secure = issuer.startsWith('https:')
   const login = seconds(limits.login)

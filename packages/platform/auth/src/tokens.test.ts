@@ -43,6 +43,14 @@ test('a program gets a token for itself, with no more than it may ask for', asyn
   await assert.rejects(client.clientCredentialsGrant(await configure(issuer), {}), { error: 'invalid_request' })
 })
 
+test('who names the system as the resource is understood where that name is a URI, and refused with another', async (t) => {
+  const { issuer } = await started(t, { audience: 'urn:shop' })
+  const config = await configure(issuer, 'robot')
+  const { access_token } = await client.clientCredentialsGrant(config, { scope: 'orders:read', resource: 'urn:shop' })
+  assert.equal(saidBy(access_token)['aud'], 'urn:shop')
+  await assert.rejects(client.clientCredentialsGrant(config, { resource: 'urn:dure:urn%3Ashop' }), { error: 'invalid_target' })
+})
+
 test('nothing but the code flow with S256 is offered, or taken', async (t) => {
   const { issuer, users } = await started(t)
   await users.add({ name: 'ana', password: PASSWORD })
