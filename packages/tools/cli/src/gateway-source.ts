@@ -35,7 +35,12 @@ export async function routesOfFile(
 ): Promise<RouteSource> {
   const { gateway, config, log } = options
   const file = resolve(shell.cwd, config)
-  const read = gateway.routesReader({ storeAt: await storesOf(shell) })
+  const stores = storesOf(shell)
+  const reader = gateway.routesReader({ storeAt: stores.at })
+  const read = async (text: string, shown: string): Promise<GatewayConfiguration> => {
+    await stores.load(text)
+    return reader(text, shown)
+  }
   const routes = gateway.liveRoutes(await readRoutes(file, { shown: config, read }).catch(misused))
   let count = 0
   const { refused, close } = following({ file, shown: config, log }, async () => {
@@ -45,16 +50,22 @@ export async function routesOfFile(
   return { routes, refused, staleSince: () => undefined, registry: undefined, close }
 }
 
-/** Stores of sessions by their URL; what is not installed here is told when a file asks for it. */
-async function storesOf(shell: Shell): Promise<(url: string) => SessionStore> {
-  const redis = await library<typeof import('@dure/redis')>(shell, 'sessions in Redis', '@dure/redis').catch(
-    (error: unknown) => error as Error,
-  )
-  return (url) => {
-    if (!/^rediss?:/.test(url))
-      throw new TypeError('its "sessions" are nowhere that is known; give a folder, or redis://HOST:PORT')
-    if (redis instanceof Error) throw redis
-    return redis.redisSessions({ url })
+/** Stores of sessions by their URL. A file that names none loads nothing for them; what is not installed here is told when one does. */
+function storesOf(shell: Shell): { readonly load: (text: string) => Promise<void>; readonly at: (url: string) => SessionStore } {
+  let redis: typeof import('@dure/redis') | Error | undefined
+  return {
+    load: async (text) => {
+      if (redis !== undefined || !/rediss?:/.test(text)) return
+      redis = await library<typeof import('@dure/redis')>(shell, 'sessions in Redis', '@dure/redis').catch(
+        (error: unknown) => error as Error,
+      )
+    },
+    at: (url) => {
+      if (redis === undefined || !/^rediss?:/.test(url))
+        throw new TypeError('its "sessions" are nowhere that is known; give a folder, or redis://HOST:PORT')
+      if (redis instanceof Error) throw redis
+      return redis.redisSessions({ url })
+    },
   }
 }
 
@@ -169,7 +180,7 @@ async function readRoutes(
   file: string,
   how: {
     readonly shown: string
-    readonly read: ReturnType<Gateway['routesReader']>
+    readonly read: (text: string, shown: string) => Promise<GatewayConfiguration>
     /** Tells versions of a module apart, which would be loaded once. */
     readonly change?: number
   },
