@@ -1,4 +1,5 @@
 import { close, fdatasync, open } from 'node:fs'
+import { sharedRun } from './shared-run.ts'
 
 /**
  * Puts what was written to a file safely on the disk, without holding up the event loop: one flush is in the air,
@@ -15,11 +16,9 @@ export type Flush = {
 /** @param path opened at the first flush; any descriptor of a file flushes all of it (fsync(2)) */
 export function createFlush(path: string): Flush {
   let descriptor: Promise<number> | undefined
-  let inAir: Promise<void> | undefined
-  let next: Promise<void> | undefined
   let failure: unknown
 
-  const sync = async (): Promise<void> => {
+  const flush = sharedRun(async () => {
     if (failure !== undefined) throw failure
     try {
       descriptor ??= openFile(path)
@@ -28,31 +27,13 @@ export function createFlush(path: string): Flush {
       failure = error
       throw error
     }
-  }
-
-  const begin = (): Promise<void> => {
-    const mine = sync().finally(() => {
-      inAir = undefined
-    })
-    inAir = mine
-    return mine
-  }
+  })
 
   return {
-    flush: () => {
-      if (inAir === undefined) return begin()
-      // The one in the air may have begun before the last write.
-      next ??= inAir
-        .catch(() => {})
-        .then(() => {
-          next = undefined
-          return begin()
-        })
-      return next
-    },
-    pending: () => next ?? inAir,
+    flush,
+    pending: flush.pending,
     stop: async () => {
-      await (next ?? inAir)?.catch(() => {})
+      await flush.pending()?.catch(() => {})
       if (descriptor !== undefined) await closeFile(await descriptor)
       descriptor = undefined
     },

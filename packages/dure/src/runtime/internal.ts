@@ -5,6 +5,7 @@ export { cautiousTime, steadyTime } from './clock.ts'
 export { aliveFor, inTime, sleepWith, timeLeft } from './timers.ts'
 export { createIds } from './ids.ts'
 export { createFlush, type Flush } from './flush.ts'
+export { sharedRun, type SharedRun } from './shared-run.ts'
 export {
   BYTES,
   CENTURY,

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { configSourceConformance } from 'dure/config/conformance'
-import type { ConfigSource } from 'dure/config'
+import type { ConfigError, ConfigSource } from 'dure/config'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { started, temporary, until } from './config-server.test-support.ts'
@@ -78,7 +78,8 @@ test('a value that Spring could not decrypt fails the reading, and so does one t
     away: false,
     problems: [{ from: 'app.yml', key: 'db.password', why: 'the server could not decrypt it; look at its key' }],
   })
-  assert.equal(source.freshness().state, 'stale')
+  // It was reached: what it says is refused, and that is said elsewhere.
+  assert.equal(source.freshness().state, 'fresh')
   const cipher = '{cipher}1214aff341775ccda8a18798da3265059eb9fefb5a496e144f42602cab46c031'
   answer.text = environment({ 'db.password': { value: cipher, origin: '7:3' } })
   await assert.rejects(source.read(), /app\.yml:7: db\.password: it is encrypted, and no key was given/)
@@ -88,7 +89,7 @@ test('a value that Spring could not decrypt fails the reading, and so does one t
   assert.deepEqual([layers[0]?.values.get('db.password'), revision], [secret, 'c0ffee'])
 })
 
-test('what is no answer of a configuration server is refused, and what was known is said to be stale', async (t) => {
+test('what is no answer of a configuration server is refused, and who gives none at all is said to be away', async (t) => {
   const answer = { text: '' } as { status?: number; text: string; hang?: boolean }
   const url = await answering(t, answer)
   const source = await opened(t, { url, application: 'app', timeout: 30_000 })
@@ -110,8 +111,11 @@ test('what is no answer of a configuration server is refused, and what was known
   for (const [text, why, status = 200] of cases) {
     answer.text = text
     answer.status = status
-    await assert.rejects(source.read(), why)
-    assert.equal(source.freshness().state, 'stale')
+    await assert.rejects(source.read(), (error: ConfigError) => {
+      assert.match(error.message, why)
+      assert.equal(source.freshness().state, error.away ? 'stale' : 'fresh')
+      return true
+    })
   }
   answer.text = environment({})
   answer.status = 200

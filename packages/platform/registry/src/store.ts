@@ -1,5 +1,6 @@
 /** What is registered, written down in a store that speaks SQL: many changes share a commit, and each waits for its own. */
 import type { Migrations, SqlStore } from 'dure/data'
+import { sharedRun } from 'dure/runtime/internal'
 import type { Row } from './lease.ts'
 import type { Gone } from './tombstones.ts'
 
@@ -38,8 +39,6 @@ export function createWriter(
   now: (app: string, id: string) => { readonly row: Row | undefined; readonly gone: Gone | undefined },
 ): Writer {
   let marked = new Map<string, readonly [app: string, id: string]>()
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
 
   const write = async (): Promise<void> => {
     const mine = marked
@@ -64,25 +63,8 @@ export function createWriter(
       throw error
     }
   }
-  const begin = (): Promise<void> => {
-    running = write().finally(() => {
-      running = undefined
-    })
-    return running
-  }
-
   return {
     mark: (app, id) => void marked.set(`${app}/${id}`, [app, id]),
-    flush: () => {
-      if (running === undefined) return begin()
-      // What is being written may have begun before the last mark.
-      next ??= running
-        .catch(() => {})
-        .then(() => {
-          next = undefined
-          return begin()
-        })
-      return next
-    },
+    flush: sharedRun(write),
   }
 }

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sharedRun } from 'dure/runtime/internal'
 import { ConfigFault } from '../fault.ts'
-import { sharedRun } from '../shared-run.ts'
 import { isSettings, type OpenRepository, type Revision, type SettingsFile } from './repository.ts'
 import { parsedOnce } from './text.ts'
 
