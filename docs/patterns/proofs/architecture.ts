@@ -53,11 +53,7 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
     ],
   },
   A7: {
-    state: 'begun',
-    part: {
-      en: 'lifecycle, health, logs, metrics, traces, deadlines, idempotency, configuration, and between processes discovery and resilience',
-      ko: '수명 주기, 상태, 로그, 지표, 추적, 데드라인, 멱등성, 구성, 프로세스 사이의 디스커버리와 회복탄력성까지',
-    },
+    state: 'works',
     code: [
       'packages/dure/src/service/service.ts',
       'packages/dure/src/service/start.ts',
@@ -74,6 +70,8 @@ export const architecture: Readonly<Record<`A${number}`, Proof>> = {
       'packages/dure/src/service/numbers.test.ts',
       'packages/dure/src/service/alone.test.ts',
       'packages/dure/src/service/idempotency.test.ts',
+      'packages/dure/src/service/config.test.ts',
+      'packages/dure/src/service/policies.test.ts',
     ],
   },
 }

@@ -46,30 +46,33 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
     ],
   },
   S3: {
-    state: 'begun',
-    part: {
-      en: 'tokens of any issuer and API keys are taken; giving them out, and sessions of browsers, not yet',
-      ko: '어느 발급자의 토큰이든, API 키도 받음. 발급과 브라우저 세션은 아직',
-    },
-    code: ['packages/dure/src/security/security.ts', 'packages/dure/src/security/api-keys.ts'],
+    state: 'works',
+    code: [
+      'packages/dure/src/security/security.ts',
+      'packages/dure/src/security/api-keys.ts',
+      'packages/platform/auth/src/provider.ts',
+    ],
     guide: 'docs/guides/access.md',
-    tests: ['packages/dure/src/security/security.test.ts', 'packages/platform/gateway/src/tokens.test.ts'],
+    tests: [
+      'packages/dure/src/security/security.test.ts',
+      'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/auth/src/tokens.test.ts',
+      'packages/platform/auth/src/refresh.test.ts',
+    ],
   },
   S4: {
-    state: 'begun',
-    part: {
-      en: 'the auth service gives out tokens, the gateway refuses by them and passes them on, and services verify them; logging in at the gateway, not yet',
-      ko: '인증 서비스가 토큰을 발급하고 게이트웨이가 그것으로 거절하거나 넘기며 서비스가 검증. 게이트웨이에서 로그인하기는 아직',
-    },
+    state: 'works',
     code: [
       'packages/dure/src/security/security.ts',
       'packages/platform/gateway/src/filters/consumers.ts',
+      'packages/platform/gateway/src/login/login.ts',
       'packages/platform/auth/src/provider.ts',
       'packages/platform/auth/src/keys.ts',
     ],
     guide: 'docs/guides/auth-server.md',
     tests: [
       'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/gateway/src/login/login.test.ts',
       'packages/platform/auth/src/refresh.test.ts',
       'packages/platform/auth/src/login.test.ts',
       'packages/platform/auth/src/copies.test.ts',
@@ -95,8 +98,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
   S6: {
     state: 'works',
     part: {
-      en: 'folders, mounts, the environment; typed, live, judged whole; secrets. A change reaches all processes at once, not by waves',
-      ko: '폴더, 마운트, 환경 변수. 타입이 있고, 도는 동안 바뀌며, 통째로 판정. 비밀. 변경은 물결이 아니라 모든 프로세스에 한꺼번에',
+      en: 'folders, mounts, the environment, a central server (folder, Git, SQLite) and ConfigMaps; typed, live, judged whole; secrets. A change reaches all processes at once, not one of them first',
+      ko: '폴더, 마운트, 환경 변수, 중앙 서버(폴더, Git, SQLite), ConfigMap. 타입이 있고, 도는 동안 바뀌며, 통째로 판정. 비밀. 변경은 한 프로세스에 먼저가 아니라 모두에게 한꺼번에',
     },
     code: [
       'packages/dure/src/config/config.ts',
@@ -105,6 +108,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/config/secret.ts',
       'packages/dure/src/config/parse/parse.ts',
       'packages/tools/cli/src/commands/config.ts',
+      'packages/platform/config/src/server.ts',
+      'packages/registries/kubernetes/src/config.ts',
     ],
     guide: 'docs/guides/configuration.md',
     tests: [
@@ -115,6 +120,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/service/config.test.ts',
       'packages/tools/cli/src/config.test.ts',
       'packages/tools/simulation/src/settings/settings.test.ts',
+      'packages/platform/config/src/server.test.ts',
+      'packages/registries/kubernetes/src/config.test.ts',
     ],
   },
 }

@@ -118,7 +118,7 @@ async function openAuth(options: AuthOptions, world: World): Promise<{ readonly 
   const handler: Handler = async (request, response) => (await ready.promise)(request, response)
   try {
     const descriptor = world.sockets?.get('auth')
-    const listening = await listen({ host, port, descriptor, limits, handler })
+    const listening = await listen({ host, port, descriptor, limits, handler, timers: runtime.timers })
     try {
       const assembled = await assemble({ options, limits, world, store, secret, issuer: options.issuer ?? listening.url })
       ready.resolve(assembled.handler)

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Timers } from 'dure/runtime'
 import type { AuthLimits } from './options.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -17,8 +18,9 @@ export async function listen(options: {
   readonly descriptor: number | undefined
   readonly limits: AuthLimits
   readonly handler: Handler
+  readonly timers: Timers
 }): Promise<Listening> {
-  const { limits, descriptor, host, port } = options
+  const { limits, descriptor, host, port, timers } = options
   const server = createServer(
     { requestTimeout: limits.requestTimeout, headersTimeout: limits.requestTimeout, connectionsCheckingInterval: 1_000 },
     (request, response) => {
@@ -33,13 +35,13 @@ export async function listen(options: {
   await once(server, 'listening')
   const bound = (server.address() as AddressInfo | null)?.port ?? port
   let closed: Promise<void> | undefined
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => (closed ??= close(server)) }
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => (closed ??= close(server, timers)) }
 }
 
-async function close(server: Server): Promise<void> {
+async function close(server: Server, timers: Timers): Promise<void> {
   const ended = new Promise((resolve) => server.close(resolve))
   server.closeIdleConnections()
-  const last = setTimeout(() => server.closeAllConnections(), LAST)
+  const last = timers.after(LAST, () => server.closeAllConnections())
   await ended
-  clearTimeout(last)
+  last.cancel()
 }
