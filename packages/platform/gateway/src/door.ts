@@ -299,8 +299,9 @@ async function openWith(
 
 /** Whoever listens to one protocol cannot go over to another. */
 function certificatesOf({ tls, routes }: GatewayOptions & { readonly routes: LiveRoutes }, handshakes: Handshakes | undefined) {
-  return (next: GatewayConfiguration): void => {
-    if (tls !== undefined || isDeepStrictEqual(next.tls, routes.current().tls)) return
+  return (next: GatewayConfiguration, route?: string): void => {
+    // A route that changes is all that changes, and whoever asks for the current ones has all of them copied.
+    if (tls !== undefined || route !== undefined || isDeepStrictEqual(next.tls, routes.current().tls)) return
     if (next.tls === undefined || handshakes === undefined)
       throw new SystemError('Cannot use the routes', ['TLS cannot come or go while the gateway runs; start it again'])
     handshakes.use(next.tls)
