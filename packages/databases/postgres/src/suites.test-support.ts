@@ -59,7 +59,7 @@ export async function suitesOn(version: ServerVersion): Promise<void> {
   if (skip === false) announce(version, (await testServer({ version, settings: RELAXED })).url())
   for (const [what, least, file] of SUITES) {
     if (version === 15 && KILLED.includes(file)) continue
-    test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 300_000 }, async () => {
+    test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 600_000 }, async () => {
       const { passed, failed, output } = await runSuites(new URL(`./adapter${version}.test-support.ts`, import.meta.url), file)
       assert.ok(failed === 0 && passed >= least, output)
     })

@@ -44,20 +44,25 @@ function held(process: Process): ReadonlySet<number> {
   return has
 }
 
-async function hasReadAll({ group }: ProcessRig, process: Process): Promise<boolean> {
-  return (await process.lag()).every((one) => one.group !== group || one.lag === 0)
+async function hasReadAll(rig: ProcessRig, process: Process): Promise<boolean> {
+  const lag = await tried(() => process.lag())
+  return lag !== undefined && lag.every((one) => one.group !== rig.group || one.lag === 0)
 }
 
 /** Publishes until it is taken, as an outbox does. */
 async function publishTo(process: Process, messages: readonly Message[]): Promise<void> {
-  for (;;) {
-    try {
-      await process.ask({ what: 'publish', messages })
-      return
-    } catch (error) {
-      if (String(error).includes('has ended')) throw error
-      await new Promise((resolve) => void setTimeout(resolve, 50))
-    }
+  while ((await tried(() => process.ask({ what: 'publish', messages }).then(() => true))) === undefined) {
+    await new Promise((resolve) => void setTimeout(resolve, 50))
+  }
+}
+
+/** Undefined when it failed, as anything may while the server is away; a process that has ended does no more. */
+async function tried<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (String(error).includes('has ended')) throw error
+    return undefined
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { test, type TestContext } from 'node:test'
+import { describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { tripOf } from './killed.test-support.ts'
 import { rigOf, until } from './saga.test-support.ts'
@@ -19,19 +19,21 @@ async function runChild(...given: readonly string[]): Promise<boolean> {
   return said.includes('lived')
 }
 
-for (const [where, prefix] of [
-  ['inside', 'g'],
-  ['after', 'r'],
-] as const)
-  test(
-    `killed ${where} each of its transactions, a saga ${prefix === 'g' ? 'ends' : 'is undone'}: each effect once, in order`,
-    { timeout: 280_000 },
-    async (t) => {
-      // Each group has data of its own: who is killed is waited for until its lease is over, and the groups wait together.
-      const lived = await Promise.all(Array.from({ length: GROUPS }, (_, first) => killedAt(t, first + 1, { where, prefix })))
-      assert.ok(Math.max(...lived) > 7, `It lived at the first time after ${lived.join(', ')}`)
-    },
-  )
+// Each group has data of its own: who is killed is waited for until its lease is over, and all wait together.
+describe('killed at each of its transactions', { concurrency: true }, () => {
+  for (const [where, prefix] of [
+    ['inside', 'g'],
+    ['after', 'r'],
+  ] as const)
+    test(
+      `killed ${where} each of its transactions, a saga ${prefix === 'g' ? 'ends' : 'is undone'}: each effect once, in order`,
+      { timeout: 560_000 },
+      async (t) => {
+        const lived = await Promise.all(Array.from({ length: GROUPS }, (_, first) => killedAt(t, first + 1, { where, prefix })))
+        assert.ok(Math.max(...lived) > 7, `It lived at the first time after ${lived.join(', ')}`)
+      },
+    )
+})
 
 /** Kills an instance at every `GROUPS`-th of its transactions, and looks at what came of each; answers where one lived. */
 async function killedAt(
