@@ -26,6 +26,7 @@ export {
 export { readLines } from './lines.ts'
 export { createLive, type Live } from './live.ts'
 export { httpAddress, isDistrusted, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
+export { socketPath } from './socket-path.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'
 export { ended, lastWords, localServer, type RunningServer, type ServerProgram } from './local-server.ts'

@@ -6,7 +6,7 @@ import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
 import { createLogger, foldRepeats, type Logger, type RecordAct } from '../telemetry/telemetry.ts'
-import { createActs, openTelemetry, safeLogger, type Acts } from '../telemetry/internal.ts'
+import { createActs, createLogTap, openTelemetry, safeLogger, type Acts } from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { announceDoor } from './announce-door.ts'
 import { callersOf } from './allow.ts'
@@ -87,8 +87,10 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
   const { runtime, directory, sockets, copy, metadata, network, shutdownTimeout = 10_000 } = options
   const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
-  const log = foldRepeats(options.log === undefined ? own : safeLogger(options.log, own), runtime)
+  const tap = createLogTap(runtime.clock)
+  const log = foldRepeats(tap.around(options.log === undefined ? own : safeLogger(options.log, own)), runtime)
   const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
+  tap.to((line) => telemetry?.log(line))
   const scope = network && (network.system ?? system.name)
   const world: World = { directory, runtime, log, telemetry, sockets, copy, metadata, scope }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })

@@ -16,3 +16,5 @@ export { childTraceparent, formatTraceparent, isSampled, keepTracestate, parseTr
 export type { TraceContext } from './trace.ts'
 export { createTracer, type PastSpan, type Tracer } from './tracer.ts'
 export { spanStore, type StoreOptions } from './export/store.ts'
+export { collectorSocket } from './export/collector.ts'
+export { createLogTap, type LogTap } from './log-tap.ts'

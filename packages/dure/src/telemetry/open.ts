@@ -1,5 +1,7 @@
 import { checkNumbers, SHARE } from '../runtime/internal.ts'
+import { collectorSink } from './export/collector.ts'
 import { spanStore, type StoreOptions } from './export/store.ts'
+import type { LogRecord } from './log-tap.ts'
 import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
 import { prometheusText } from './prometheus.ts'
 import type { Exporter, ExporterWorld } from './sink.ts'
@@ -19,6 +21,8 @@ export type TelemetryOptions = {
 export type Telemetry = {
   readonly tracer: Tracer
   readonly metrics: Metrics
+  /** Tells of a log line. Never throws. */
+  readonly log: (line: LogRecord) => void
   /** All metrics in Prometheus' text format, of the other processes of a split system as well. */
   readonly prometheus: () => Promise<string>
   /** Resolves when every span made so far has been delivered, or dropped. */
@@ -39,7 +43,7 @@ export function openTelemetry(
   const { sampling = 0.01, exporters = [], store = {} } = options ?? {}
   checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
   const metrics = createMetrics(world.copy)
-  const all = store === false ? exporters : [spanStore(store), ...exporters]
+  const all = [...(store === false ? [] : [spanStore(store)]), collectorSink(), ...exporters]
   const sinks = all.map((make) => make({ ...world, metrics }))
   metrics.observe(() =>
     sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
@@ -47,6 +51,9 @@ export function openTelemetry(
   return {
     tracer: createTracer({ runtime: world.runtime, ratio: sampling, copy: world.copy, sinks }),
     metrics,
+    log: (line) => {
+      for (const sink of sinks) sink.log?.(line)
+    },
     prometheus: async () => prometheusText(await metrics.readEverywhere()),
     flush: async () => void (await Promise.all(sinks.map((sink) => sink.flush()))),
     stop: async (how) => void (await Promise.all(sinks.map((sink) => sink.stop(how)))),

@@ -1,15 +1,18 @@
 import { type Runtime, type Timer } from '../runtime/runtime.ts'
 import { aliveFor, backoff, completeNumbers, COUNT, WAIT, WAIT_OR_NONE, type Ranges } from '../runtime/internal.ts'
 import type { Logger } from './log.ts'
+import type { LogRecord } from './log-tap.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span } from './span.ts'
 
-/** The TelemetrySink port: where spans go. Whoever hands them over never waits. */
+/** The TelemetrySink port: where spans and log lines go. Whoever hands them over never waits. */
 export type TelemetrySink = {
   readonly name: string
   /** Takes a span, or drops and counts it when there is no room. Never throws. */
   readonly take: (span: Span) => void
-  /** Spans lost since the start. */
+  /** The same for a log line; undefined: it takes none. */
+  readonly log?: (line: LogRecord) => void
+  /** Spans and lines lost since the start. */
   readonly dropped: () => number
   /** Resolves when all that was taken has been delivered, or dropped. */
   readonly flush: () => Promise<void>
@@ -30,7 +33,7 @@ export type ExporterWorld = {
 }
 
 export type SinkLimits = {
-  /** Spans kept in memory; more are dropped. Default 4,096. */
+  /** Spans kept in memory, and as many log lines; more are dropped. Default 4,096. */
   readonly capacity: number
   /** Spans delivered at once, at most. Default 512. */
   readonly batch: number
@@ -77,24 +80,27 @@ export class UndeliverableError extends Error {
   }
 }
 
+/** A sink of one kind of thing. */
+export type BatchingSink<Item> = Omit<TelemetrySink, 'take' | 'log'> & { readonly take: (item: Item) => void }
+
 /**
- * A sink that gathers spans and delivers them in batches, one at a time: what fails is tried again after a pause that
- * doubles, with jitter, while later spans wait up to the limit.
+ * A sink that gathers spans, or whatever there are many of, and delivers them in batches, one at a time: what fails is tried
+ * again after a pause that doubles, with jitter, while later ones wait up to the limit.
  */
-export function batchingSink(options: {
+export function batchingSink<Item = Span>(options: {
   name: string
   runtime: Runtime
   log: Logger
   /** Delivers a batch; the signal fires when nobody waits any longer. An error's `retryAfter` (milliseconds) is heeded. */
-  deliver: (spans: readonly Span[], signal: AbortSignal) => Promise<void> | void
+  deliver: (items: readonly Item[], signal: AbortSignal) => Promise<void> | void
   /** Called when all is delivered or dropped; the signal is the same. */
   close?: (signal: AbortSignal) => Promise<void> | void
   limits?: Partial<SinkLimits>
-}): TelemetrySink {
+}): BatchingSink<Item> {
   const { name, runtime, log, deliver } = options
   const { timers, random } = runtime
   const limits = completeNumbers(`deliver telemetry to "${name}"`, SINK_LIMITS, options.limits ?? {}, NUMBERS)
-  const waiting: Span[] = []
+  const waiting: Item[] = []
   const end = new AbortController()
   const ended = Promise.withResolvers<never>()
   ended.promise.catch(() => {})
@@ -173,12 +179,12 @@ export function batchingSink(options: {
 
   return {
     name,
-    take: (span) => {
+    take: (item) => {
       if (stopping !== undefined || waiting.length >= limits.capacity) {
         dropped++
         return
       }
-      waiting.push(span)
+      waiting.push(item)
       if (waiting.length >= limits.batch && working === undefined) void work()
       else schedule()
     },

@@ -1,5 +1,6 @@
 /** What a service says about itself: logs, spans, metrics, and where they go. */
 export { createLogger, silentLogger, type Logger, type LogLevel, type LogFields } from './log.ts'
+export type { LogRecord } from './log-tap.ts'
 export { foldRepeats } from './repeats.ts'
 export type { Act, RecordAct } from './acts.ts'
 export { FAMILIES } from './metrics.ts'

@@ -43,6 +43,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'registry',
     'registrar',
     'config-server',
+    'collector',
     'gateway',
     'schemas',
     'check',

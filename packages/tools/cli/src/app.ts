@@ -13,6 +13,7 @@ import { callCommand } from './commands/call.ts'
 import { checkCommands } from './commands/check.ts'
 import { compatCommand } from './commands/compat.ts'
 import { configCommands } from './commands/config.ts'
+import { collectorCommand } from './commands/collector.ts'
 import { configServerCommand } from './commands/config-server.ts'
 import { deadCommands } from './commands/dead/dead.ts'
 import { sagaCommands } from './commands/saga/saga.ts'
@@ -149,6 +150,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     registry: registryCommands,
     registrar: registrarCommand,
     'config-server': configServerCommand,
+    collector: collectorCommand,
     gateway: gatewayCommands,
     schemas: schemasCommands,
     check: checkCommands,

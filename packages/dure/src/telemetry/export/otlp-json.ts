@@ -1,6 +1,7 @@
 import { serviceOfCopy } from '../../contract/internal.ts'
 import { BOUNDS } from '../histogram.ts'
 import type { HistogramPoint, MetricFamily, NumberPoint } from '../metrics.ts'
+import type { LogRecord } from '../log-tap.ts'
 import type { Attributes, AttributeValue, Span, SpanKind } from '../span.ts'
 
 /**
@@ -26,6 +27,31 @@ export function tracesRequest(spans: readonly Span[], resource: Resource): unkno
       resource: resourceOf(serviceOfCopy(copy), resource, { 'dure.copy': copy }),
       scopeSpans: [{ scope: SCOPE, spans: own.map(spanOf) }],
     })),
+  }
+}
+
+/** ExportLogsServiceRequest: the lines of each service under a resource of its own, and what the system says under its own. */
+export function logsRequest(lines: readonly LogRecord[], resource: Resource): unknown {
+  const byService = Map.groupBy(lines, ({ service }) => service ?? resource.namespace)
+  return {
+    resourceLogs: [...byService].map(([service, own]) => ({
+      resource: resourceOf(service, resource),
+      scopeLogs: [{ scope: SCOPE, logRecords: own.map(lineOf) }],
+    })),
+  }
+}
+
+const SEVERITIES: Readonly<Record<LogRecord['level'], number>> = { debug: 5, info: 9, warn: 13, error: 17 }
+
+function lineOf({ time, level, message, traceId, spanId, attributes }: LogRecord): unknown {
+  return {
+    timeUnixNano: nanos(time),
+    severityNumber: SEVERITIES[level],
+    severityText: level,
+    body: { stringValue: message },
+    attributes: attributesOf(attributes),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(spanId === undefined ? {} : { spanId }),
   }
 }
 

@@ -1,10 +1,19 @@
 import type { Runtime, Timer } from '../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../runtime/internal.ts'
-import { batchingSink, UndeliverableError, type Exporter, type ExporterWorld, type SinkLimits } from '../sink.ts'
-import { metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
+import type { LogRecord } from '../log-tap.ts'
+import {
+  batchingSink,
+  UndeliverableError,
+  type Exporter,
+  type ExporterWorld,
+  type SinkLimits,
+  type TelemetrySink,
+} from '../sink.ts'
+import type { Span } from '../span.ts'
+import { logsRequest, metricsRequest, tracesRequest, type Resource } from './otlp-json.ts'
 
 export type OtlpOptions = {
-  /** Where the receiver listens: `/v1/traces` and `/v1/metrics` are added. Default http://127.0.0.1:4318. */
+  /** Where the receiver listens: `/v1/traces`, `/v1/logs` and `/v1/metrics` are added. Default http://127.0.0.1:4318. */
   readonly endpoint?: string
   /** Sent with every request: `{ authorization: 'Bearer …' }`. Never logged. */
   readonly headers?: Readonly<Record<string, string>>
@@ -16,7 +25,7 @@ export type OtlpOptions = {
 }
 
 /**
- * Exports spans and metrics by OTLP over HTTP, as JSON. What the receiver cannot take now is tried again while there
+ * Exports spans, log lines and metrics by OTLP over HTTP, as JSON. What the receiver cannot take now is tried again while there
  * is room for it; what it refuses is dropped and counted. Source: OTLP 1.x, "OTLP/HTTP".
  * @throws {TypeError} when the endpoint is no http or https address
  *
@@ -44,18 +53,45 @@ export function otlp(options: OtlpOptions = {}): Exporter {
   } = checkNumbers('export telemetry', options, { timeout: WAIT, metrics: WAIT })
   const base = baseOf(endpoint)
   return (world) => {
-    const { runtime, log, system } = world
-    const resource: Resource = { namespace: system, instance: runtime.ids.next() }
-    const send: Send = (path, body, signal) => post(runtime, { url: `${base}${path}`, body, headers, timeout, signal })
-    const reports = metrics === false ? undefined : reportMetrics({ world, resource, send, interval: metrics })
-    return batchingSink({
-      name: 'otlp',
-      runtime,
-      log,
-      limits,
-      deliver: (spans, signal) => deliver(send('/v1/traces', tracesRequest(spans, resource), signal), 'rejectedSpans'),
-      close: (signal) => reports?.stop(signal),
-    })
+    const send: Send = (path, body, signal) => post(world.runtime, { url: `${base}${path}`, body, headers, timeout, signal })
+    return otlpSink(world, { name: 'otlp', send, limits, metrics })
+  }
+}
+
+/** Spans, log lines and metrics to one receiver, whatever way leads there. */
+export function otlpSink(
+  world: ExporterWorld,
+  options: {
+    readonly name: string
+    readonly send: Send
+    readonly limits: Partial<SinkLimits>
+    /** Milliseconds between two reports; false for none. */
+    readonly metrics: number | false
+    /** Whether metrics are to be read for it now. Default: always. */
+    readonly wanted?: () => boolean
+  },
+): TelemetrySink & { readonly log: (line: LogRecord) => void } {
+  const { name, send, limits, metrics, wanted } = options
+  const { runtime, log, system } = world
+  const resource: Resource = { namespace: system, instance: runtime.ids.next() }
+  const reports = metrics === false ? undefined : reportMetrics({ world, resource, send, interval: metrics, name, wanted })
+  const shared = { name, runtime, log, limits }
+  const lines = batchingSink<LogRecord>({
+    ...shared,
+    deliver: (batch, signal) => deliver(send('/v1/logs', logsRequest(batch, resource), signal), 'rejectedLogRecords'),
+  })
+  const spans = batchingSink<Span>({
+    ...shared,
+    deliver: (batch, signal) => deliver(send('/v1/traces', tracesRequest(batch, resource), signal), 'rejectedSpans'),
+    close: (signal) => reports?.stop(signal),
+  })
+  return {
+    name,
+    take: spans.take,
+    log: lines.take,
+    dropped: () => spans.dropped() + lines.dropped(),
+    flush: async () => void (await Promise.all([spans.flush(), lines.flush()])),
+    stop: async (how) => void (await Promise.all([spans.stop(how), lines.stop(how)])),
   }
 }
 
@@ -67,9 +103,10 @@ function baseOf(endpoint: string): string {
   return endpoint.replace(/\/+$/, '')
 }
 
-type Send = (path: string, body: unknown, signal: AbortSignal) => Promise<Answer>
+/** Posts JSON; rejects when no answer comes in time, or the signal fires. */
+export type Send = (path: string, body: unknown, signal: AbortSignal) => Promise<Answer>
 
-type Answer = {
+export type Answer = {
   readonly status: number
   /** The first of it, at most. */
   readonly body: string
@@ -78,7 +115,7 @@ type Answer = {
 }
 
 /** Characters of an answer that are kept. */
-const LONGEST_ANSWER = 65_536
+export const LONGEST_ANSWER = 65_536
 
 /** Posts JSON. Rejects when there is no answer in time, or the signal fires. */
 async function post(
@@ -105,8 +142,8 @@ async function post(
 }
 
 /** `Retry-After` is seconds or a date. */
-function waitOf(header: string | null, now: number): number | undefined {
-  if (header === null) return undefined
+export function waitOf(header: string | null | undefined, now: number): number | undefined {
+  if (header === null || header === undefined) return undefined
   const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now
   return Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
@@ -114,7 +151,9 @@ function waitOf(header: string | null, now: number): number | undefined {
 /** Status codes that OTLP says are worth another try. */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
-async function deliver(sent: ReturnType<Send>, rejected: 'rejectedSpans' | 'rejectedDataPoints'): Promise<void> {
+type Rejected = 'rejectedSpans' | 'rejectedLogRecords' | 'rejectedDataPoints'
+
+async function deliver(sent: ReturnType<Send>, rejected: Rejected): Promise<void> {
   const { status, body, retryAfter } = await sent
   if (status >= 200 && status < 300) return refusedPart(body, rejected)
   const message = `The receiver answered ${status}`
@@ -136,10 +175,17 @@ function refusedPart(body: string, rejected: string): void {
 }
 
 /** Numbers are cumulative: a report that fails is made good by the next one. */
-function reportMetrics(options: { world: ExporterWorld; resource: Resource; send: Send; interval: number }): {
+function reportMetrics(options: {
+  world: ExporterWorld
+  resource: Resource
+  send: Send
+  interval: number
+  name: string
+  wanted: (() => boolean) | undefined
+}): {
   stop: (signal: AbortSignal) => Promise<void>
 } {
-  const { world, resource, send, interval } = options
+  const { world, resource, send, interval, name, wanted = () => true } = options
   const { clock, timers } = world.runtime
   const since = clock.now()
   let timer: Timer | undefined
@@ -149,12 +195,13 @@ function reportMetrics(options: { world: ExporterWorld; resource: Resource; send
   const end = new AbortController()
 
   const report = async (): Promise<void> => {
+    if (!wanted()) return
     try {
       const request = metricsRequest(await world.metrics.read(), { resource, since, now: clock.now() })
       await deliver(send('/v1/metrics', request, end.signal), 'rejectedDataPoints')
       troubled = false
     } catch (error) {
-      if (!troubled) world.log.warn('Metrics could not be reported; the next report makes it good', { sink: 'otlp', error })
+      if (!troubled) world.log.warn('Metrics could not be reported; the next report makes it good', { sink: name, error })
       troubled = true
     }
   }
