@@ -56,7 +56,7 @@ const SUITES = [
 /** Registers the library's suites on a server of that version. */
 export async function suitesOn(version: ServerVersion): Promise<void> {
   const skip = version === 15 && missing15
-  if (skip === false) announce(version, (await testServer({ version, settings: RELAXED })).url())
+  if (skip === false) announce(version, (await testServer({ version, settings: { ...RELAXED, max_connections: '400' } })).url())
   for (const [what, least, file] of SUITES) {
     if (version === 15 && KILLED.includes(file)) continue
     test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 600_000 }, async () => {

@@ -15,8 +15,11 @@ async function runChild(...given: readonly string[]): Promise<boolean> {
   const child = spawn(process.execPath, [...conditions, CHILD, ...given], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (text) => (said += String(text)))
-  await once(child, 'close')
-  return said.includes('lived')
+  const [, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  if (said.includes('lived')) return true
+  // Else it would be begun again without end.
+  assert.equal(signal, 'SIGKILL', 'It ended by itself: what it said stands above')
+  return false
 }
 
 // Each group has data of its own: who is killed is waited for until its lease is over, and all wait together.
