@@ -5,7 +5,16 @@ import { createSigner } from './checkpoint.ts'
 import type { AuditLog, AuditLogOptions } from './definition.ts'
 import { audits, joined, signerOf } from './kind.ts'
 
-export type { AuditEntry, AuditFault, AuditLine, AuditLog, AuditLogOptions, AuditProof, AuditVerdict } from './definition.ts'
+export type {
+  AuditEntry,
+  AuditFault,
+  AuditLine,
+  AuditLog,
+  AuditLogOptions,
+  AuditProof,
+  AuditRaw,
+  AuditVerdict,
+} from './definition.ts'
 export { openCheckpoint, type Checkpoint } from './checkpoint.ts'
 export { goesOn, leafHash, provenRoot } from './merkle.ts'
 

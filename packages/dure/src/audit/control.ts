@@ -2,7 +2,7 @@ import { CallError } from '../contract/contract.ts'
 import type { SqlRow, SqlValue } from '../data/data.ts'
 import { createStatements } from '../data/internal.ts'
 import type { ExtensionHost, OpenExtension } from '../service/internal.ts'
-import type { AuditEntry, AuditLog, AuditProof, AuditVerdict } from './definition.ts'
+import type { AuditEntry, AuditLog, AuditProof, AuditRaw, AuditVerdict } from './definition.ts'
 import { consistencyProof, inclusionProof, type Node } from './merkle.ts'
 import { verifyLog } from './verify.ts'
 
@@ -77,6 +77,10 @@ export function createControl(
         return { ...line, personal: Object.fromEntries(names.map((name) => [name, there.get(`${line.seq} ${name}`)])) }
       })
     },
+    raw: async (asked: Which & { after?: number; limit?: number }): Promise<AuditRaw> => {
+      const { name, verifier } = find(asked)
+      return rawOf(read, { log: name, verifier, size: await sizeOf(name) }, await page(name, asked.after ?? -1), asked.limit)
+    },
     checkpoint: async (asked: Which & { size?: number }): Promise<string | undefined> => {
       const { name } = find(asked)
       const size = asked.size ?? (await sizeOf(name))
@@ -120,5 +124,28 @@ export function createControl(
         personal,
       })
     },
+  }
+}
+
+/** What is kept, as it is, for whoever checks it elsewhere. */
+async function rawOf(
+  read: (sql: string, values: readonly SqlValue[]) => Promise<readonly SqlRow[]>,
+  log: Pick<AuditRaw, 'log' | 'verifier' | 'size'>,
+  rows: readonly SqlRow[],
+  limit = MOST,
+): Promise<AuditRaw> {
+  const lines = rows.slice(0, Math.max(1, Math.floor(limit)))
+  const [first, last] = [Number(lines[0]?.['seq'] ?? 0), Number(lines.at(-1)?.['seq'] ?? -1)]
+  const notes = 'SELECT size, note FROM dure_audit_checkpoints WHERE log = ? AND size BETWEEN ? AND ?'
+  const salts = 'SELECT seq, name, salt, value FROM dure_audit_personal WHERE log = ? AND seq BETWEEN ? AND ?'
+  return {
+    ...log,
+    lines: lines.map((row) => ({ seq: Number(row['seq']), entry: String(row['entry']), hash: String(row['hash']) })),
+    checkpoints: (await read(notes, [log.log, first + 1, last + 1])).map((row) => ({
+      ...{ size: Number(row['size']), note: String(row['note']) },
+    })),
+    personal: (await read(salts, [log.log, first, last])).map((row) => ({
+      ...{ seq: Number(row['seq']), name: String(row['name']), salt: String(row['salt']), value: String(row['value']) },
+    })),
   }
 }

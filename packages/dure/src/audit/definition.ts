@@ -57,6 +57,26 @@ export type AuditProof = {
   readonly hashes: readonly string[]
 }
 
+/** A page of a log as it is kept: by it a stranger checks every line without trusting whoever shows it. */
+export type AuditRaw = {
+  readonly log: string
+  /** `name+id+key`, of signed notes. */
+  readonly verifier: string
+  /** Lines that the log says it has. */
+  readonly size: number
+  /** `entry`: the text that is hashed; `hash`: its leaf in base64. */
+  readonly lines: readonly { readonly seq: number; readonly entry: string; readonly hash: string }[]
+  /** What was signed with each of them: the tree of so many lines. */
+  readonly checkpoints: readonly { readonly size: number; readonly note: string }[]
+  /** Those that were not erased. */
+  readonly personal: readonly {
+    readonly seq: number
+    readonly name: string
+    readonly salt: string
+    readonly value: string
+  }[]
+}
+
 export type AuditFault = {
   /** The first line that is not as it was written. */
   readonly seq: number

@@ -133,11 +133,12 @@ export async function announce(
   return message
 }
 
-async function messageOf(
+/** What is announced of an event. @throws {CallError} INVALID_ARGUMENT when the data do not match its schema, or are too large */
+export async function messageOf(
   event: AnyEvent,
   data: unknown,
-  options: BindOptions,
-  said: PublishOptions | undefined,
+  options: Pick<BindOptions, 'origin' | 'runtime' | 'messageSize'>,
+  said?: PublishOptions,
 ): Promise<Message> {
   const { origin, runtime, messageSize = 1024 * 1024 } = options
   const { parse, plain, toJson } = codecOf(event)

@@ -1,5 +1,5 @@
 /** What Dure's own rooms and packages share of `data`, and no promise to anybody else. */
-export { announce, bindTransaction, type Join } from './bind.ts'
+export { announce, bindTransaction, messageOf, type Join } from './bind.ts'
 export { constraintOf, type ConstraintKind } from './constraint.ts'
 export { createInbox, INBOX_RETENTION } from './inbox.ts'
 export type { Aside } from './database.ts'

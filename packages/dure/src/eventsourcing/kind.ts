@@ -1,10 +1,11 @@
 import type { ExtensionKind } from '../service/internal.ts'
 import { decodeWith } from './codec.ts'
+import { controlOf } from './control.ts'
 import type { AnyAggregate } from './definition.ts'
 import { joinTransaction, type EventWorld } from './join.ts'
 import { subjectKeys } from './keys.ts'
 import { offerReader } from './reader.ts'
-import { createSeals } from './seals.ts'
+import { createSeals, forgetful } from './seals.ts'
 import { keyMigrations, migrations } from './tables.ts'
 
 /** What has aggregates work in a service. */
@@ -30,7 +31,7 @@ export const aggregates: ExtensionKind = {
     return {
       join: (tx, origin) => joinTransaction(world, tx, origin),
       changes: ['forget'],
-      control: { forget: ({ subject }: { readonly subject: string }) => reader.forget(subject) },
+      control: controlOf(world, { forget: reader.forget, blind: keys && forgetful(host.runtime.random) }),
       stop: async ({ timeout }) => keyStore?.stop({ timeout }),
     }
   },

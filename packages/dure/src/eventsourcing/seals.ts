@@ -68,6 +68,15 @@ export function createSeals(keys: SubjectKeys, random: Runtime['random']): Seals
   }
 }
 
+/** Opens nothing: what is personal is read as if it were forgotten, by whoever has no business with it. */
+export function forgetful(random: Runtime['random']): Seals {
+  const nobody = async (): Promise<never> => {
+    throw new CallError('FAILED_PRECONDITION', 'Sealing personal fields failed: nothing is stored through this', { inside: true })
+  }
+  const find: SubjectKeys['find'] = async (ids) => new Map(ids.map((id) => [id, undefined]))
+  return createSeals({ of: nobody, forget: nobody, find }, random)
+}
+
 function opened(event: Stored, path: string, { key, text }: Seal, secret: Uint8Array): unknown {
   try {
     const bytes = Buffer.from(text, 'base64')

@@ -15,7 +15,8 @@ export function recordedLetters(
   const counted = (count: number) => ({ count })
   return {
     ...letters,
-    retry: (filter = {}, by = '') => acts.first(act('retry', by, toldOf(filter)), () => letters.retry(filter, by), counted),
+    retry: (filter = {}, by = '', reason) =>
+      acts.first(act('retry', by, toldOf(filter), reason), () => letters.retry(filter, by, reason), counted),
     discard: (filter, reason, by = '') =>
       acts.first(act('discard', by, toldOf(filter), reason), () => letters.discard(filter, reason, by), counted),
     edit: (id, data, reason, by = '') => acts.first(act('edit', by, { id }, reason), () => letters.edit(id, data, reason, by)),

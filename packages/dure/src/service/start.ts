@@ -173,6 +173,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
     config: configuration.status,
+    topics: broker,
     forget: ({ reason, by, ...about }) =>
       acts.first({ action: 'group.forget', actor: by ?? '', subject: about.group, about, personal: { reason } }, () =>
         broker.forget({ ...about, reason, by }),

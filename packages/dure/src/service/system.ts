@@ -243,6 +243,8 @@ export type DoorHost = DoorCalls & {
   readonly lag: () => Promise<Lag>
   /** How the settings of this process stand, and what they are; secrets are left out. */
   readonly config: () => ConfigStatus
+  /** What is on the broker, from any process: how a topic is divided and how far it is read, what is in it, and a message put there. */
+  readonly topics: Pick<Broker, 'partitions' | 'browse' | 'publish' | 'lag'>
   /** Has the broker forget a group that no service has any more: what retires it, and why, is kept. */
   readonly forget: Broker['forget']
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */

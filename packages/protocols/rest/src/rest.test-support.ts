@@ -101,6 +101,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     health: async () => ({ live: true, ready: true, services: [] }),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],
+    topics: { partitions: async () => 0, browse: async () => [], publish: async () => {}, lag: async () => [] },
     ...own,
   }
 }

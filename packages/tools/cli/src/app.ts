@@ -27,6 +27,7 @@ import { gatewayCommands } from './commands/gateway/gateway.ts'
 import { instancesCommand } from './commands/instances.ts'
 import { lagCommands } from './commands/lag.ts'
 import { listCommand } from './commands/list.ts'
+import { mcpCommand } from './commands/mcp.ts'
 import { modelCommands } from './commands/model.ts'
 import { schemasCommands } from './commands/schemas.ts'
 import { registrarCommand, registryCommands } from './commands/registry.ts'
@@ -142,6 +143,7 @@ const routes: RouteMap<Shell> = defineRoutes({
     config: configCommands,
     lag: lagCommands,
     model: modelCommands,
+    mcp: mcpCommand,
     trace: traceCommand,
     '2pc': twoPhaseCommands,
     docs: docsCommand,

@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { socketPath } from './control/control.ts'
+import { socketPath } from '@dure/operator/internal'
 import { dure, startHere, temporary } from './shell.test-support.ts'
 import { seen } from './shop.test-support.ts'
 

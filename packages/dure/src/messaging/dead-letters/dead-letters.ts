@@ -33,7 +33,7 @@ export type DeadLetters = {
    */
   readonly show: (id: string) => Promise<DeadLetterDetail>
   /** Gives them a fresh set of attempts, in order of their keys; answers how many. */
-  readonly retry: (filter?: DeadLetterFilter, by?: string) => Promise<number>
+  readonly retry: (filter?: DeadLetterFilter, by?: string, reason?: string) => Promise<number>
   /**
    * Takes them out for good; what waits behind them goes on. Answers how many.
    * @throws {CallError} INVALID_ARGUMENT without a reason
@@ -146,7 +146,7 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
         ...{ behind: behind.map((one) => headOf(one.message)), changes: await audit({ id: letter }) },
       }
     },
-    retry: (filter = {}, by = '') => decide(filter, { action: 'retry', at: now(), by, reason: '' }),
+    retry: (filter = {}, by = '', reason = '') => decide(filter, { action: 'retry', at: now(), by, reason }),
     discard: (filter, reason, by = '') => decide(filter, { action: 'discard', at: now(), by, reason, unmarked: outbox }),
     edit: async (id, data, reason, by = '') => {
       const [found] = await records.list({ ids: [id] }, { limit: 1 })
@@ -196,7 +196,7 @@ export function joinedDeadLetters(parts: () => readonly DeadLetters[]): DeadLett
       (await all((one) => one.groups(filter))).toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1)),
     list: async (filter = {}) => (await all((one) => one.list(filter))).toSorted(byFailure).slice(0, filter.limit ?? 100),
     show: async (id) => (await having(id, 'show'))[1],
-    retry: (filter, by) => sum((one) => one.retry(filter, by)),
+    retry: (filter, by, reason) => sum((one) => one.retry(filter, by, reason)),
     discard: (filter, reason, by) => sum((one) => one.discard(filter, reason, by)),
     edit: async (id, data, reason, by) => (await having(id, 'edit'))[0].edit(id, data, reason, by),
     audit: async (filter = {}) => (await all((one) => one.audit(filter))).toSorted(byTime).slice(0, filter.limit ?? 100),

@@ -2,43 +2,21 @@ import { readFileSync } from 'node:fs'
 import type { Command, RouteMap } from '@stricli/core'
 import { table } from '@dure/simulation/text/internal'
 import type { AuditEntry, AuditProof, AuditVerdict } from 'dure/audit'
-import { askExtensions } from '../control/control.ts'
+import { askOperator } from '../control/control.ts'
 import { timeText, visible } from '../format.ts'
-import { CliError, layoutOf, paint, say, type Shell } from '../shell.ts'
+import { CliError, layoutOf, paint, type Shell } from '../shell.ts'
 import { common, defineCommand, defineRoutes, directoryOf, printResult, textFlag, type Common } from './parameters.ts'
 
 type Of = Common & { readonly log?: string }
 type Listing = Of & { readonly subject?: string; readonly actor?: string; readonly action?: string; readonly after?: string }
 type Verifying = Of & { readonly checkpoint?: string }
-type Log = { readonly name: string; readonly verifier: string; readonly size: number }
 
 const of = { ...common, log: textFlag('NAME', 'Of this log; needed where there are several') }
 /** Lines that are shown at once. */
 const LINES = 100
 
-async function ask<T>(shell: Shell, flags: Of, method: string, input: object = {}, service?: string) {
-  const { values, silent } = await askExtensions<T>(directoryOf(shell, flags), { kind: 'audit', method, input, service })
-  for (const one of silent) say(shell, paint(shell, 'yellow', `Service "${one.service}" did not answer: ${one.why}`))
-  return values
-}
-
-/** The one log that is meant, and the service that has it. */
-async function logOf(shell: Shell, flags: Of): Promise<Log & { readonly service: string }> {
-  const found = await ask<readonly Log[]>(shell, flags, 'logs')
-  const all = found.flatMap(({ service, value }) => value.map((log) => ({ service, ...log })))
-  const meant = flags.log === undefined ? all : all.filter(({ name }) => name === flags.log)
-  if (meant.length === 1) return meant[0]!
-  const names = all.map(({ name }) => name).join(', ')
-  const why = all.length === 0 ? 'no service of this system has one' : `there are ${names}; say which with --log NAME`
-  throw new CliError(`Cannot find the audit log${flags.log === undefined ? '' : ` "${flags.log}"`}: ${why}`)
-}
-
-async function askOne<T>(shell: Shell, flags: Of, method: string, input: object): Promise<T> {
-  const { name, service } = await logOf(shell, flags)
-  const [answer] = await ask<T>(shell, flags, method, { log: name, ...input }, service)
-  // Who does not answer has been named.
-  if (answer === undefined) throw new CliError(`Cannot read the audit log "${name}": its service did not answer`)
-  return answer.value
+function ask<T>(shell: Shell, flags: Of, operation: string, input: object = {}): Promise<T> {
+  return askOperator<T>(directoryOf(shell, flags), 'audit', operation, { log: flags.log, ...input })
 }
 
 const listCommand: Command<Shell> = defineCommand({
@@ -56,7 +34,7 @@ const listCommand: Command<Shell> = defineCommand({
   async func(this: Shell, { after, ...flags }: Listing): Promise<void> {
     const { subject, actor, action } = flags
     const asked = { limit: LINES, ...(after === undefined ? {} : { after: wholeNumber(after) }) }
-    const lines = await askOne<readonly AuditEntry[]>(this, flags, 'list', { ...asked, subject, actor, action })
+    const lines = await ask<readonly AuditEntry[]>(this, flags, 'list', { ...asked, subject, actor, action })
     printResult(this, flags, lines, () => {
       if (lines.length === 0) return 'No such lines'
       const rows = lines.map(({ seq, at, about, personal, ...one }) => {
@@ -79,7 +57,7 @@ const verifyCommand: Command<Shell> = defineCommand({
   flags: { ...of, checkpoint: textFlag('FILE', 'A checkpoint of before, which the log must go on from') },
   async func(this: Shell, { checkpoint: file, ...flags }: Verifying): Promise<void> {
     const checkpoint = file === undefined ? undefined : readText(file)
-    const verdict = await askOne<AuditVerdict>(this, flags, 'verify', { checkpoint })
+    const verdict = await ask<AuditVerdict>(this, flags, 'verify', { checkpoint })
     printResult(this, flags, verdict, () =>
       verdict.ok
         ? `${verdict.size} lines, each as it was written`
@@ -98,7 +76,7 @@ const proveCommand: Command<Shell> = defineCommand({
   flags: of,
   positional: { kind: 'tuple', parameters: [{ parse: wholeNumber, placeholder: 'SEQ', brief: 'Which line' }] },
   async func(this: Shell, flags: Of, seq: number): Promise<void> {
-    const proof = await askOne<AuditProof>(this, flags, 'prove', { seq })
+    const proof = await ask<AuditProof>(this, flags, 'prove', { seq })
     printResult(this, flags, proof, () => [proof.line, ...proof.hashes, '', proof.checkpoint.trimEnd()].join('\n'))
   },
 })
@@ -111,14 +89,10 @@ const checkpointCommand: Command<Shell> = defineCommand({
   examples: ['dure audit checkpoint > last-month.txt'],
   flags: of,
   async func(this: Shell, flags: Of): Promise<void> {
-    const { name, verifier, size } = await logOf(this, flags)
-    const note = await askOne<string | undefined>(this, flags, 'checkpoint', {})
-    printResult(
-      this,
-      flags,
-      { log: name, verifier, checkpoint: note ?? null },
-      () => note?.trimEnd() ?? `"${name}" has ${size} lines`,
-    )
+    type Told = { readonly log: string; readonly verifier: string; readonly size: number; readonly checkpoint: string | null }
+    const { log, verifier, size, checkpoint } = await ask<Told>(this, flags, 'checkpoint')
+    const told = { log, verifier, checkpoint }
+    printResult(this, flags, told, () => checkpoint?.trimEnd() ?? `"${log}" has ${size} lines`)
   },
 })
 

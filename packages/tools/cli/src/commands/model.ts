@@ -1,13 +1,26 @@
 import type { Command, RouteMap } from '@stricli/core'
 import { realRuntime } from 'dure/runtime'
 import { table } from '@dure/simulation/text/internal'
-import { askExtensions } from '../control/control.ts'
+import { askOperator } from '../control/control.ts'
 import { ageText, visible } from '../format.ts'
-import { layoutOf, paint, print, say, type Layout, type Shell } from '../shell.ts'
-import { common, defineCommand, defineRoutes, directoryOf, printResult, textFlag, type Common } from './parameters.ts'
+import { layoutOf, paint, print, type Layout, type Shell } from '../shell.ts'
+import {
+  byFlag,
+  common,
+  defineCommand,
+  defineRoutes,
+  directoryOf,
+  printResult,
+  saySilent,
+  textFlag,
+  whoIs,
+  type Common,
+  type Silent,
+} from './parameters.ts'
 
 /** One building of a version of a read model, as its service tells of it. */
 type Build = {
+  readonly service: string
   readonly name: string
   readonly build: number
   readonly version: number
@@ -19,22 +32,23 @@ type Build = {
   readonly deadLetters?: number
   readonly newest?: number
 }
-type Flags = Common & { readonly service?: string }
+type Flags = Common & { readonly service?: string; readonly by?: string }
 
-const flags = { ...common, service: textFlag('NAME', 'The service that shows it, where several have one of that name') } as const
+const flags = {
+  ...{ ...common, by: byFlag },
+  service: textFlag('NAME', 'The service that shows it, where several have one of that name'),
+} as const
 const named = {
   kind: 'tuple',
   parameters: [{ parse: String, placeholder: 'NAME', brief: 'The read model' }],
 } as const
 
-async function ask<T>(shell: Shell, given: Flags, method: string, name?: string) {
-  const { values, silent } = await askExtensions<T>(directoryOf(shell, given), {
-    ...{ kind: 'model', method, input: { name } },
-    ...{ name, service: given.service },
-  })
-  for (const { service, why } of silent)
-    say(shell, `${paint(shell, 'yellow', `Service "${service}" did not answer; this is without it.`)}\n  ${why}`)
-  return values
+async function ask<T>(shell: Shell, given: Flags, operation: string, name?: string): Promise<T> {
+  const input = { name, service: given.service }
+  const who = { by: whoIs(given.by) }
+  const answer = await askOperator<T & { readonly silent: Silent }>(directoryOf(shell, given), 'models', operation, input, who)
+  saySilent(shell, answer.silent)
+  return answer
 }
 
 /** A command that shows the builds, after it has changed which there are, or which one is served. */
@@ -47,8 +61,7 @@ function builds(
     ...{ examples: [`dure model ${method} seller-dashboard`], ...words, flags },
     ...((positional && { positional }) as object),
     async func(this: Shell, given: Flags, name?: string): Promise<void> {
-      const values = await ask<readonly Build[]>(this, given, method, name)
-      const rows = values.flatMap(({ service, value }) => value.map((build) => ({ service, ...build })))
+      const { builds: rows } = await ask<{ readonly builds: readonly Build[] }>(this, given, method, name)
       printResult(this, given, rows, () => buildsText(rows, layoutOf(this), realRuntime().clock.now()))
     },
   })
@@ -61,8 +74,7 @@ const retryCommand: Command<Shell> = defineCommand({
   flags,
   positional: named,
   async func(this: Shell, given: Flags, name: string): Promise<void> {
-    const values = await ask<number>(this, given, 'retry', name)
-    const retried = values.reduce((sum, { value }) => sum + value, 0)
+    const { count: retried } = await ask<{ readonly count: number }>(this, given, 'retry', name)
     if (given.json === true) printResult(this, given, { retried }, () => '')
     else print(this, `Retried ${retried}`)
   },
@@ -106,7 +118,7 @@ export const modelCommands: RouteMap<Shell> = defineRoutes({
 
 const STYLES = { serving: 'green', previous: 'dim', building: 'yellow', ready: 'green', retired: 'dim' } as const
 
-function buildsText(builds: readonly (Build & { readonly service: string })[], layout: Layout, now: number): string {
+function buildsText(builds: readonly Build[], layout: Layout, now: number): string {
   if (builds.length === 0) return 'No service has a read model'
   const number = (value: number | undefined): string => (value === undefined ? '-' : String(value))
   const rows = builds.map(({ service, name, build, version, state, phase, events, behind, deadLetters, newest }) => [

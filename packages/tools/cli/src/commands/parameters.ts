@@ -12,7 +12,7 @@ import { resolve } from 'node:path'
 import { parseReplicas } from 'dure/service'
 import { dataDirectory } from '../data.ts'
 import type { Port } from '../run.ts'
-import { CliError, EXIT, print, type Shell } from '../shell.ts'
+import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
 
 /** What several commands have. */
 export type Flag<T> = TypedFlagParameter<T | undefined, Shell>
@@ -72,6 +72,14 @@ export const common: { readonly data: Flag<string>; readonly json: Flag<boolean>
 /** The data directory that is meant, in full. */
 export function directoryOf(shell: Shell, { data }: Pick<Common, 'data'>): string {
   return resolve(shell.cwd, dataDirectory(data, shell.process.env))
+}
+
+/** Services that did not answer what was asked of all of them. */
+export type Silent = readonly { readonly service: string; readonly why: string }[]
+
+export function saySilent(shell: Shell, silent: Silent = []): void {
+  for (const { service, why } of silent)
+    say(shell, `${paint(shell, 'yellow', `Service "${service}" did not answer; this is without it.`)}\n  ${why}`)
 }
 
 /** A result for programs, or for people. */

@@ -1,7 +1,8 @@
 import type { Command } from '@stricli/core'
 import type { PlaceRequest } from 'dure/supervisor'
 import { hang, table } from '@dure/simulation/text/internal'
-import { askPlace, askPlacement, askPlan, type ProcessListing } from '../control/control.ts'
+import type { ProcessReading } from '@dure/operator/internal'
+import { askPlace, askPlacement, askPlan } from '../control/control.ts'
 import { visible } from '../format.ts'
 import { CliError, EXIT, layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import { changeOf, comparisonText, measure, measureHop, predict, readinessText, type Readiness } from '../readiness/readiness.ts'
@@ -115,7 +116,7 @@ function whereOf(text: string): PlaceRequest['where'] {
 }
 
 /** Processes, and what each runs, as a table. */
-export function placementText(processes: readonly ProcessListing[], layout: Layout): string {
+export function placementText(processes: readonly ProcessReading[], layout: Layout): string {
   const rows = processes.map(({ name, pid, members }) => [
     visible(name),
     pid === undefined ? '-' : String(pid),

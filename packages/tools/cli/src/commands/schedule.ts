@@ -1,9 +1,10 @@
 import type { Command, RouteMap } from '@stricli/core'
 import { table } from '@dure/simulation/text/internal'
 import type { ScheduleDecision, ScheduleReading } from 'dure/schedule'
-import { askExtensions } from '../control/control.ts'
+import type { AskOptions } from '@dure/operator'
+import { askOperator } from '../control/control.ts'
 import { agoText, durationText, timeText, visible } from '../format.ts'
-import { CliError, layoutOf, paint, say, type Layout, type Shell } from '../shell.ts'
+import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import {
   byFlag,
   common,
@@ -12,21 +13,31 @@ import {
   directoryOf,
   printResult,
   reasonFlag,
+  saySilent,
   textFlag,
   whoIs,
   type Common,
+  type Silent,
 } from './parameters.ts'
 
 type Of = Common & { readonly service?: string }
 type Deciding = Of & { readonly reason: string; readonly by?: string }
 const of = { ...common, service: textFlag('NAME', 'Only of this service') }
 
-async function ask<T>(shell: Shell, flags: Of, method: string, input: object = {}) {
-  const { service } = flags
-  const { values, silent } = await askExtensions<T>(directoryOf(shell, flags), { kind: 'schedule', method, input, service })
-  for (const { service, why } of silent) say(shell, paint(shell, 'yellow', `Service "${service}" did not answer: ${why}`))
-  return values
+async function ask<T>(shell: Shell, flags: Of, operation: string, more: object = {}, options?: AskOptions): Promise<T> {
+  const input = { service: flags.service, ...more }
+  const answer = await askOperator<T & { readonly silent?: Silent }>(
+    directoryOf(shell, flags),
+    'schedules',
+    operation,
+    input,
+    options,
+  )
+  saySilent(shell, answer.silent)
+  return answer
 }
+
+type Listed = ScheduleReading & { readonly service: string }
 
 const listCommand: Command<Shell> = defineCommand({
   brief: 'Show schedules: what comes next, and how the last run went',
@@ -36,8 +47,7 @@ const listCommand: Command<Shell> = defineCommand({
   examples: ['dure schedule list', 'dure schedule list --json'],
   flags: of,
   async func(this: Shell, flags: Of): Promise<void> {
-    const found = await ask<readonly ScheduleReading[]>(this, flags, 'list')
-    const all = found.flatMap(({ service, value }) => value.map((one) => ({ service, ...one })))
+    const { schedules: all } = await ask<{ readonly schedules: readonly Listed[] }>(this, flags, 'list')
     printResult(this, flags, all, () => listText(all, layoutOf(this)))
   },
 })
@@ -49,7 +59,7 @@ const auditCommand: Command<Shell> = defineCommand({
   flags: of,
   positional: { kind: 'tuple', parameters: [{ parse: String, optional: true, placeholder: 'NAME', brief: 'Only of this one' }] },
   async func(this: Shell, flags: Of, name?: string): Promise<void> {
-    const found = (await ask<readonly ScheduleDecision[]>(this, flags, 'audit', { name })).flatMap(({ value }) => value)
+    const { decisions: found } = await ask<{ readonly decisions: readonly ScheduleDecision[] }>(this, flags, 'audit', { name })
     const lines = found.map((one) => [timeText(one.at), one.action, one.schedule, visible(one.by), visible(one.reason)])
     printResult(this, flags, found, () =>
       table([['WHEN', 'WHAT', 'SCHEDULE', 'BY', 'WHY'], ...lines], { columns: layoutOf(this).columns, shorten: [4] }).join('\n'),
@@ -69,25 +79,11 @@ function decision(
     flags: { ...of, reason: reasonFlag, by: byFlag },
     positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'NAME', brief: 'Which' }] },
     async func(this: Shell, flags: Deciding, name: string): Promise<void> {
-      const service = flags.service ?? (await ownerOf(this, flags, name))
-      const input = { name, by: whoIs(flags.by), reason: flags.reason }
-      // Who does not answer has been named.
-      const [answer] = await ask<ScheduleReading>(this, { ...flags, service }, method, input)
-      if (answer === undefined) throw new CliError(`Cannot ${method} "${name}": its service did not answer`)
-      printResult(this, flags, answer.value, () => done(answer.value))
+      const who = { by: whoIs(flags.by), reason: flags.reason }
+      const answer = await ask<Listed>(this, flags, method, { name }, who)
+      printResult(this, flags, answer, () => done(answer))
     },
   })
-}
-
-/** The only service with such a schedule. */
-async function ownerOf(shell: Shell, flags: Of, name: string): Promise<string> {
-  const found = await ask<readonly ScheduleReading[]>(shell, flags, 'list')
-  const owners = found.filter(({ value }) => value.some((one) => one.name === name)).map(({ service }) => service)
-  if (owners.length === 1) return owners[0]!
-  const names = found.flatMap(({ value }) => value.map((one) => one.name)).join(', ')
-  const why =
-    owners.length === 0 ? `there are ${names === '' ? 'none' : names}` : `${owners.join(', ')} have one; add --service NAME`
-  throw new CliError(`Cannot find schedule "${name}": ${why}`)
 }
 
 export const scheduleCommands: RouteMap<Shell> = defineRoutes({
@@ -120,7 +116,7 @@ export const scheduleCommands: RouteMap<Shell> = defineRoutes({
   examples: ['dure schedule', 'dure schedule run nightly --reason "the books were wrong"'],
 })
 
-function listText(all: readonly (ScheduleReading & { readonly service: string })[], layout: Layout): string {
+function listText(all: readonly Listed[], layout: Layout): string {
   if (all.length === 0) return 'No service has schedules'
   const rows = all.map((one) => [
     ...[one.service, one.name, one.wanted === undefined ? one.state : `${one.state}, wanted`, visible(one.cron), one.zone],

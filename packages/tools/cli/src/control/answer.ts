@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import { inspect } from 'node:util'
 import { CallError, DeclaredError, type AnyOperation, type ErrorTypes } from 'dure/contract'
-import { describeThrown, isInstance, servicePrincipal, wireOf } from 'dure/contract/internal'
+import { failureOf } from '@dure/operator/internal'
+import { describeThrown, servicePrincipal, wireOf } from 'dure/contract/internal'
 import type { DoorHost, World } from 'dure/service'
 import type { Acts } from 'dure/telemetry/internal'
 import { closest } from '../closest.ts'
@@ -88,33 +88,15 @@ function writer(schema: AnyOperation['output']): (value: unknown) => unknown {
 export function callFailure(error: unknown, operation?: AnyOperation): CallFailure {
   try {
     if (error instanceof DeclaredError) return declaredFailure(error, operation)
-    if (error instanceof CallError) {
-      const { issues, suggestions } = error.details
-      return { code: error.code, message: error.message, declared: false, ...listed({ issues, suggestions }) }
-    }
   } catch {
     // Something in it cannot be read, or has no JSON form: what can be said of it is said below.
+    return { code: 'INTERNAL', message: describeThrown(error).message, declared: false }
   }
-  const { message } = describeThrown(error)
-  return { code: isInstance(error, SyntaxError) ? 'INVALID_ARGUMENT' : 'INTERNAL', message, declared: false }
+  return { ...failureOf(error).failure, declared: false }
 }
 
 function declaredFailure(error: DeclaredError, operation: AnyOperation | undefined): CallFailure {
   const type = Object.values((operation?.errors ?? {}) as ErrorTypes).find(({ code }) => code === error.code)
   const data = type === undefined ? undefined : writer(type.data)(error.data)
   return { code: error.code, message: error.message, declared: true, ...(data === undefined ? {} : { data }) }
-}
-
-/** Handlers may put into details what they like, also what has no JSON form: what is in the expected shape is taken out of it. */
-function listed({ issues, suggestions }: Readonly<Record<string, unknown>>): Pick<CallFailure, 'issues' | 'suggestions'> {
-  const told = Array.isArray(issues) ? issues.map(issueOf).filter((issue) => issue !== undefined) : undefined
-  const names = Array.isArray(suggestions) ? suggestions.filter((name) => typeof name === 'string') : undefined
-  return { ...(told && { issues: told }), ...(names && { suggestions: names }) }
-}
-
-function issueOf(value: unknown): NonNullable<CallFailure['issues']>[number] | undefined {
-  const { path, message } = (value ?? {}) as { readonly path?: unknown; readonly message?: unknown }
-  if (typeof message !== 'string') return undefined
-  const parts: readonly unknown[] = Array.isArray(path) ? path : []
-  return { message, path: parts.map((part) => (typeof part === 'number' || typeof part === 'string' ? part : inspect(part))) }
 }

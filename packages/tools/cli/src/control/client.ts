@@ -1,26 +1,29 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { operatorClient, type AskOptions, type OperatorClient } from '@dure/operator'
+import { socketPath, type ProcessReading } from '@dure/operator/internal'
 import type { ConfigStatus } from 'dure/config'
+import { CallError } from 'dure/contract'
+import type { Freshness, Instance } from 'dure/discovery'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
 import type { Lag } from 'dure/service'
-import type { PlacedService, PlaceRequest, Plan, Supervisor } from 'dure/supervisor'
+import type { PlacedService, PlaceRequest, Plan } from 'dure/supervisor'
 import type { Act, MetricFamily } from 'dure/telemetry'
 import { CliError, EXIT } from '../shell.ts'
-import type { AskAnswer, AskRequest } from './ask.ts'
-import type { DeadAnswer, DeadRequest } from './dead-protocol.ts'
-import type { CallFailure, CallLine, CallRequest, InstanceListing, SystemListing } from './protocol.ts'
-import { socketPath } from './socket.ts'
-import { BY, type ProcessListing } from './supervisor.ts'
+import type { CallFailure, CallLine, CallRequest, SystemListing } from './protocol.ts'
 
 /** Asks the system that runs on a data directory what it is made of. */
 export function askListing(directory: string): Promise<SystemListing> {
   return ask(directory, '/v1/system')
 }
 
+/** What `dure instances` shows. */
+export type InstanceListing = { readonly instances: readonly Instance[]; readonly freshness: Freshness }
+
 /** Asks it who runs where. */
 export function askInstances(directory: string): Promise<InstanceListing> {
-  return ask(directory, '/v1/instances')
+  return askOperator(directory, 'processes', 'instances')
 }
 
 /**
@@ -36,50 +39,47 @@ export function askInstances(directory: string): Promise<InstanceListing> {
  * ```
  */
 export function askLag(directory: string): Promise<Lag> {
-  return ask(directory, '/v1/lag')
+  return askOperator(directory, 'topics', 'lag')
 }
 
 /** Asks it how its settings stand, and what they are. */
 export function askConfig(directory: string): Promise<ConfigStatus> {
-  return ask(directory, '/v1/config')
+  return askOperator(directory, 'settings', 'show')
 }
 
 /** Has it forget a consumer group. @throws {CliError} with what the system said to it */
-export function askForget(directory: string, options: ForgetOptions): Promise<readonly Forgotten[]> {
-  return ask(directory, '/v1/lag/forget', options)
+export function askForget(directory: string, { reason, by, ...about }: ForgetOptions): Promise<readonly Forgotten[]> {
+  return askOperator(directory, 'topics', 'forget', about, { reason, by })
 }
 
 /** Has a supervisor run so many copies, where it is told how many; gives the processes there are then. */
 export async function askScale(
   directory: string,
-  wanted: Readonly<Record<string, number>> | undefined,
+  wanted: Readonly<Record<string, number>> = {},
   by?: string,
-): Promise<ReturnType<Supervisor['processes']>> {
-  return askSupervisor(directory, '/v1/scale', wanted, by)
+): Promise<readonly ProcessReading[]> {
+  for (const [process, copies] of Object.entries(wanted)) await askSupervisor(directory, 'scale', { process, copies }, by)
+  return askPlacement(directory)
 }
 
 /** Has it replace these processes one after the other, or all of them; gives the processes there are then. */
-export async function askRestart(
-  directory: string,
-  names: readonly string[],
-  by?: string,
-): Promise<ReturnType<Supervisor['processes']>> {
-  return askSupervisor(directory, '/v1/restart', names, by)
+export function askRestart(directory: string, names: readonly string[], by?: string): Promise<readonly ProcessReading[]> {
+  return askSupervisor(directory, 'replace', { names }, by)
 }
 
 /** Asks which process runs what. */
-export async function askPlacement(directory: string): Promise<readonly ProcessListing[]> {
-  return askSupervisor(directory, '/v1/place', undefined)
+export function askPlacement(directory: string): Promise<readonly ProcessReading[]> {
+  return askSupervisor(directory, 'report')
 }
 
 /** Has it move a service to another process. @throws {CliError} when it cannot, with what it said */
-export async function askPlace(directory: string, request: PlaceRequest, by?: string): Promise<PlacedService> {
-  return askSupervisor(directory, '/v1/place', request, by)
+export function askPlace(directory: string, request: PlaceRequest, by?: string): Promise<PlacedService> {
+  return askSupervisor(directory, 'place', request, by)
 }
 
 /** Asks what that would change. @throws {CliError} when it cannot run there */
-export async function askPlan(directory: string, request: PlaceRequest): Promise<Plan> {
-  return askSupervisor(directory, '/v1/place/plan', request)
+export function askPlan(directory: string, request: PlaceRequest): Promise<Plan> {
+  return askSupervisor(directory, 'plan', request)
 }
 
 /** Has the system that runs there write to its audit log what was done beside it. @throws {CliError} when it could not */
@@ -92,11 +92,55 @@ export function askMetrics(directory: string): Promise<readonly MetricFamily[]> 
   return ask(directory, '/v1/metrics')
 }
 
+/**
+ * Asks an operator contract of the system that runs on a data directory, or of its supervisor.
+ * @throws {CliError} with what was said to it
+ */
+export async function askOperator<T>(
+  directory: string,
+  contract: string,
+  operation: string,
+  input?: unknown,
+  { socket = socketPath(directory), ...options }: AskOptions & { readonly socket?: string } = {},
+): Promise<T> {
+  if (!existsSync(socket)) throw nothingRuns(directory)
+  try {
+    return await operatorClient({ socket }).call<T>(contract, operation, input, options)
+  } catch (error) {
+    if (error instanceof CallError && error.code !== 'UNKNOWN') throw refusal(error)
+    throw unreachable(directory, error)
+  }
+}
+
+/** The same contracts for a program that asks for as long as it runs, also while no system runs there. */
+export function operatorOf(directory: string, by: string): OperatorClient {
+  const client = operatorClient({ socket: socketPath(directory), by })
+  const told = (error: unknown): never => {
+    throw error instanceof CallError ? error : unreachable(directory, error)
+  }
+  return {
+    contracts: () => client.contracts().catch(told),
+    call: <T>(...asked: Parameters<OperatorClient['call']>) => client.call<T>(...asked).catch(told),
+    stream: async function* <T>(...asked: Parameters<OperatorClient['stream']>) {
+      try {
+        yield* client.stream<T>(...asked)
+      } catch (error) {
+        told(error)
+      }
+    },
+  }
+}
+
+/** What was asked for in the wrong way is not the system's failure. */
+function refusal({ code, message }: { readonly code: string; readonly message: string }): CliError {
+  return new CliError(message, { exitCode: code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+}
+
 /** @param by who has it done, for the audit */
-function askSupervisor<T>(directory: string, path: string, request: unknown, by?: string): Promise<T> {
+function askSupervisor<T>(directory: string, operation: string, input?: unknown, by?: string): Promise<T> {
   const socket = socketPath(directory, 'supervisor')
   if (!existsSync(socket)) throw noSupervisor(directory)
-  return ask(directory, path, request, { socket, headers: by === undefined ? {} : { [BY]: encodeURIComponent(by) } })
+  return askOperator(directory, 'placement', operation, input, { socket, by })
 }
 
 function noSupervisor(directory: string): CliError {
@@ -105,32 +149,13 @@ function noSupervisor(directory: string): CliError {
   )
 }
 
-type Way = { readonly socket?: string; readonly headers?: Readonly<Record<string, string>> }
-
 /** The answer to a question, or to a request. @throws {CliError} when it is a failure */
-async function ask<T>(directory: string, path: string, request?: unknown, way: Way = {}): Promise<T> {
-  const response = await send(directory, path, request, way)
+async function ask<T>(directory: string, path: string, request?: unknown): Promise<T> {
+  const response = await send(directory, path, request)
   const answer = await readJson(directory, response)
   if (response.statusCode === 200) return answer as T
-  const { error } = answer as { readonly error: CallFailure }
-  // What was asked for in the wrong way is not the system's failure.
-  throw new CliError(error.message, { exitCode: error.code === 'INVALID_ARGUMENT' ? EXIT.misuse : EXIT.failed })
+  throw refusal((answer as { readonly error: CallFailure }).error)
 }
-
-/** Asks services' extensions of one kind, or has something done to them. @throws {CliError} with what the system said to it */
-export function askExtensions<T>(directory: string, request: AskRequest): Promise<AskAnswer<T>> {
-  return ask(directory, '/v1/ask', request)
-}
-
-/** Asks about dead letters, or has something done to them. @throws {CliError} with what the system said to it */
-export function askDead<T>(directory: string, request: DeadRequest): Promise<DeadAnswer<T>> {
-  return ask<DeadAnswer<T>>(directory, '/v1/dead', request).catch((error: unknown) => {
-    if (!(error instanceof EndedError) || !CHANGES.has(request.action)) throw error
-    throw new CliError(`${error.message} Whether it was done is told by "dure dead audit".`, { cause: error })
-  })
-}
-
-const CHANGES: ReadonlySet<DeadRequest['action']> = new Set(['retry', 'edit', 'discard'])
 
 /** Makes a call through the control socket. Ending the iteration early cancels it. */
 export async function* askCall(directory: string, call: CallRequest): AsyncGenerator<CallLine> {
@@ -159,27 +184,31 @@ async function readJson(directory: string, response: IncomingMessage): Promise<u
   return JSON.parse(Buffer.concat(chunks).toString())
 }
 
-async function send(
-  directory: string,
-  path: string,
-  request?: unknown,
-  { socket = socketPath(directory), headers = {} }: Way = {},
-): Promise<IncomingMessage> {
+async function send(directory: string, path: string, request?: unknown): Promise<IncomingMessage> {
+  const socket = socketPath(directory)
   if (!existsSync(socket)) throw nothingRuns(directory)
   const method = request === undefined ? 'GET' : 'POST'
   return new Promise((resolve, reject) => {
-    const sent = httpRequest(
-      { socketPath: socket, method, path, headers: { 'content-type': 'application/json', ...headers } },
-      resolve,
-    )
-    sent.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'EACCES') {
-        reject(new CliError(`Cannot reach the system on "${directory}": its control socket belongs to another user`, { cause }))
-      } else if (cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT') reject(nothingRuns(directory))
-      else reject(cause.code === 'ECONNRESET' || cause.code === 'EPIPE' ? new EndedError(directory, cause) : cause)
-    })
+    const sent = httpRequest({ socketPath: socket, method, path, headers: { 'content-type': 'application/json' } }, resolve)
+    sent.once('error', (cause) => reject(unreachable(directory, cause)))
     sent.end(request === undefined ? undefined : JSON.stringify(request))
   })
+}
+
+function unreachable(directory: string, cause: unknown): unknown {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'EACCES':
+      return new CliError(`Cannot reach the system on "${directory}": its control socket belongs to another user`, { cause })
+    case 'ECONNREFUSED':
+    case 'ENOENT':
+      return nothingRuns(directory)
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UNKNOWN':
+      return new EndedError(directory, cause)
+    default:
+      return cause
+  }
 }
 
 function nothingRuns(directory: string): CliError {
@@ -202,7 +231,7 @@ function hasData(directory: string): boolean {
 }
 
 /** What was asked for may have been done. */
-class EndedError extends CliError {
+export class EndedError extends CliError {
   constructor(directory: string, cause: unknown) {
     super(`The system on "${directory}" ended before it answered.`, { cause })
   }

@@ -9,7 +9,7 @@ import { temporary } from '../shell.test-support.ts'
 import { shop } from '../shop.test-support.ts'
 import { askListing } from './client.ts'
 import { control } from './control.ts'
-import { socketPath } from './socket.ts'
+import { socketPath } from '@dure/operator/internal'
 
 function run(directory: string): Promise<Running> {
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, with: () => log }

@@ -2,13 +2,12 @@
 export { control } from './door.ts'
 export {
   askCall,
-  askDead,
-  askExtensions,
   askForget,
   askInstances,
   askConfig,
   askLag,
   askListing,
+  askOperator,
   askPlace,
   askMetrics,
   askPlacement,
@@ -16,9 +15,10 @@ export {
   askRecord,
   askRestart,
   askScale,
+  EndedError,
+  operatorOf,
+  type InstanceListing,
 } from './client.ts'
-export type { DeadRequest, DeadSelection } from './dead-protocol.ts'
-export { serveSupervisor, type ProcessListing } from './supervisor.ts'
+export { serveSupervisor } from './supervisor.ts'
 export { listingOf } from './protocol.ts'
-export type { CallFailure, InstanceListing, OperationListing, ServiceListing, SystemListing } from './protocol.ts'
-export { socketPath } from './socket.ts'
+export type { CallFailure, OperationListing, ServiceListing, SystemListing } from './protocol.ts'

@@ -1,9 +1,8 @@
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { CallError } from 'dure/contract'
-import { callFailure } from './answer.ts'
-
-const LONGEST_BODY = 16 * 1024 * 1024
+import type { OperatorCaller } from '@dure/operator'
+import { BY_HEADER, failureOf, headerText, sendJson } from '@dure/operator/internal'
 
 /** Serves JSON over HTTP to the owner of a directory alone. */
 export async function serveOwner(
@@ -14,7 +13,8 @@ export async function serveOwner(
     // A connection each: none stands idle when the server closes.
     response.setHeader('connection', 'close')
     answer(request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 400, { error: callFailure(error) })
+      const { status, failure } = failureOf(error)
+      if (!response.headersSent) sendJson(response, status, { error: failure })
       else response.destroy()
     })
   })
@@ -23,19 +23,14 @@ export async function serveOwner(
   return server
 }
 
-export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+/** Only the owner of the directory comes in here, and may do everything; who it is, is his own word. */
+export function ownerOf(request: IncomingMessage): OperatorCaller {
+  return { name: headerText(request.headers[BY_HEADER]) ?? '', role: 'operator' }
 }
 
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > LONGEST_BODY) throw new CallError('INVALID_ARGUMENT', `Cannot take a call of more than ${LONGEST_BODY} bytes`)
-    chunks.push(chunk)
-  }
-  return JSON.parse(Buffer.concat(chunks).toString())
+export function sendNothing(request: IncomingMessage, response: ServerResponse): void {
+  const { failure } = failureOf(new CallError('UNIMPLEMENTED', `Nothing is at "${request.url}"`))
+  sendJson(response, 404, { error: failure })
 }
 
 /** Listens as the owner's alone: the socket is born with mode 0600: a moment at 0755 would let another user of the machine in. */

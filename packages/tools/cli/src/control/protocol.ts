@@ -1,6 +1,5 @@
 import type { AnyContract, AnyOperation, ErrorTypes } from 'dure/contract'
 import { needsPrincipal } from 'dure/contract/internal'
-import type { Freshness, Instance } from 'dure/discovery'
 
 /** What a system says about itself over its control socket, and what `dure list` shows. */
 export type SystemListing = {
@@ -36,9 +35,6 @@ export type OperationListing = {
   readonly deadline: number
   readonly deprecated: boolean
 }
-
-/** What `dure instances` shows. */
-export type InstanceListing = { readonly instances: readonly Instance[]; readonly freshness: Freshness }
 
 /** One call, as `POST /v1/call` takes it. Values are in JSON form. */
 export type CallRequest = {

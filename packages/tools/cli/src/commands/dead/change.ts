@@ -29,7 +29,7 @@ export const retryCommand: Command<Shell> = defineCommand({
     const selection = await chosen(this, given, names, 'Retry')
     const named = names.length > 0
     if (selection === undefined) return report(this, given, 'retried', 0, named)
-    const count = await ask<number>(this, given, { action: 'retry', by: whoIs(given.by), ...selection })
+    const { count } = await ask<Counted>(this, given, 'retry', selection, { by: whoIs(given.by) })
     report(this, given, 'retried', count, named)
   },
 })
@@ -51,11 +51,12 @@ export const discardCommand: Command<Shell> = defineCommand({
     const named = names.length > 0
     if (selection === undefined) return report(this, given, 'discarded', 0, named)
     const { reason, by } = given
-    const count = await ask<number>(this, given, { action: 'discard', reason, by: whoIs(by), ...selection })
+    const { count } = await ask<Counted>(this, given, 'discard', selection, { reason, by: whoIs(by) })
     report(this, given, 'discarded', count, named)
   },
 })
 
+type Counted = { readonly count: number }
 type Selection = ReturnType<typeof filterOf> & { readonly ids?: readonly string[] }
 
 /** What is meant, if that is clear and, where it may be many, certain; undefined when there are none. */
@@ -71,7 +72,7 @@ async function chosen(shell: Shell, given: Flags, names: readonly string[], verb
   }
   if (names.length > 0) return { ids: names }
   if (given.yes === true) return wanted
-  const count = await ask<number>(shell, given, { action: 'count', ...wanted })
+  const { count } = await ask<Counted>(shell, given, 'count', wanted)
   if (count === 0) return undefined
   const what = lettersText(count)
   await confirmed(shell, { question: `${verb} ${what}?`, cannot: `Cannot ${verb.toLowerCase()} ${what}` })

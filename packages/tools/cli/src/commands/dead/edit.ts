@@ -34,7 +34,13 @@ export const editCommand: Command<Shell> = defineCommand({
     const { reason } = flags
     const apply = async (text: string): Promise<void> => {
       const data = compact(text)
-      const letter = await ask<string>(this, flags, { action: 'edit', id, data, reason, by: whoIs(flags.by) })
+      const { id: letter } = await ask<{ readonly id: string }>(
+        this,
+        flags,
+        'edit',
+        { id, data },
+        { reason, by: whoIs(flags.by) },
+      )
       if (flags.json === true) return print(this, JSON.stringify({ edited: letter }))
       print(this, `Edited ${letter}; it stays dead until "dure dead retry ${letter}"`)
     }
@@ -51,7 +57,7 @@ async function editHere(shell: Shell, flags: Common, id: string, apply: (text: s
       { exitCode: EXIT.misuse },
     )
   }
-  const { message } = await ask<DeadLetterDetail>(shell, flags, { action: 'show', id })
+  const { message } = await ask<DeadLetterDetail>(shell, flags, 'show', { id })
   const { editText } = await import('./editor.ts')
   const { confirm } = await import('../confirm.ts')
   const before = readable(message.data)

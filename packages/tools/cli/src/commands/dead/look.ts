@@ -15,7 +15,7 @@ export const groupsCommand: Command<Shell> = defineCommand({
   examples: ['dure dead groups', 'dure dead groups --since 1h --json'],
   flags: { ...common, ...filter },
   async func(this: Shell, flags: Common & Filter): Promise<void> {
-    const groups = await ask<readonly DeadLetterGroup[]>(this, flags, { action: 'groups', ...filterOf(flags) })
+    const { groups } = await ask<{ readonly groups: readonly DeadLetterGroup[] }>(this, flags, 'groups', filterOf(flags))
     printResult(this, flags, groups, () => groupsText(groups, layoutOf(this)))
   },
 })
@@ -39,7 +39,8 @@ export const listCommand: Command<Shell> = defineCommand({
   async func(this: Shell, flags: Common & Filter & { readonly limit?: number; readonly after?: string }): Promise<void> {
     const { limit = 50, after } = flags
     // One more tells whether there is another page.
-    const found = await ask<readonly DeadLetter[]>(this, flags, { action: 'list', ...filterOf(flags), limit: limit + 1, after })
+    const asked = { ...filterOf(flags), limit: limit + 1, after }
+    const { letters: found } = await ask<{ readonly letters: readonly DeadLetter[] }>(this, flags, 'list', asked)
     const letters = found.slice(0, limit)
     printResult(this, flags, letters, () => listText(letters, { ...layoutOf(this), more: found.length > limit }))
   },
@@ -54,7 +55,7 @@ export const showCommand: Command<Shell> = defineCommand({
   flags: common,
   positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'ID', brief: 'Which one' }] },
   async func(this: Shell, flags: Common, id: string): Promise<void> {
-    const letter = await ask<DeadLetterDetail>(this, flags, { action: 'show', id })
+    const letter = await ask<DeadLetterDetail>(this, flags, 'show', { id })
     printResult(this, flags, letter, () => letterText(letter, layoutOf(this)))
   },
 })
@@ -76,19 +77,12 @@ export const auditCommand: Command<Shell> = defineCommand({
   },
   positional: { kind: 'tuple', parameters: [{ parse: String, optional: true, placeholder: 'ID', brief: 'Only of this one' }] },
   async func(this: Shell, flags: Common & AuditFlags, id?: string): Promise<void> {
-    const { consumer, action: what, since, until, limit = 50 } = flags
+    const { consumer, action, since, until, limit = 50 } = flags
     // One more tells whether there are others.
-    const found = await ask<readonly DeadLetterChange[]>(this, flags, {
-      action: 'audit',
-      of: id,
-      consumer,
-      what,
-      since,
-      until,
-      limit: limit + 1,
-    })
+    const asked = { id, consumer, action, since, until, limit: limit + 1 }
+    const { changes: found } = await ask<{ readonly changes: readonly DeadLetterChange[] }>(this, flags, 'audit', asked)
     const changes = found.slice(0, limit)
-    const filtered = [id, consumer, what, since, until].some((one) => one !== undefined)
+    const filtered = [id, consumer, action, since, until].some((one) => one !== undefined)
     const more = found.length > limit
     printResult(this, flags, changes, () => auditText(changes, { ...layoutOf(this), filtered, more }))
   },

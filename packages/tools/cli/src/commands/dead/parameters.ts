@@ -1,8 +1,9 @@
 import type { TypedFlagParameter } from '@stricli/core'
 import { realRuntime } from 'dure/runtime'
-import { askDead, type DeadRequest, type DeadSelection } from '../../control/control.ts'
-import { paint, say, type Shell } from '../../shell.ts'
-import { directoryOf, parsedFlag, textFlag, wholeNumber, type Common } from '../parameters.ts'
+import type { AskOptions } from '@dure/operator'
+import { askOperator, EndedError } from '../../control/control.ts'
+import { CliError, type Shell } from '../../shell.ts'
+import { directoryOf, parsedFlag, saySilent, textFlag, wholeNumber, type Common, type Silent } from '../parameters.ts'
 
 type Numeric = TypedFlagParameter<number | undefined, Shell>
 
@@ -28,7 +29,7 @@ export const filter: { readonly [K in keyof Filter]-?: TypedFlagParameter<Filter
 
 export const limitFlag: Numeric = parsedFlag(wholeNumber(1, 1_000), 'N', 'At most so many (default 50)')
 
-export function filterOf({ consumer, topic, key, group, error, since, until }: Filter): Omit<DeadSelection, 'ids'> {
+export function filterOf({ consumer, topic, key, group, error, since, until }: Filter): Filter {
   return { consumer, topic, key, group, error, since, until }
 }
 
@@ -48,10 +49,19 @@ function parseTime(given: string): number {
 }
 
 /** Asks the running system, and says who of it did not answer. */
-export async function ask<T>(shell: Shell, flags: Common, request: DeadRequest): Promise<T> {
-  const { value, silent } = await askDead<T>(directoryOf(shell, flags), request)
-  for (const { service, why } of silent) {
-    say(shell, `${paint(shell, 'yellow', `Service "${service}" did not answer; this is without it.`)}\n  ${why}`)
-  }
-  return value
+export async function ask<T>(shell: Shell, flags: Common, operation: string, input: object, options?: AskOptions): Promise<T> {
+  const answer = await askOperator<T & { readonly silent?: Silent }>(
+    directoryOf(shell, flags),
+    'letters',
+    operation,
+    input,
+    options,
+  ).catch((error: unknown) => {
+    if (!(error instanceof EndedError) || !CHANGES.has(operation)) throw error
+    throw new CliError(`${error.message} Whether it was done is told by "dure dead audit".`, { cause: error })
+  })
+  saySilent(shell, answer.silent)
+  return answer
 }
+
+const CHANGES: ReadonlySet<string> = new Set(['retry', 'edit', 'discard'])

@@ -1,7 +1,7 @@
 import type { Command } from '@stricli/core'
 import { CliError, EXIT, print, readInput, type Shell } from '../../shell.ts'
 import { byFlag, common, defineCommand, reasonFlag, textFlag, whoIs } from '../parameters.ts'
-import { askAbout, idParameter, sagaFlag, type Which } from './ask.ts'
+import { ask, idParameter, sagaFlag, type Which } from './ask.ts'
 
 type Flags = Which & { readonly reason: string; readonly by?: string }
 
@@ -9,8 +9,8 @@ const flags = { ...common, saga: sagaFlag, reason: reasonFlag, by: byFlag } as c
 
 /** Has something decided, and says so. */
 async function decide(shell: Shell, given: Flags, id: string, method: string, done: string, more: object = {}): Promise<void> {
-  const decision = { id, method, by: whoIs(given.by), why: given.reason, ...more }
-  const answer = await askAbout<unknown>(shell, given, decision)
+  const who = { by: whoIs(given.by), reason: given.reason }
+  const answer = await ask<unknown>(shell, given, method, { id, saga: given.saga, ...more }, who)
   print(shell, given.json === true ? JSON.stringify(answer) : `${done}; see "dure saga show ${id}"`)
 }
 

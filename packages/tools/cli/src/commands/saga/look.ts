@@ -5,7 +5,7 @@ import type { SagaHistory } from 'dure/saga/internal'
 import { ageText, agoText, durationText, timeText, visible } from '../../format.ts'
 import { layoutOf, paint, print, type Layout, type Shell } from '../../shell.ts'
 import { defineCommand, common, parsedFlag, printResult, textFlag, wholeNumber, type Common } from '../parameters.ts'
-import { askAbout, idParameter, listInstances, sagaFlag, type Placed, type Which } from './ask.ts'
+import { ask, idParameter, sagaFlag, type Placed, type Which } from './ask.ts'
 
 type ListFlags = Common & {
   readonly saga?: string
@@ -34,7 +34,12 @@ export const listCommand: Command<Shell> = defineCommand({
   },
   async func(this: Shell, flags: ListFlags): Promise<void> {
     const { saga, state, after, limit = 50 } = flags
-    const found = await listInstances(this, flags, { saga, state, after, limit })
+    const { instances: found } = await ask<{ readonly instances: readonly Placed[] }>(this, flags, 'list', {
+      saga,
+      state,
+      after,
+      limit,
+    })
     printResult(this, flags, found, () => listText(found, layoutOf(this)))
   },
 })
@@ -48,7 +53,7 @@ export const showCommand: Command<Shell> = defineCommand({
   flags: { ...common, saga: sagaFlag },
   positional: { kind: 'tuple', parameters: [idParameter] },
   async func(this: Shell, flags: Which, id: string): Promise<void> {
-    const history = await askAbout(this, flags, { id, method: 'show' })
+    const history = await ask<SagaHistory>(this, flags, 'show', { id, saga: flags.saga })
     printResult(this, flags, history, () => historyText(history, layoutOf(this)))
   },
 })
@@ -61,7 +66,7 @@ export const exportCommand: Command<Shell> = defineCommand({
   flags: { data: common.data, saga: sagaFlag },
   positional: { kind: 'tuple', parameters: [idParameter] },
   async func(this: Shell, flags: Omit<Which, 'json'>, id: string): Promise<void> {
-    print(this, JSON.stringify(await askAbout(this, flags, { id, method: 'export' }), undefined, 2))
+    print(this, JSON.stringify(await ask(this, flags, 'show', { id, saga: flags.saga }), undefined, 2))
   },
 })
 

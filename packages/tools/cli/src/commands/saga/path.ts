@@ -1,10 +1,10 @@
 import { table } from '@dure/simulation/text/internal'
 import type { Command } from '@stricli/core'
 import type { ObservedPath } from 'dure/choreography'
-import { askExtensions } from '../../control/control.ts'
 import { agoText, timeText, visible } from '../../format.ts'
-import { CliError, layoutOf, paint, say, type Layout, type Shell } from '../../shell.ts'
-import { common, defineCommand, directoryOf, printResult, type Common } from '../parameters.ts'
+import { CliError, layoutOf, paint, type Layout, type Shell } from '../../shell.ts'
+import { common, defineCommand, printResult, type Common } from '../parameters.ts'
+import { ask } from './ask.ts'
 
 export const pathCommand: Command<Shell> = defineCommand({
   brief: 'Show the path that a choreography has taken, and what is missing',
@@ -18,17 +18,14 @@ export const pathCommand: Command<Shell> = defineCommand({
     parameters: [{ parse: String, optional: true, placeholder: 'KEY', brief: 'Which instance' }],
   },
   async func(this: Shell, flags: Common, key?: string): Promise<void> {
-    const request = { kind: 'choreography', method: key === undefined ? 'list' : 'path', input: { key } }
-    const { values, silent } = await askExtensions<readonly ObservedPath[]>(directoryOf(this, flags), request)
-    for (const { service, why } of silent) say(this, paint(this, 'yellow', `Service "${service}" did not answer: ${why}`))
-    const found = values.flatMap(({ value }) => value)
+    type Paths = { readonly observed: boolean; readonly paths: readonly ObservedPath[] }
+    const { observed, paths: found } = await ask<Paths>(this, flags, 'paths', { key })
     if (found.length === 0 && key !== undefined) {
-      const why =
-        values.length === 0 ? 'no service observes one' : 'it has not begun, or was forgotten a time after its last event'
+      const why = !observed ? 'no service observes one' : 'it has not begun, or was forgotten a time after its last event'
       throw new CliError(`Nothing is known of "${key}" in a choreography: ${why}`)
     }
     printResult(this, flags, found, () =>
-      key === undefined ? listText(found, layoutOf(this), values.length > 0) : pathText(found, layoutOf(this)),
+      key === undefined ? listText(found, layoutOf(this), observed) : pathText(found, layoutOf(this)),
     )
   },
 })
