@@ -5,39 +5,10 @@ import {
   text_en,
   type Application,
   type ApplicationText,
+  type Command,
   type RouteMap,
 } from '@stricli/core'
 import { describeThrown } from 'dure/contract/internal'
-import { addCommands } from './commands/add.ts'
-import { callCommand } from './commands/call.ts'
-import { checkCommands } from './commands/check.ts'
-import { compatCommand } from './commands/compat.ts'
-import { configCommands } from './commands/config.ts'
-import { collectorCommand } from './commands/collector.ts'
-import { configServerCommand } from './commands/config-server.ts'
-import { deadCommands } from './commands/dead/dead.ts'
-import { sagaCommands } from './commands/saga/saga.ts'
-import { auditCommands } from './commands/audit.ts'
-import { caCommands } from './commands/ca.ts'
-import { scheduleCommands } from './commands/schedule.ts'
-import { devCommand } from './commands/dev.ts'
-import { docsCommand } from './commands/docs.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { gatewayCommands } from './commands/gateway/gateway.ts'
-import { instancesCommand } from './commands/instances.ts'
-import { lagCommands } from './commands/lag.ts'
-import { listCommand } from './commands/list.ts'
-import { mcpCommand } from './commands/mcp.ts'
-import { modelCommands } from './commands/model.ts'
-import { schemasCommands } from './commands/schemas.ts'
-import { registrarCommand, registryCommands } from './commands/registry.ts'
-import { placeCommand } from './commands/place.ts'
-import { restartCommand } from './commands/restart.ts'
-import { scaleCommand } from './commands/scale.ts'
-import { simCommand } from './commands/sim.ts'
-import { startCommand } from './commands/start.ts'
-import { traceCommand } from './commands/trace.ts'
-import { twoPhaseCommands } from './commands/two-phase.ts'
 import { fitHelp, isHelp } from './help.ts'
 import { CliError, EXIT, paint, type Shell } from './shell.ts'
 import { defineRoutes } from './commands/parameters.ts'
@@ -56,7 +27,7 @@ export async function runCli(args: readonly string[], shell: Shell): Promise<num
       exitCode: undefined as number | string | null | undefined,
     },
   }
-  await run(applicationFor(args), args, context)
+  await run(applicationFor(args, await routesFor(args)), args, context)
   const code = Number(context.process.exitCode ?? EXIT.done)
   // Stricli's own codes are negative: what the user typed, or a defect of ours.
   if (code >= 0) return code
@@ -124,52 +95,60 @@ function commandOf(args: readonly string[]): readonly string[] {
     .filter((word) => !word.startsWith('-'))
 }
 
-const routes: RouteMap<Shell> = defineRoutes({
-  routes: {
-    add: addCommands,
-    dev: devCommand,
-    start: startCommand,
-    list: listCommand,
-    instances: instancesCommand,
-    scale: scaleCommand,
-    place: placeCommand,
-    restart: restartCommand,
-    call: callCommand,
-    dead: deadCommands,
-    saga: sagaCommands,
-    schedule: scheduleCommands,
-    audit: auditCommands,
-    ca: caCommands,
-    config: configCommands,
-    lag: lagCommands,
-    model: modelCommands,
-    mcp: mcpCommand,
-    trace: traceCommand,
-    '2pc': twoPhaseCommands,
-    docs: docsCommand,
-    doctor: doctorCommand,
-    compat: compatCommand,
-    registry: registryCommands,
-    registrar: registrarCommand,
-    'config-server': configServerCommand,
-    collector: collectorCommand,
-    gateway: gatewayCommands,
-    schemas: schemasCommands,
-    check: checkCommands,
-    sim: simCommand,
-  },
-  brief: 'Runs and inspects a system of services',
-  help: `
-        Runs and inspects a system of services.
+/** Each is loaded when its name is said: what one command needs, the others do not wait for. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<Shell>>>> = {
+  add: async () => (await import('./commands/add.ts')).addCommands,
+  dev: async () => (await import('./commands/dev.ts')).devCommand,
+  start: async () => (await import('./commands/start.ts')).startCommand,
+  list: async () => (await import('./commands/list.ts')).listCommand,
+  instances: async () => (await import('./commands/instances.ts')).instancesCommand,
+  scale: async () => (await import('./commands/scale.ts')).scaleCommand,
+  place: async () => (await import('./commands/place.ts')).placeCommand,
+  restart: async () => (await import('./commands/restart.ts')).restartCommand,
+  call: async () => (await import('./commands/call.ts')).callCommand,
+  dead: async () => (await import('./commands/dead/dead.ts')).deadCommands,
+  saga: async () => (await import('./commands/saga/saga.ts')).sagaCommands,
+  schedule: async () => (await import('./commands/schedule.ts')).scheduleCommands,
+  audit: async () => (await import('./commands/audit.ts')).auditCommands,
+  ca: async () => (await import('./commands/ca.ts')).caCommands,
+  config: async () => (await import('./commands/config.ts')).configCommands,
+  lag: async () => (await import('./commands/lag.ts')).lagCommands,
+  model: async () => (await import('./commands/model.ts')).modelCommands,
+  mcp: async () => (await import('./commands/mcp.ts')).mcpCommand,
+  trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  '2pc': async () => (await import('./commands/two-phase.ts')).twoPhaseCommands,
+  docs: async () => (await import('./commands/docs.ts')).docsCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  compat: async () => (await import('./commands/compat.ts')).compatCommand,
+  registry: async () => (await import('./commands/registry.ts')).registryCommands,
+  registrar: async () => (await import('./commands/registry.ts')).registrarCommand,
+  'config-server': async () => (await import('./commands/config-server.ts')).configServerCommand,
+  collector: async () => (await import('./commands/collector.ts')).collectorCommand,
+  gateway: async () => (await import('./commands/gateway/gateway.ts')).gatewayCommands,
+  schemas: async () => (await import('./commands/schemas.ts')).schemasCommands,
+  check: async () => (await import('./commands/check.ts')).checkCommands,
+  sim: async () => (await import('./commands/sim.ts')).simCommand,
+}
 
-        A system file exports what system() makes. Without a name it is the file that package.json names ("dure": { "system":
-        "…" }), else ./system.ts.
+/** Help, and who has mistyped a name, are shown all of them. */
+async function routesFor([name = '']: readonly string[]): Promise<RouteMap<Shell>> {
+  const names = Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS)
+  const routes = await Promise.all(names.map(async (each) => [each, await COMMANDS[each]!()] as const))
+  return defineRoutes({
+    routes: Object.fromEntries(routes),
+    brief: 'Runs and inspects a system of services',
+    help: `
+          Runs and inspects a system of services.
 
-        Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (compat: a caller or
-        subscriber breaks), 2 misuse.`,
-})
+          A system file exports what system() makes. Without a name it is the file that package.json names ("dure": { "system":
+          "…" }), else ./system.ts.
 
-const applicationFor = (args: readonly string[]): Application<Shell> =>
+          Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (compat: a caller or
+          subscriber breaks), 2 misuse.`,
+  })
+}
+
+const applicationFor = (args: readonly string[], routes: RouteMap<Shell>): Application<Shell> =>
   buildApplication(routes, {
     name: 'dure',
     versionInfo: { currentVersion: VERSION },

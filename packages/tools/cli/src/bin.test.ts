@@ -99,3 +99,19 @@ test('in a checkout, where nothing is built, the threads of sim run the sources 
   assert.equal(await running.exit, 0, running.out() + running.err())
   assert.match(running.out(), /^2 seeds: 2 held/)
 })
+
+test('a command loads what it needs, and no other one', { timeout: 240_000 }, async () => {
+  const listed = `data:text/javascript,import m from 'node:module';
+    m.registerHooks({ load: (url, context, next) => (console.log('loaded', url), next(url, context)) })`
+  const loadedBy = async (...args: readonly string[]): Promise<string> => {
+    const { exit, out } = dure([...args, '--help'], { node: ['--import', listed] })
+    assert.equal(await exit, 0)
+    return out()
+  }
+  for (const name of ['start', 'dev', 'call', 'scale', 'dead', 'gateway']) {
+    const loaded = await loadedBy(name)
+    assert.match(loaded, new RegExp(`cli/src/commands/(?:${name}/)?${name}\\.ts`))
+    assert.doesNotMatch(loaded, /cli\/src\/commands\/(?:list|sim)\.ts|dure\/src\/service\/service\.ts|kysely/, name)
+  }
+  assert.match(await loadedBy(), /commands\/sim\.ts/)
+})

@@ -6,6 +6,7 @@ import { start, type Door, type NetworkOptions, type Running, type System } from
 import { prepareDirectory } from './data.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
+import type { Port } from './commands/parameters.ts'
 import { registryAt } from './commands/registry-library.ts'
 import { contractsOf, loadSystem } from './load.ts'
 import { loggerOf, sayTo, type LogStyle } from './log.ts'
@@ -25,9 +26,6 @@ export type RunOptions = {
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
 }
-
-/** `9000` for the only door with an address, `rest=9000` for one of several. */
-export type Port = { readonly door: string | undefined; readonly port: number }
 
 /** Runs a system in this process until somebody wants it to end, then lets it finish what is under way. */
 export async function runSystem(shell: Shell, options: RunOptions): Promise<void> {
@@ -202,10 +200,6 @@ function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Doo
   }
   return moved
 }
-
-/** The words that say the same on another command line. */
-export const portWords = (ports: readonly Port[]): readonly string[] =>
-  ports.flatMap(({ door, port }) => ['--port', door === undefined ? String(port) : `${door}=${port}`])
 
 const withControl = (doors: readonly Door[]): readonly Door[] =>
   doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]

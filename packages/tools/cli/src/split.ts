@@ -2,16 +2,18 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import { groupsOf, socketsOf, type Group, type System } from 'dure/service'
-import { placed, supervise, type ProcessEvent, type ProcessOptions, type Supervisor } from 'dure/supervisor'
+import { placed, type ProcessOptions, type Supervisor } from 'dure/supervisor'
 import type { Act } from 'dure/telemetry'
 import { createActs } from 'dure/telemetry/internal'
 import { askRecord, serveSupervisor } from './control/control.ts'
+import { portWords } from './commands/parameters.ts'
 import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
-import { sayTo, type Say } from './log.ts'
-import { doorsFor, portWords, runPart, welcome, type RunOptions } from './run.ts'
-import { CliError, paint, print, type Shell } from './shell.ts'
+import { sayTo } from './log.ts'
+import { doorsFor, runPart, welcome, type RunOptions } from './run.ts'
+import { paint, print, type Shell } from './shell.ts'
+import { begin, reportOf } from './supervision.ts'
 import type { Url } from './watched.ts'
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
@@ -116,42 +118,6 @@ function placedGroups(
   const groups = groupsOf(system, replicas)
   if (threads !== true || groups.some(({ runsIn }) => runsIn !== 'process')) return groups
   return groupsOf({ ...system, placement: 'threads' }, replicas)
-}
-
-/** @throws {CliError} when something cannot start */
-export async function begin(options: Parameters<typeof supervise>[0]): Promise<Supervisor> {
-  try {
-    return await supervise(options)
-  } catch (cause) {
-    if ((cause as Error).name === 'SupervisorError') throw new CliError((cause as Error).message, { cause })
-    throw cause
-  }
-}
-
-/** What becomes of processes or threads, in words. */
-export function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parameters<Say> {
-  switch (what.kind) {
-    case 'ended':
-      return ['warn', `${kind} ${what.how}; it is started again`, { process: what.name, inMs: Math.round(what.again) }]
-    case 'back':
-      return ['info', `${kind} is back`, { process: what.name, afterMs: Math.round(what.ms) }]
-    case 'silent':
-      return [
-        'warn',
-        `${kind} shows no sign of life and is ${kind === 'Process' ? 'killed' : 'terminated'}`,
-        { process: what.name },
-      ]
-    case 'replaced':
-      return ['info', `${kind} is replaced`, { process: what.name, afterMs: Math.round(what.ms) }]
-    case 'moved':
-      return [
-        'info',
-        'Service has moved to another process',
-        { service: what.name, from: what.from, to: what.to, afterMs: Math.round(what.ms), awayMs: Math.round(what.away) },
-      ]
-    case 'not held':
-      return ['warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name }]
-  }
 }
 
 /** Whose line it is: in front for people, as a field for machines. */

@@ -4,7 +4,7 @@ import { realRuntime } from 'dure/runtime'
 import { REGISTRY } from './commands/registry-library.ts'
 import { loggerOf } from './log.ts'
 import { CliError, EXIT, print, type Shell } from './shell.ts'
-import { begin, reportOf } from './split.ts'
+import { begin, reportOf } from './supervision.ts'
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
 
@@ -72,6 +72,8 @@ export async function superviseGateway(
 /** Flags as words of a command line: `accessLog` is `--access-log`. */
 function wordsOf(flags: Readonly<Record<string, string | number | boolean | undefined>>): readonly string[] {
   return Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)],
+    value === undefined
+      ? []
+      : [`--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, ...(value === true ? [] : [String(value)])],
   )
 }

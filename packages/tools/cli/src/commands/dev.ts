@@ -5,7 +5,6 @@ import { systemFile } from '../load.ts'
 import { parentGone } from '../parent.ts'
 import { typeTroubles } from '../project.ts'
 import { resetData } from '../reset.ts'
-import { portWords, type Port } from '../run.ts'
 import { CliError, EXIT, paint, say, type Shell } from '../shell.ts'
 import { supervise, type SupervisorOptions } from '../supervise.ts'
 import { checkTypes } from '../types.ts'
@@ -17,12 +16,14 @@ import {
   directoryOf,
   portFlag,
   portNumber,
+  portWords,
   replicasFlag,
   replicaWords,
   splitFlag,
   threadsFlag,
   switchFlag,
   systemParameter,
+  type Port,
 } from './parameters.ts'
 
 type Flags = {

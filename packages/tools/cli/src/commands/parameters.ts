@@ -9,15 +9,16 @@ import {
 } from '@stricli/core'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
-import { parseReplicas } from 'dure/service'
 import { dataDirectory } from '../data.ts'
-import type { Port } from '../run.ts'
 import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
+
+/** `9000` for the only door with an address, `rest=9000` for one of several. */
+export type Port = { readonly door: string | undefined; readonly port: number }
 
 /** What several commands have. */
 export type Flag<T> = TypedFlagParameter<T | undefined, Shell>
 
-export const parsedFlag = <T>(parse: (text: string) => T, placeholder: string, brief: string): Flag<T> =>
+export const parsedFlag = <T>(parse: (text: string) => T | Promise<T>, placeholder: string, brief: string): Flag<T> =>
   ({ kind: 'parsed', parse, optional: true, placeholder, brief }) as Flag<T>
 export const textFlag = (placeholder: string, brief: string): Flag<string> => parsedFlag(String, placeholder, brief)
 export const switchFlag = (brief: string): Flag<boolean> => ({ kind: 'boolean', optional: true, withNegated: false, brief })
@@ -39,7 +40,7 @@ export const byFlag: Flag<string> = textFlag('NAME', 'Who does it, for the audit
 export const splitFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in its own process')
 export const threadsFlag: Flag<boolean> = switchFlag('Each service, or group of "placement", in a thread of one process')
 export const replicasFlag: Flag<Readonly<Record<string, number>>> = parsedFlag(
-  parseReplicas,
+  parsedReplicas,
   'SERVICE=N,…',
   'With --split or --threads: how many copies of services run, such as orders=3',
 )
@@ -50,6 +51,8 @@ export const replicaWords = (replicas: Readonly<Record<string, number>>): readon
     .map(([name, copies]) => `${name}=${copies}`)
     .join(','),
 ]
+export const portWords = (ports: readonly Port[]): readonly string[] =>
+  ports.flatMap(({ door, port }) => ['--port', door === undefined ? String(port) : `${door}=${port}`])
 export const reasonFlag: TypedFlagParameter<string, Shell> = {
   kind: 'parsed',
   parse: parseReason,
@@ -107,6 +110,11 @@ export function whoIs(by: string | undefined): string {
     // A user without a name, as in some containers.
     return ''
   }
+}
+
+/** Loads the chassis, which few commands need. */
+export async function parsedReplicas(text: string): Promise<Readonly<Record<string, number>>> {
+  return (await import('dure/service')).parseReplicas(text)
 }
 
 function parseReason(text: string): string {

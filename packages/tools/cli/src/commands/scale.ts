@@ -1,10 +1,9 @@
 import type { Command } from '@stricli/core'
-import { parseReplicas } from 'dure/service'
 import { table } from '@dure/simulation/text/internal'
 import { askScale } from '../control/control.ts'
 import { visible } from '../format.ts'
 import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
-import { byFlag, common, defineCommand, directoryOf, printResult, whoIs, type Common } from './parameters.ts'
+import { byFlag, common, defineCommand, directoryOf, parsedReplicas, printResult, whoIs, type Common } from './parameters.ts'
 
 export const scaleCommand: Command<Shell> = defineCommand({
   brief: 'Run more or fewer copies of a service',
@@ -16,7 +15,9 @@ export const scaleCommand: Command<Shell> = defineCommand({
   flags: { ...common, by: byFlag },
   positional: {
     kind: 'tuple',
-    parameters: [{ parse: parseReplicas, optional: true, placeholder: 'SERVICE=N,…', brief: 'How many copies of which service' }],
+    parameters: [
+      { parse: parsedReplicas, optional: true, placeholder: 'SERVICE=N,…', brief: 'How many copies of which service' },
+    ],
   },
   async func(this: Shell, flags: Common & { readonly by?: string }, wanted?: Readonly<Record<string, number>>): Promise<void> {
     const processes = await askScale(directoryOf(this, flags), wanted, whoIs(flags.by))

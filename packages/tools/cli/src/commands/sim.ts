@@ -2,13 +2,21 @@ import type { Command } from '@stricli/core'
 import type { FaultKind, Outcome, SimulateOptions, SimulationSource } from '@dure/simulation'
 import type { Thread } from '@dure/simulation/internal'
 import { describeThrown } from 'dure/contract/internal'
-import { parseReplicas } from 'dure/service'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
 import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
 import { counted } from '../format.ts'
-import { defineCommand, parsedFlag, printResult, replicaWords, switchFlag, systemParameter, wholeNumber } from './parameters.ts'
+import {
+  defineCommand,
+  parsedFlag,
+  parsedReplicas,
+  printResult,
+  replicaWords,
+  switchFlag,
+  systemParameter,
+  wholeNumber,
+} from './parameters.ts'
 
 type Flags = {
   readonly seeds?: number
@@ -60,7 +68,7 @@ export const simCommand: Command<Shell> = defineCommand({
       placeholder: 'KIND',
       brief: 'Only faults of this kind; may be repeated',
     },
-    replicas: parsedFlag(parseReplicas, 'SERVICE=N,…', 'How many copies of services run, such as orders=3'),
+    replicas: parsedFlag(parsedReplicas, 'SERVICE=N,…', 'How many copies of services run, such as orders=3'),
     json: switchFlag('Print the report as JSON'),
     shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
   },

@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { dataDirectory } from '../data.ts'
 import type { LogStyle } from '../log.ts'
-import type { Port } from '../run.ts'
 import { networkOf, networkWords, parseListen, type NetworkFlags } from '../network.ts'
 import { CliError, EXIT, type Shell } from '../shell.ts'
 import { registryUrl } from './registry-library.ts'
@@ -18,6 +17,7 @@ import {
   switchFlag,
   textFlag,
   threadsFlag,
+  type Port,
 } from './parameters.ts'
 
 type Flags = NetworkFlags & {
