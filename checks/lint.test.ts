@@ -62,7 +62,7 @@ test('runtime, adapters and tests may; a hash is not chance', (t) => {
   const text = `export const now = Date.now()\nsetTimeout(() => {}, 1)\n`
   for (const path of [
     'packages/dure/src/runtime/clock.ts',
-    'packages/dure/src/data/sqlite/lock.ts',
+    'packages/dure/src/data/sqlite-file/lock.ts',
     'packages/dure/src/messaging/embedded/file.ts',
     'packages/dure/src/messaging/retry.test.ts',
   ])

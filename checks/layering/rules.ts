@@ -74,6 +74,7 @@ export const patternCode = {
     'packages/dure/src/runtime/',
     'packages/dure/src/config/files/',
     'packages/dure/src/data/sqlite/',
+    'packages/dure/src/data/sqlite-file/',
     'packages/dure/src/session/sqlite/',
     'packages/dure/src/messaging/embedded/',
     'packages/dure/src/call/socket/',

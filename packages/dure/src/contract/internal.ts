@@ -1,5 +1,6 @@
 /** What Dure's own rooms and packages share of `contract`, and no promise to anybody else. */
 export { outward, throwInside } from './errors.ts'
+export { SystemError } from './system-error.ts'
 export { decoderOf, hasOneShape, type Decoder } from './decode.ts'
 export { describeThrown, isInstance, partOf, type Thrown } from './thrown.ts'
 export { copyName, serviceOfCopy } from './copy-name.ts'

@@ -21,7 +21,6 @@ export { dataSize, OUTBOX_COLUMNS, outboxMessage, outboxValues, type OutboxRow }
 export { createMember, type Member } from './member.ts'
 export { RELAY_DEFAULTS } from './relay.ts'
 export {
-  explainSqlite,
   sqliteConnection,
   sqliteHistory,
   sqliteKysely,

@@ -1,6 +1,6 @@
 /** Before anything is published, what it looks like is told, and compared with what was told before. */
 import type { Service } from './definition.ts'
-import { SystemError } from './errors.ts'
+import { SystemError } from '../contract/internal.ts'
 import { readersOf } from './schemas.ts'
 import type { System, World } from './system.ts'
 

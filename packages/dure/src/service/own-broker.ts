@@ -1,6 +1,6 @@
 import { type Broker } from '../messaging/messaging.ts'
 import { lacking } from '../messaging/internal.ts'
-import { SystemError } from './errors.ts'
+import { SystemError } from '../contract/internal.ts'
 import type { System, World } from './system.ts'
 import type { Disposables } from './disposables.ts'
 

@@ -1,5 +1,5 @@
 import type { Service, StoreAdapter } from './definition.ts'
-import { SystemError } from './errors.ts'
+import { SystemError } from '../contract/internal.ts'
 import { startOrder } from './order.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { SystemError } from './errors.ts'
+import { SystemError } from '../contract/internal.ts'
 import { BROKER, DOORS, groupsOf, type Group, type Placeable } from './placement.ts'
 
 /** A service that is to run elsewhere: alone (`out`), or in the process of others (`in`). */

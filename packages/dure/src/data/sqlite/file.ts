@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
 import { nodeSqlite } from '../../runtime/internal.ts'
-import { explain } from './errors.ts'
+import { explain } from '../sqlite-file/sqlite-file.ts'
 
 /**
  * Pages of log (4 KiB each) before it is written back into the file. Four times SQLite's default: every checkpoint

@@ -3,9 +3,8 @@ import type { SqlTransaction } from '../database.ts'
 import { ended } from '../errors.ts'
 import type { Execution, Job as JobOf, Outcome as OutcomeOf } from '../execution.ts'
 import { createMember } from '../member.ts'
-import { explain } from './errors.ts'
+import { explain, patiently, type Patience } from '../sqlite-file/sqlite-file.ts'
 import { kyselyConnection, sqliteKysely } from './kysely.ts'
-import { patiently, type Patience } from './lock.ts'
 import { createStatements, type SchemaVersion } from './statements.ts'
 
 export type Job = JobOf<SqlTransaction>

@@ -7,7 +7,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { directKysely, type DirectKysely } from '../kysely.ts'
-import { isLocked, type Patience } from './lock.ts'
+import { isLocked, type Patience } from '../sqlite-file/sqlite-file.ts'
 import type { Statements } from './statements.ts'
 
 /** How Kysely reaches one connection; `guard` is asked before every use and throws when it is not allowed any more. */

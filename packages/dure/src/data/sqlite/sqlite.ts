@@ -4,13 +4,11 @@ import { makeFolder } from '../../runtime/runtime.ts'
 import { checkNumbers, COUNT, WAIT, type Ranges } from '../../runtime/internal.ts'
 import type { DatabaseAdapter, DatabaseWorld, SqlStore } from '../database.ts'
 import type { Durability } from './file.ts'
-import { LOCK_TIMEOUT } from './lock.ts'
+import { LOCK_TIMEOUT } from '../sqlite-file/sqlite-file.ts'
 import { openStore } from './store.ts'
 
 export { kyselyConnection as sqliteConnection, sqliteKysely, type KyselyConnection } from './kysely.ts'
-export { explain as explainSqlite } from './errors.ts'
 export { sqliteHistory } from './history.ts'
-export { takeLock } from './lock.ts'
 export { createStatements as sqliteStatements, type Statements } from './statements.ts'
 
 export type SqliteOptions = {

@@ -9,7 +9,7 @@ import { migrate } from '../migrations.ts'
 import { ownMigrations } from '../own-tables.ts'
 import { sqlRecords } from '../sql/sql.ts'
 import { openFile, type Durability } from './file.ts'
-import { createPatience, LOCK_TIMEOUT, patiently, takeLock } from './lock.ts'
+import { createPatience, LOCK_TIMEOUT, patiently, takeLock } from '../sqlite-file/sqlite-file.ts'
 import { createReaders } from './readers.ts'
 import { createWriter, type WriterLimits } from './writer.ts'
 

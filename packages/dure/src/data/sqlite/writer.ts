@@ -5,10 +5,9 @@ import type { Flush } from '../../runtime/internal.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { SqlTransaction } from '../database.ts'
 import { closed, full, nested, unusableTimeout } from '../errors.ts'
-import { explain } from './errors.ts'
+import { createPatience, explain, isLocked, LOCK_TIMEOUT, type Patience } from '../sqlite-file/sqlite-file.ts'
 import { createExecution } from '../execution.ts'
 import { createGroup, type Job, type Outcome } from './group.ts'
-import { createPatience, isLocked, LOCK_TIMEOUT, type Patience } from './lock.ts'
 import type { SchemaVersion } from './statements.ts'
 
 /**

@@ -8,7 +8,7 @@ import {
   type Tls,
 } from '../../call/internal.ts'
 import type { Disposables } from '../disposables.ts'
-import { SystemError } from '../errors.ts'
+import { SystemError } from '../../contract/internal.ts'
 import { BROKER } from '../placement.ts'
 import type { System, World } from '../system.ts'
 import type { Wires } from './wires.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { CallError } from '../../contract/contract.ts'
-import { explainSqlite } from '../../data/internal.ts'
+import { explainSqlite } from '../../data/adapter.ts'
 import { BYTES, checkNumbers, nodeSqlite } from '../../runtime/internal.ts'
 import { makeFolder, realRuntime, type Runtime } from '../../runtime/runtime.ts'
 import type { NewSession, SessionStore, StoreChange } from '../store.ts'

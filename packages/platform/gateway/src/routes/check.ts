@@ -1,4 +1,4 @@
-import { SystemError } from 'dure/service'
+import { SystemError } from 'dure/contract/internal'
 import { completeEjection, completeBudget } from 'dure/resilience/internal'
 import { COUNT, WAIT, wrongNumber } from 'dure/runtime/internal'
 import { checkField } from '../proxy/proxy.ts'

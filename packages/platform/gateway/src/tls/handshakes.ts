@@ -11,7 +11,7 @@ import {
 } from 'node:tls'
 import type { Runtime, Timer } from 'dure/runtime'
 import { WAIT, wrongNumbers } from 'dure/runtime/internal'
-import { SystemError } from 'dure/service'
+import { SystemError } from 'dure/contract/internal'
 import type { Logger } from 'dure/telemetry'
 import { readCertificate, type Certificate } from './certificate.ts'
 import type { TlsOptions } from './options.ts'
@@ -128,10 +128,10 @@ export function createHandshakes(options: {
 
 const endOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 
-function readAll({ certificates, reload, minimum = 'TLSv1.2' }: TlsOptions): readonly Certificate[] {
+function readAll({ certificates, reload, strict = false, minimum = 'TLSv1.2' }: TlsOptions): readonly Certificate[] {
   const problems: string[] = []
   const read: Certificate[] = []
-  if (!Array.isArray(certificates) || certificates.length === 0) problems.push('There is none; give "certificates"')
+  if (!Array.isArray(certificates) || (certificates.length === 0 && !strict)) problems.push('There is none; give "certificates"')
   else
     for (const each of certificates) {
       try {
@@ -174,5 +174,7 @@ function serverOptions(
     else done(null, context)
   }
   const ALPNProtocols = http2 ? ['h2', 'http/1.1'] : ['http/1.1']
-  return { ...optionsOf(certificates[0]!), SNICallback, ALPNProtocols, handshakeTimeout }
+  const [first] = certificates
+  // Without any, nobody has a handshake.
+  return { ...(first && optionsOf(first)), SNICallback, ALPNProtocols, handshakeTimeout }
 }

@@ -46,6 +46,15 @@ const MEANINGS: Readonly<Record<number, { readonly status: Status; readonly stat
 /**
  * Says in words what went wrong with a database file. Errors that are the statement's own (a constraint, a
  * misspelt column) come back as they are.
+ *
+ * @example
+ * ```ts
+ * import { explainSqlite } from 'dure/data/adapter'
+ *
+ * const full = Object.assign(new Error('database or disk is full'), { errcode: 13 })
+ * console.log((explainSqlite(full, 'Keeping letters', 'letters.db') as Error).message)
+ * // → Keeping letters failed: the disk is full (file "letters.db"). To do: free some space and try again; what was committed before is kept
+ * ```
  */
 export function explain(error: unknown, action: string, file: string): unknown {
   const meaning = MEANINGS[primaryCode(error)]
