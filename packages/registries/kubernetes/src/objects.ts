@@ -16,11 +16,13 @@ const KINDS = {
 
 export type KubernetesKind = keyof typeof KINDS
 
-/** One object: who may read it need not be let at the others of its kind. */
-export type KubernetesObject = { readonly kind: KubernetesKind; readonly name: string }
+/** One object: who may read it need not be let at the others of its kind. Or all Secrets of a type: `kubernetes.io/tls`. */
+export type KubernetesObject =
+  | { readonly kind: KubernetesKind; readonly name: string }
+  | { readonly kind: 'Secret'; readonly type: string }
 
 export type KubernetesObjectsOptions = ClusterOptions & {
-  /** All of a kind, or one by its name. */
+  /** All of a kind, or some of it. */
   readonly kinds: readonly (KubernetesKind | KubernetesObject)[]
 }
 
@@ -68,10 +70,10 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
   let heard = clock.now()
 
   const followed = kinds.map((meant) => {
-    const { kind, name } = typeof meant === 'string' ? { kind: meant } : meant
+    const { kind, fields } = typeof meant === 'string' ? { kind: meant } : selected(meant)
     const { version, group, resource } = KINDS[kind]
     return createObjects<Json>({
-      ...{ api, path: pathOf(group, resource), selector: undefined, name, interval: heartbeat, timers },
+      ...{ api, path: pathOf(group, resource), selector: undefined, fields, interval: heartbeat, timers },
       // In lists they do not say it of themselves, and who has written which field is of no use here.
       read: ({ metadata, ...more }) => ({
         ...more,
@@ -129,4 +131,8 @@ async function open(options: KubernetesObjectsOptions, { runtime, log }: World):
       await Promise.all(working)
     },
   }
+}
+
+function selected(meant: KubernetesObject): { readonly kind: KubernetesKind; readonly fields: string } {
+  return { kind: meant.kind, fields: 'name' in meant ? `metadata.name=${meant.name}` : `type=${meant.type}` }
 }

@@ -19,8 +19,8 @@ export function createObjects<T>(options: {
   /** `/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices`. */
   readonly path: string
   readonly selector: string | undefined
-  /** Only the one of this name. */
-  readonly name?: string | undefined
+  /** Which of them, as a field selector: `metadata.name=web`. */
+  readonly fields?: string | undefined
   /** What an object says; undefined when it is of no interest. @throws when it is none */
   readonly read: (object: Json) => T | undefined
   /** Milliseconds between questions whether the server is there: a watch says nothing of one that stands still. */
@@ -29,10 +29,10 @@ export function createObjects<T>(options: {
   /** Told once of each that cannot be used. */
   readonly unused: (name: string, why: string) => void
 }): Objects<T> {
-  const { api, path, selector, name, read, interval, timers, unused } = options
+  const { api, path, selector, fields, read, interval, timers, unused } = options
   const selected = {
     ...(selector !== undefined && { labelSelector: selector }),
-    ...(name !== undefined && { fieldSelector: `metadata.name=${name}` }),
+    ...(fields !== undefined && { fieldSelector: fields }),
   }
   const at = (query: Readonly<Record<string, string | number>>): string =>
     `${path}?${new URLSearchParams({ ...selected, ...textsOf(query) })}`

@@ -25,6 +25,8 @@ export type RouteSource = {
 
 /** Milliseconds between looks at a file, and for which it must have been left alone. Folders that are mounted tell of no changes. */
 const [LOOK, QUIET] = [250, 100]
+/** Of all Secrets those that have a certificate. */
+const TLS_SECRETS = { kind: 'Secret', type: 'kubernetes.io/tls' } as const
 /** Bytes of a file that are read at all. */
 const MOST_BYTES = 16 * 1_048_576
 
@@ -72,15 +74,16 @@ function storesOf(shell: Shell): { readonly load: (text: string) => Promise<void
 /** @throws {CliError} when the documents cannot be had */
 export async function routesOfIngress(
   shell: Shell,
-  options: { readonly gateway: Gateway; readonly from: string; readonly ingressClass: string | undefined; readonly log: Logger },
+  options: { readonly gateway: Gateway; readonly from: string; readonly ingressClass: string | undefined; readonly tls: boolean; readonly log: Logger },
 ): Promise<RouteSource> {
-  const { gateway, from, ingressClass, log } = options
+  const { gateway, from, ingressClass, tls, log } = options
   const runtime = realRuntime()
-  const how = { runtime, log, ...(ingressClass !== undefined && { ingressClass }) }
+  const how = { runtime, log, ...(ingressClass !== undefined && { ingressClass }), ...(tls && { tls: 'secrets' as const }) }
   if (from.startsWith('kubernetes:')) {
     const namespace = new URL(from).hostname
     const { kubernetesObjects } = await library<typeof import('@dure/kubernetes')>(shell, 'Kubernetes', '@dure/kubernetes')
-    const adapter = kubernetesObjects({ kinds: ['Ingress', 'Service'], ...(namespace !== '' && { namespace }) })
+    const kinds = ['Ingress', 'Service', ...(tls ? [TLS_SECRETS] : [])] as const
+    const adapter = kubernetesObjects({ kinds, ...(namespace !== '' && { namespace }) })
     const source = await Promise.resolve(adapter({ directory: resolve(shell.cwd, '.dure'), runtime, log })).catch(misused)
     const { routes, freshness, stop } = gateway.followIngress({ ...how, source, instances: 'registry' })
     return {

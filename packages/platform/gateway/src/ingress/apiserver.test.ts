@@ -3,15 +3,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { kubernetesObjects, kubernetesRegistry } from '@dure/kubernetes'
 import { missingServer, startLocalServer } from '@dure/testing/servers'
 import { realRuntime } from 'dure/runtime'
 import { createLogger } from 'dure/telemetry'
 import { named, started } from '../gateway.test-support.ts'
 import { followIngress } from '../gateway.ts'
+import { maker, shownFor, skip as skipTls, type Made } from '../tls.test-support.ts'
 
 const INGRESSES = '/apis/networking.k8s.io/v1/namespaces/default/ingresses'
+const SECRETS = '/api/v1/namespaces/default/secrets'
 const SERVICES = '/api/v1/namespaces/default/services'
 const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 const INGRESS = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' }
@@ -53,6 +55,58 @@ async function until(what: string, is: () => boolean | Promise<boolean>, within:
   return performance.now() - began
 }
 
+/** Certificates of Secrets at a kube-apiserver are shown, changed and taken back with them. */
+async function certificates(
+  t: TestContext,
+  { kubeconfig, ask, directory }: { readonly kubeconfig: string; readonly ask: Ask; readonly directory: string },
+): Promise<void> {
+  const { make } = maker(t)
+  const [shop, next, other] = [make('shop', 'shop.test'), make('next', 'shop.test'), make('other', 'other.test')]
+  const runtime = realRuntime()
+  const said: string[] = []
+  const log = createLogger({ clock: runtime.clock, write: (text) => void said.push(text) })
+  const kinds = ['Ingress', 'Service', { kind: 'Secret', type: 'kubernetes.io/tls' }] as const
+  const source = await kubernetesObjects({ kubeconfig, kinds })({ directory, runtime, log })
+  t.after(source.stop)
+  const { routes, stop } = followIngress({ source, runtime, log, instances: 'registry', tls: 'secrets' })
+  t.after(stop)
+  const { url } = await started(t, { routes, directory, registry: kubernetesRegistry({ kubeconfig }) })
+  const put = async (method: string, path: string, body?: object): Promise<void> => {
+    const { status, text } = await ask(method, path, body, method === 'PATCH' ? MERGE : undefined)
+    assert.ok(status < 300, `${method} ${path}: ${status} ${text}`)
+  }
+  const data = ({ certificate, key }: Made): object => ({
+    data: Object.fromEntries(
+      Object.entries({ 'tls.crt': certificate, 'tls.key': key }).map(([name, text]) => [
+        name,
+        Buffer.from(text).toString('base64'),
+      ]),
+    ),
+  })
+  const secret = (name: string, made: Made): Promise<void> =>
+    put('POST', SECRETS, { metadata: { name }, type: 'kubernetes.io/tls', ...data(made) })
+  const shows = (host: string, name: string | undefined) => async (): Promise<boolean> =>
+    (await shownFor(t, url, host).catch(() => undefined)) === name
+
+  const backend = { service: { name: 'nobody', port: { number: 80 } } }
+  const tls = ['shop', 'other', 'broken'].map((name) => ({ hosts: [`${name}.test`], secretName: name }))
+  await put('POST', INGRESSES, { ...INGRESS, metadata: { name: 'secure' }, spec: { tls, defaultBackend: backend } })
+  await until('it is said that it is missing', () => said.some((each) => each.includes('there is no Secret')))
+  await secret('shop', shop)
+  await secret('other', other)
+  await until('both are shown', async () => (await shows('shop.test', 'shop')()) && shows('other.test', 'other')())
+  await secret('broken', { ...shop, key: other.key })
+  await until('it is said that it is broken', () => said.some((each) => each.includes('key that does not belong to it')))
+  await put('PATCH', `${SECRETS}/shop`, data(next))
+  const took = await until('the next one is shown', shows('shop.test', 'next'))
+  await put('DELETE', `${SECRETS}/shop`)
+  await until('nothing is shown', shows('shop.test', undefined))
+  assert.ok(await shows('other.test', 'other')())
+  assert.ok(await shows('broken.test', undefined)())
+  await put('DELETE', `${INGRESSES}/secure`)
+  t.diagnostic(`a certificate was shown ${took.toFixed(0)} ms after its Secret had changed`)
+}
+
 const reason = missingServer('kubernetes') || missingServer('etcd')
 
 test(
@@ -79,6 +133,8 @@ test(
     // Kubernetes takes no address of this machine alone, so pods have names here.
     const { get } = await started(t, { routes, directory, registry: kubernetesRegistry({ ...how, lookup: () => '127.0.0.1' }) })
     assert.equal((await get('/orders')).status, 404)
+
+    await t.test('certificates of its Secrets', { skip: skipTls }, (inner) => certificates(inner, { kubeconfig, ask, directory }))
 
     const write = async (method: string, path: string, body: object, type?: string): Promise<void> => {
       const { status, text } = await ask(method, path, body, type)

@@ -31,9 +31,10 @@ export function flattened(documents: Iterable<unknown>): readonly Json[] {
 export const namespaceOf = (object: Json): string => textAt(object, 'metadata', 'namespace') ?? 'default'
 export const nameOf = (object: Json): string => textAt(object, 'metadata', 'name') ?? '?'
 
-/** Services by `namespace/name`. */
-export function servicesOf(objects: readonly Json[]): ReadonlyMap<string, Json> {
-  return new Map(objects.filter(({ kind }) => kind === 'Service').map((each) => [`${namespaceOf(each)}/${nameOf(each)}`, each]))
+/** Those of a kind by `namespace/name`. */
+export function byName(objects: readonly Json[], kind: 'Service' | 'Secret'): ReadonlyMap<string, Json> {
+  const ofKind = objects.filter((each) => each['kind'] === kind)
+  return new Map(ofKind.map((each) => [`${namespaceOf(each)}/${nameOf(each)}`, each]))
 }
 
 /** Addresses behind a port of a Service, as EndpointSlices among the documents say; undefined: none speaks of it. */

@@ -1,5 +1,6 @@
 /** Kubernetes' Ingress documents as routes. */
 import { checkOf, placesOf, type GatewayConfiguration, type RouteOptions } from '../routes/routes.ts'
+import { certificatesOf, type Note } from './certificates.ts'
 import type { UpstreamOptions } from '../upstreams/upstreams.ts'
 import {
   addressesIn,
@@ -8,9 +9,9 @@ import {
   flattened,
   isObject,
   listAt,
+  byName,
   nameOf,
   namespaceOf,
-  servicesOf,
   textAt,
   type Json,
 } from './documents.ts'
@@ -23,6 +24,11 @@ export type IngressOptions = {
    * Service's own name and port. Default: the documents.
    */
   readonly instances?: 'registry' | 'documents'
+  /**
+   * `secrets`: it speaks TLS, with the certificates of the Secrets among the documents that Ingresses name. A host whose Secret is not there, or
+   * cannot be used, has no handshake until it can. Default: certificates are not theirs to say.
+   */
+  readonly tls?: 'secrets'
 }
 
 /** What of a document is not understood, or not done. */
@@ -75,10 +81,10 @@ export function ingressRoutes(documents: Iterable<unknown>, options: IngressOpti
   const notes: IngressNote[] = []
   const routes: Record<string, RouteOptions> = {}
   const upstreams: Record<string, UpstreamOptions> = {}
-  const services = servicesOf(objects)
+  const services = byName(objects, 'Service')
   /** Who has which place: who came first keeps it. */
   const taken = new Map<string, string>()
-  const take = (name: string, route: RouteOptions, note: (where: string, why: string) => void, where: string): void => {
+  const take = (name: string, route: RouteOptions, note: Note, where: string): void => {
     const [problem] = checkOf({ routes: { [name]: route } }).problems
     if (problem !== undefined) return note(where, `${problem.why}: it is left out`)
     for (const place of placesOf(name, route)) {
@@ -88,10 +94,14 @@ export function ingressRoutes(documents: Iterable<unknown>, options: IngressOpti
     }
     routes[name] = route
   }
-  for (const ingress of ingressesOf(objects, ingressClass)) {
-    const object = `Ingress ${namespaceOf(ingress)}/${nameOf(ingress)}`
-    const note = (where: string, why: string): void => void notes.push({ object, at: where, why })
-    noteUnused(ingress, note)
+  const ingresses = ingressesOf(objects, ingressClass)
+  const noteOf =
+    (ingress: Json): Note =>
+    (where, why) =>
+      void notes.push({ object: `Ingress ${namespaceOf(ingress)}/${nameOf(ingress)}`, at: where, why })
+  for (const ingress of ingresses) {
+    const note = noteOf(ingress)
+    noteUnused(ingress, note, options)
     const backend = (value: unknown, where: string): string | undefined => {
       const found = upstreamOf(value, {
         namespace: namespaceOf(ingress),
@@ -122,7 +132,8 @@ export function ingressRoutes(documents: Iterable<unknown>, options: IngressOpti
     const to = backend(fallback, 'spec.defaultBackend')
     if (to !== undefined) take(`${prefix}/default`, { to, prefix: '/' }, note, 'spec.defaultBackend')
   }
-  return { configuration: { routes, upstreams }, notes }
+  const tls = options.tls === 'secrets' ? { tls: certificatesOf(ingresses, byName(objects, 'Secret'), noteOf) } : {}
+  return { configuration: { routes, upstreams, ...tls }, notes }
 }
 
 /** The oldest first, for whoever came first keeps a place that two ask for. */
@@ -140,7 +151,7 @@ function ingressesOf(objects: readonly Json[], ingressClass: string): readonly J
 
 const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
 
-function noteUnused(ingress: Json, note: (where: string, why: string) => void): void {
+function noteUnused(ingress: Json, note: Note, { tls }: IngressOptions): void {
   const version = textAt(ingress, 'apiVersion')
   if (version !== undefined && version !== 'networking.k8s.io/v1')
     note('apiVersion', `"${version}" is not networking.k8s.io/v1: it is read as that`)
@@ -148,7 +159,7 @@ function noteUnused(ingress: Json, note: (where: string, why: string) => void): 
   for (const name of isObject(annotations) ? Object.keys(annotations) : [])
     if (!OTHERS.test(name))
       note(`metadata.annotations.${name}`, 'it is an annotation that is not understood: it does nothing here')
-  if (listAt(ingress, 'spec', 'tls').length > 0)
+  if (tls === undefined && listAt(ingress, 'spec', 'tls').length > 0)
     note('spec.tls', 'certificates are not taken from Secrets: give them to the gateway itself, or to who stands before it')
 }
 

@@ -26,7 +26,8 @@ export type Certificate = {
   readonly until: number
 }
 
-const NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*)(?:\.[a-z0-9_-]+)*$/
+/** A name that a certificate can be shown for. */
+export const NAME: RegExp = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*)(?:\.[a-z0-9_-]+)*$/
 
 /** @throws {TypeError} when a file cannot be read, is no certificate or key, or the two do not belong together */
 export function readCertificate(options: CertificateOptions): Certificate {

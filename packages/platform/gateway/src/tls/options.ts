@@ -3,7 +3,7 @@ import type { CertificateOptions } from './certificate.ts'
 export type TlsOptions = {
   /** By the name that a client asks for. The first is shown where no other one is for it, or no name was said. */
   readonly certificates: readonly CertificateOptions[]
-  /** Whether a name that no certificate is for is refused instead. Default false. */
+  /** Whether a name that no certificate is for is refused instead; then there may be none as well. Default false. */
   readonly strict?: boolean
   /** Default `TLSv1.2`. */
   readonly minimum?: 'TLSv1.2' | 'TLSv1.3'

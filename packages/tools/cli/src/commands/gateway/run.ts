@@ -21,6 +21,7 @@ type Flags = {
   readonly config?: string
   readonly ingress?: string
   readonly ingressClass?: string
+  readonly tlsSecrets?: boolean
   readonly port?: number
   readonly host?: string
   readonly registry?: string
@@ -44,7 +45,7 @@ export const runCommand: Command<Shell> = defineCommand({
         SIGUSR2 has a fresh one take its place (a new release, say). Nobody is refused meanwhile, and what is under way is answered.`,
   examples: [
     'dure gateway --config gateway.yaml',
-    'dure gateway --ingress kubernetes://shop',
+    'dure gateway --ingress kubernetes://shop --tls-secrets --port 443',
     'dure gateway --config gateway.yaml --supervised',
     'dure gateway --config gateway.ts --port 80 --registry http://127.0.0.1:8761/eureka',
   ],
@@ -52,6 +53,7 @@ export const runCommand: Command<Shell> = defineCommand({
     config: textFlag('FILE', 'What goes where'),
     ingress: textFlag('FROM', 'The same as Ingress documents: kubernetes://NAMESPACE, or a file of YAML'),
     ingressClass: textFlag('NAME', 'Ingresses of which class are meant, beside those without one (default dure)'),
+    tlsSecrets: switchFlag('With --ingress: it speaks TLS, with the certificates of the Secrets that Ingresses name'),
     port: parsedFlag(portNumber, 'N', 'Where it listens (default 8080)'),
     host: textFlag('HOST', 'On which address (default 127.0.0.1, this machine only)'),
     registry: registryFlag,
@@ -67,7 +69,7 @@ export const runCommand: Command<Shell> = defineCommand({
   },
   positional: { kind: 'tuple', parameters: [] },
   async func(this: Shell, flags: Flags): Promise<void> {
-    const { config, ingress, ingressClass, port = 8080, host = '127.0.0.1', accessLog } = flags
+    const { config, ingress, ingressClass, tlsSecrets: tls = false, port = 8080, host = '127.0.0.1', accessLog } = flags
     const directory = directoryOf(this, flags)
     if (flags.supervised === true) {
       const { superviseGateway } = await import('../../supervised-gateway.ts')
@@ -87,7 +89,7 @@ export const runCommand: Command<Shell> = defineCommand({
       const source =
         config !== undefined
           ? await routesOfFile(this, { gateway, config, log })
-          : await routesOfIngress(this, { gateway, from: ingress!, ingressClass, log })
+          : await routesOfIngress(this, { gateway, from: ingress!, ingressClass, tls, log })
       ends.push(() => source.close())
       const url = registryUrl(this, flags.registry) ?? source.registry
       if (supervised !== undefined && !(await supervised.loaded())) return
