@@ -1,6 +1,6 @@
 import { CallError, type Principal } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { createActs } from '../telemetry/internal.ts'
+import { createActs, createRefusals } from '../telemetry/internal.ts'
 import type { Logger, RecordAct } from '../telemetry/telemetry.ts'
 import { REASONS } from './refusal.ts'
 
@@ -14,8 +14,6 @@ export type AccessActs = {
   readonly keyUsed: (digest: string, principal: Principal) => void
 }
 
-/** Milliseconds for which refusals of one kind are counted, and told together. */
-const TOGETHER = 60_000
 /** Keys that are known to have come. */
 const MOST = 10_000
 
@@ -27,26 +25,14 @@ export function accessActs(options: {
   const { record, runtime } = options
   if (record === undefined) return { watched: (_, work) => work(), keyUsed: () => {} }
   const acts = createActs(options)
-  /** How many there were since one of the kind was told. There are as many kinds as reasons. */
-  const counts = new Map<string, number>()
+  const tell = createRefusals(acts, runtime)
   const seen = new Set<string>()
 
-  const tell = (shown: Shown, reason: string, count: number): void => {
-    acts.note({ action: 'access.refused', actor: 'unknown', subject: shown, outcome: 'refused', about: { reason, count } })
-    counts.set(`${shown} ${reason}`, 0)
-    runtime.timers.after(TOGETHER, () => {
-      const more = counts.get(`${shown} ${reason}`)!
-      counts.delete(`${shown} ${reason}`)
-      if (more > 0) tell(shown, reason, more)
-    })
-  }
   const refused = (shown: Shown, error: unknown): never => {
     if (error instanceof CallError && error.code === 'UNAUTHENTICATED') {
       // What others throw may say anything.
       const reason = REASONS.find((one) => one === error.details['reason']) ?? 'other'
-      const before = counts.get(`${shown} ${reason}`)
-      if (before === undefined) tell(shown, reason, 1)
-      else counts.set(`${shown} ${reason}`, before + 1)
+      tell({ action: 'access.refused', subject: shown, reason })
     }
     throw error
   }

@@ -136,3 +136,33 @@ export function createActs(options: {
     },
   }
 }
+
+/** Milliseconds for which refusals of one kind are counted, and told together. */
+const TOGETHER = 60_000
+
+/**
+ * Tells of refusals: the first of a kind at once, and then how many more there were, once a minute. So nobody fills the log by being refused.
+ * There have to be few kinds: what somebody else says is none.
+ */
+export function createRefusals(
+  acts: Pick<Acts, 'note'>,
+  { timers }: Pick<Runtime, 'timers'>,
+): (refused: { readonly action: string; readonly subject: string; readonly reason: string }) => void {
+  /** How many there were since one of the kind was told. */
+  const counts = new Map<string, number>()
+  return ({ action, subject, reason }) => {
+    const kind = `${action} ${subject} ${reason}`
+    const tell = (count: number): void => {
+      acts.note({ action, actor: 'unknown', subject, outcome: 'refused', about: { reason, count } })
+      counts.set(kind, 0)
+      timers.after(TOGETHER, () => {
+        const more = counts.get(kind)!
+        counts.delete(kind)
+        if (more > 0) tell(more)
+      })
+    }
+    const before = counts.get(kind)
+    if (before === undefined) tell(1)
+    else counts.set(kind, before + 1)
+  }
+}

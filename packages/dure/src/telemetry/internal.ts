@@ -1,5 +1,5 @@
 /** What Dure's own rooms and packages share of `telemetry`, and no promise to anybody else. */
-export { createActs, type Acts } from './acts.ts'
+export { createActs, createRefusals, type Acts } from './acts.ts'
 export { logText } from './log-text.ts'
 export { loggerWith, safeLogger } from './log.ts'
 export { plainLogger } from './repeats.ts'

@@ -11,16 +11,14 @@ import { headers } from './filters/headers.ts'
 import { redirect, rewrite } from './filters/paths.ts'
 import { shadow } from './filters/shadow.ts'
 import type { Filter } from './filter.ts'
-import { writtenLogin, writtenLoginStamp, type StoreAt } from './login-by-name.ts'
+import { writtenLogin, writtenLoginStamp, type Elsewhere } from './login-by-name.ts'
 
 type Kind = 'text' | 'number' | 'boolean' | 'object' | 'texts' | 'changes' | readonly string[]
-type About = {
+type About = Elsewhere & {
   /** Of the file, which paths in it are relative to. */
   readonly file: string
   /** What it stands in, for messages. */
   readonly name: string
-  /** What opens stores of sessions elsewhere than in a folder. */
-  readonly storeAt?: StoreAt | undefined
 }
 type Written<T> = {
   readonly fields: Readonly<Record<string, Kind | readonly [Kind, ...Kind[]]>>
@@ -73,7 +71,15 @@ const FILTERS: Readonly<Record<string, Written<Filter>>> = {
     ...written(
       {
         ...{ issuer: 'text', clientId: 'text', clientSecret: 'object', clientAuthentication: ['basic', 'post'], url: 'text' },
-        ...{ sessions: 'text', path: 'text', scopes: 'texts', resource: 'text', parameters: 'object', optional: 'boolean' },
+        ...{
+          sessions: 'text',
+          audit: 'text',
+          path: 'text',
+          scopes: 'texts',
+          resource: 'text',
+          parameters: 'object',
+          optional: 'boolean',
+        },
         ...{ afterLogout: 'text', idle: 'number', absolute: 'number', timeout: 'number', insecure: 'boolean' },
       },
       writtenLogin,

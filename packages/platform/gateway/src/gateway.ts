@@ -23,7 +23,7 @@ export { compress, type Coding, type CompressOptions } from './filters/compress.
 export { shadow, type ShadowOptions } from './filters/shadow.ts'
 export { bodyLimit, requestLimit, type CountedBy, type RequestLimitOptions } from './filters/bounds.ts'
 export { login, type LoginOptions } from './login/login.ts'
-export type { StoreAt } from './login-by-name.ts'
+export type { AuditAt, StoreAt } from './login-by-name.ts'
 export { apiKeys, authenticate, type ApiKeysOptions, type AuthenticateOptions } from './filters/consumers.ts'
 export { routesReader, type ReadRoutes, type RoutesReaderOptions } from './written/written.ts'
 export {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { sqliteSessions } from 'dure/session'
+import { until } from './bytes.test-support.ts'
 import { serving, started } from './gateway.test-support.ts'
 import { routesReader, type RoutesReaderOptions } from './gateway.ts'
 
@@ -62,6 +63,7 @@ test('a file has its login, with the secret elsewhere, and what is wrong of it i
       /"state" of "parameters" is the gateway's own/,
     ],
     [`{ ${BASE}, sessions: data, clientSecret: { clear: a }, idle: 0 }`, /idle/],
+    [`{ ${BASE}, sessions: data, clientSecret: { clear: a }, audit: .dure }`, /its "audit" is of no use here/],
   ]
   for (const [login, why] of cases) {
     assert.match(said(login), why)
@@ -83,7 +85,10 @@ test('a login that a file had before is the same one, until its secret is anothe
 test('a gateway runs it: its own paths are there without a route of their own, and its store ends with it', async (t) => {
   const asked: string[] = []
   const stopped: string[] = []
+  const told: string[] = []
   const { directory, read } = rig(t, {
+    auditAt: (system) => async (act) =>
+      void told.push(`${relative(directory, system)} ${act.action} ${String(act.about!['reason'])}`),
     storeAt: (url) => {
       asked.push(url)
       const store = sqliteSessions({ directory })
@@ -91,7 +96,7 @@ test('a gateway runs it: its own paths are there without a route of their own, a
     },
   })
   const server = await serving(t, (_request, response) => void response.end('the page'))
-  const login = `{ ${BASE}, sessions: 'redis://cache:6379', clientSecret: { clear: a }, path: /session }`
+  const login = `{ ${BASE}, sessions: 'redis://cache:6379', clientSecret: { clear: a }, path: /session, audit: shop/data }`
   const routes = read(login, 'server', `upstreams: { server: { addresses: ['${server.address}'] } }\n`)
   const { get, stop } = await started(t, {
     routes: { ...routes, routes: { orders: { ...routes.routes['all']!, prefix: '/orders' } } },
@@ -102,6 +107,8 @@ test('a gateway runs it: its own paths are there without a route of their own, a
     ),
     [401, 400, 405, 404],
   )
+  await until(() => told.length > 0)
+  assert.deepEqual(told, ['shop/data login.refused not begun here'])
   await stop({ timeout: 0 })
   assert.deepEqual([asked, stopped], [['redis://cache:6379'], ['redis://cache:6379']])
 })

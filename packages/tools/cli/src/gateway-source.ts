@@ -5,8 +5,9 @@ import { pathToFileURL } from 'node:url'
 import type { GatewayConfiguration, LiveRoutes } from '@dure/gateway'
 import { realRuntime, type Timer } from 'dure/runtime'
 import type { SessionStore } from 'dure/session'
-import type { Logger } from 'dure/telemetry'
+import type { Logger, RecordAct } from 'dure/telemetry'
 import { library } from './commands/registry-library.ts'
+import { askRecord } from './control/control.ts'
 import { importFile } from './load.ts'
 import { CliError, EXIT, type Shell } from './shell.ts'
 
@@ -38,7 +39,11 @@ export async function routesOfFile(
   const { gateway, config, log } = options
   const file = resolve(shell.cwd, config)
   const stores = storesOf(shell)
-  const reader = gateway.routesReader({ storeAt: stores.at })
+  const auditAt =
+    (directory: string): RecordAct =>
+    (act) =>
+      askRecord(directory, act)
+  const reader = gateway.routesReader({ storeAt: stores.at, auditAt })
   const read = async (text: string, shown: string): Promise<GatewayConfiguration> => {
     await stores.load(text)
     return reader(text, shown)
@@ -74,7 +79,13 @@ function storesOf(shell: Shell): { readonly load: (text: string) => Promise<void
 /** @throws {CliError} when the documents cannot be had */
 export async function routesOfIngress(
   shell: Shell,
-  options: { readonly gateway: Gateway; readonly from: string; readonly ingressClass: string | undefined; readonly tls: boolean; readonly log: Logger },
+  options: {
+    readonly gateway: Gateway
+    readonly from: string
+    readonly ingressClass: string | undefined
+    readonly tls: boolean
+    readonly log: Logger
+  },
 ): Promise<RouteSource> {
   const { gateway, from, ingressClass, tls, log } = options
   const runtime = realRuntime()

@@ -18,7 +18,12 @@ export type Tokens = {
 }
 
 /** `refused`: the issuer, or what it answered, says no. `away`: nobody can know now. */
-export type Refused = { readonly is: 'refused'; readonly why: string }
+export type Refused = {
+  readonly is: 'refused'
+  readonly why: string
+  /** The same as one of a few words, for logs that are counted. */
+  readonly reason: 'not allowed' | 'issuer' | 'mismatch' | 'not taken' | 'logout token'
+}
 export type Away = { readonly is: 'away' }
 const AWAY: Away = { is: 'away' }
 
@@ -158,7 +163,8 @@ export function createIssuer(options: Settled, { clock, fetch }: Runtime, log: L
         return logoutOf(payload)
       } catch (error) {
         const { code, message } = error as { readonly code?: unknown; readonly message: string }
-        if (error instanceof errors.JOSEError && !KEYS_AWAY.has(String(code))) return { is: 'refused', why: message }
+        if (error instanceof errors.JOSEError && !KEYS_AWAY.has(String(code)))
+          return { is: 'refused', why: message, reason: 'logout token' }
         return away('read what has ended', error)
       }
     },
@@ -207,7 +213,7 @@ function keysOf(
 
 /** OpenID Connect Back-Channel Logout 1.0, section 2.6. A token for something else must not be taken for one that ends sessions. */
 function logoutOf(claims: Readonly<Record<string, unknown>>): Awaited<ReturnType<Issuer['ended']>> {
-  const no = (why: string): Refused => ({ is: 'refused', why })
+  const no = (why: string): Refused => ({ is: 'refused', why, reason: 'logout token' })
   const { events, nonce, sid, sub } = claims
   const event = typeof events === 'object' && events !== null ? (events as Readonly<Record<string, unknown>>)[LOGOUT] : undefined
   if (typeof event !== 'object' || event === null) return no('it is no logout token')
@@ -217,16 +223,18 @@ function logoutOf(claims: Readonly<Record<string, unknown>>): Awaited<ReturnType
   return { is: 'done', sid: text(sid), subject: text(sub) }
 }
 
-const GONE: Refused = { is: 'refused', why: 'The issuer does not take it any more' }
+const GONE: Refused = { is: 'refused', why: 'The issuer does not take it any more', reason: 'not taken' }
 const isGone = (error: unknown): boolean => error instanceof client.ResponseBodyError && error.error === 'invalid_grant'
 
 function refusalOf(error: unknown): Refused | undefined {
   if (isGone(error)) return GONE
   if (error instanceof client.AuthorizationResponseError)
-    return { is: 'refused', why: error.error === 'access_denied' ? 'It was not allowed' : `The issuer says "${error.error}"` }
+    return error.error === 'access_denied'
+      ? { is: 'refused', why: 'It was not allowed', reason: 'not allowed' }
+      : { is: 'refused', why: `The issuer says "${error.error}"`, reason: 'issuer' }
   const { code } = error as { readonly code?: unknown }
   return error instanceof client.ClientError && NOT_ITS_WORD.has(String(code))
-    ? { is: 'refused', why: 'What came back is not what the issuer was asked for' }
+    ? { is: 'refused', why: 'What came back is not what the issuer was asked for', reason: 'mismatch' }
     : undefined
 }
 

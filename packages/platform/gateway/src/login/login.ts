@@ -61,7 +61,7 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
   const transactions = createTransactions({ clientId, clientSecret, issuer: options.issuer, secure, runtime })
   const cookie = sessionCookie({ secure })
   const own = ownCookies([cookie.write('').split('=', 1)[0]!, ...transactions.names])
-  const { begin, serve } = createOwnPaths({ options, issuer, logins, transactions, cookie, log })
+  const { begin, serve } = createOwnPaths({ options, issuer, logins, transactions, cookie, runtime, log })
 
   const nobody = (request: GatewayRequest): Answer | undefined | Promise<Answer> => {
     if (options.optional === true) return undefined

@@ -113,6 +113,15 @@ test('an audit log is told who has logged in and out; who cannot be written down
     ['session.begun', subject, subject],
     ['session.ended', issuer.url, subject],
   ])
+  // What comes back says that it was not allowed: the first of such is told, and the others are counted.
+  for (let i = 0; i < 3; i++) {
+    const { headers } = await ana.go(`${SHOP}/auth/login`)
+    const state = new URL(String(headers.location)).searchParams.get('state')!
+    const back = new URLSearchParams({ error: 'access_denied', state, iss: issuer.url })
+    assert.equal((await ana.go(`${SHOP}/auth/callback?${back}`)).status, 400)
+  }
+  assert.deepEqual((await told(5)).at(-1), ['login.refused', 'unknown', issuer.url])
+  assert.deepEqual(acts.at(-1)!.about, { reason: 'not allowed', count: 1 })
   away = true
   assert.equal((await ana.logIn('/', 'ana')).status, 503)
   assert.equal((await ana.script('/a')).status, 401)

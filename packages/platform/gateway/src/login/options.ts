@@ -24,7 +24,7 @@ export type LoginOptions = {
   readonly parameters?: Readonly<Record<string, string>>
   /** Whether requests of nobody are passed on, without a token. Default false: they are sent to log in, or refused with 401. */
   readonly optional?: boolean
-  /** Where an audit log is told who has logged in and out. Who cannot be written down is not logged in. Default: nowhere. */
+  /** Where an audit log is told who has logged in and out, and who was refused. Who cannot be written down is not logged in. Default: nowhere. */
   readonly record?: RecordAct
   /** Where somebody comes who has logged out: a path. Default `/`. */
   readonly afterLogout?: string

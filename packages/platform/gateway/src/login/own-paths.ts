@@ -1,6 +1,8 @@
 /** What the gateway itself serves: where a login begins, comes back to, and ends. */
 import type { SessionCookie } from 'dure/session'
+import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
+import { createActs, createRefusals } from 'dure/telemetry/internal'
 import type { GatewayRequest } from '../filter.ts'
 import type { Answer } from '../proxy/proxy.ts'
 import { notNow, page, redirected, refused, said } from './answers.ts'
@@ -25,6 +27,7 @@ export function createOwnPaths({
   logins,
   transactions,
   cookie,
+  runtime,
   log,
 }: {
   readonly options: Settled
@@ -32,9 +35,13 @@ export function createOwnPaths({
   readonly logins: Logins
   readonly transactions: Transactions
   readonly cookie: SessionCookie
+  readonly runtime: Pick<Runtime, 'clock' | 'timers'>
   readonly log: Logger
 }): OwnPaths {
   const { origin, path } = options
+  const { record, issuer: subject } = options
+  const tell = record && createRefusals(createActs({ record, runtime, log }), runtime)
+  const tellRefused = (reason: string): void => tell?.({ action: 'login.refused', subject, reason })
   const beginAt = (to: string): string => `${path}/login?to=${encodeURIComponent(to)}`
   const begin = async ({ header }: GatewayRequest, to: string): Promise<Answer> => {
     const { transaction, cookie: begun } = transactions.begin(to, header('cookie'))
@@ -52,6 +59,7 @@ export function createOwnPaths({
     if (transaction === undefined) {
       // Somebody went back in the history, or to a link of somebody else: nothing of it is taken.
       if ((await logins.read(cookie.read(cookies))) !== undefined) return redirected(`${origin}/`)
+      tellRefused('not begun here')
       return page(400, 'This login was not begun in this browser, was finished already, or took too long.', {
         again: beginAt('/'),
       })
@@ -60,6 +68,7 @@ export function createOwnPaths({
     const begun = transactions.remove(state)
     const answer = await issuer.finish(new URL(`${path}/callback${request.query}`, origin), transaction)
     if (answer.is !== 'done') {
+      if (answer.is === 'refused') tellRefused(answer.reason)
       const [status, why] = answer.is === 'away' ? [503, 'The login cannot be finished now.'] : [400, `${answer.why}.`]
       return page(status, why, { again: beginAt(to), cookies: [begun] })
     }
@@ -67,6 +76,7 @@ export function createOwnPaths({
     const before = cookie.read(cookies)
     if (before !== undefined) await logins.end(before)
     const { token } = await logins.create(answer.subject, answer.tokens)
+    request.setConsumer({ name: answer.subject })
     log.info('Somebody has logged in', { subject: answer.subject })
     return redirected(origin + to, [cookie.write(token), begun])
   }
@@ -76,6 +86,7 @@ export function createOwnPaths({
     const found = await logins.read(cookie.read(request.header('cookie')))
     if (found !== undefined) {
       await logins.end(found.token)
+      request.setConsumer({ name: logins.subjectOf(found) })
       log.info('Somebody has logged out', { subject: logins.subjectOf(found) })
     }
     const at = found === undefined ? undefined : await issuer.end(found.data.id)

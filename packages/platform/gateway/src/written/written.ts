@@ -5,17 +5,15 @@ import { lineAt, readDocuments, type Located } from 'dure/config/parse'
 import { compose, type Guard } from 'dure/resilience'
 import { SystemError } from 'dure/contract/internal'
 import type { Filter } from '../filter.ts'
-import type { StoreAt } from '../login-by-name.ts'
+import type { Elsewhere } from '../login-by-name.ts'
 import { checkOf, firstOf, type GatewayConfiguration } from '../routes/routes.ts'
 import { filterOf, guardPart, stampOf } from '../by-name.ts'
 
 /** Reads a file of routes. @throws {SystemError} naming all that is wrong, each with its line, its place and what to do */
 export type ReadRoutes = (text: string, file: string) => GatewayConfiguration
 
-export type RoutesReaderOptions = {
-  /** Opens the store of sessions at a URL, for logins that name one. Default: they are in folders alone. */
-  readonly storeAt?: StoreAt
-}
+/** What knows of what a file names and does not hold. */
+export type RoutesReaderOptions = Elsewhere
 
 type Wrong = { readonly at: readonly string[]; readonly why: string }
 type Made = { readonly key: string; readonly value: Filter | Guard }
@@ -53,7 +51,7 @@ type Made = { readonly key: string; readonly value: Filter | Guard }
  * // → Cannot use "gateway.yaml": gateway.yaml:3: routes.orders.prefix: its prefix "orders" does not begin with "/"
  * ```
  */
-export function routesReader({ storeAt }: RoutesReaderOptions = {}): ReadRoutes {
+export function routesReader(elsewhere: RoutesReaderOptions = {}): ReadRoutes {
   let before: ReadonlyMap<string, Made['value']> = new Map()
   return (text, file) => {
     const kind = file.endsWith('.json') ? 'json' : 'yaml'
@@ -71,7 +69,7 @@ export function routesReader({ storeAt }: RoutesReaderOptions = {}): ReadRoutes 
       made.set(key, value)
       return value
     }
-    const configuration = configurationOf(root, { file, wrong, keep, storeAt })
+    const configuration = configurationOf(root, { file, wrong, keep, elsewhere })
     const { problems } = checkOf(configuration)
     wrong.push(...problems)
     if (wrong.length > 0)
@@ -93,7 +91,7 @@ export function refuse(file: string, faults: readonly { readonly line: number; r
 type Reading = {
   readonly file: string
   readonly wrong: Wrong[]
-  readonly storeAt: StoreAt | undefined
+  readonly elsewhere: Elsewhere
   readonly keep: <T extends Filter | Guard>(key: string, make: () => T) => T
 }
 
@@ -147,7 +145,7 @@ function routeOf(name: string, route: object, reading: Reading): object {
 }
 
 /** A list of names, or of `{ name: options }`. */
-function filtersOf(given: unknown, at: readonly string[], { file, wrong, keep, storeAt }: Reading): unknown {
+function filtersOf(given: unknown, at: readonly string[], { file, wrong, keep, elsewhere }: Reading): unknown {
   if (!Array.isArray(given)) return given
   return given.flatMap((each: unknown, i) => {
     const here = [...at, String(i)]
@@ -157,7 +155,7 @@ function filtersOf(given: unknown, at: readonly string[], { file, wrong, keep, s
       return []
     }
     const [name, options] = named
-    const about = { file, name: at[1] ?? 'all', storeAt }
+    const about = { ...elsewhere, file, name: at[1] ?? 'all' }
     return tried({ at: [...here, name], wrong }, () =>
       keep(keyOf(at, i, [each, stampOf(name, options, about)]), () => filterOf(name, options, about)),
     )
