@@ -218,6 +218,8 @@ function checkHttp(where: string, operation: AnyOperation, routes: Map<string, s
     report(place, 'the status 204 for an operation with an output', 'Use 200: an answer of status 204 has no body')
   if (texts.length === 0) report(place, 'no route', "Name at least one: 'POST /orders'")
   checkHttpCache(place, operation, report)
+  const { log } = operation.bindings.http!
+  if (log !== undefined && log !== 'bodies') report(place, `the log ${show(log)}`, "Give 'bodies', or leave it out")
   for (const text of texts) {
     const route = routeOf(text)
     if ('problem' in route) {

@@ -18,6 +18,7 @@ export type {
   HandlerInput,
   HandlerOutput,
   HttpCache,
+  HttpLog,
   HttpMapping,
   HttpRoute,
   Operation,

@@ -18,7 +18,15 @@ export type HttpMapping = {
   readonly status: number
   /** Whether, and for how long, a successful answer to a GET may be given again. Undefined: it is not said. */
   readonly cache?: HttpCache | undefined
+  /** What of its requests and answers may stand in the access log of a gateway. */
+  readonly log?: HttpLog | undefined
 }
+
+/**
+ * `bodies`: what the schemas of input and output say, shortened, and without the fields that they mark as somebody's own: `x-personal`, `x-secret` (in Zod:
+ * `z.string().meta({ 'x-personal': true })`), `writeOnly`, or the format `password`.
+ */
+export type HttpLog = 'bodies'
 
 /** For how long an answer of a query may be given again by whoever stands between: browsers, gateways. */
 export type HttpCache = {
@@ -99,7 +107,12 @@ export type Operations = Readonly<Record<string, AnyOperation>>
 type HttpOption =
   | HttpRoute
   | readonly HttpRoute[]
-  | { readonly routes: HttpRoute | readonly HttpRoute[]; readonly status?: number; readonly cache?: HttpCache }
+  | {
+      readonly routes: HttpRoute | readonly HttpRoute[]
+      readonly status?: number
+      readonly cache?: HttpCache
+      readonly log?: HttpLog
+    }
 
 export type OperationOptions<I extends AnySchema | undefined, O extends AnySchema | undefined, E extends ErrorTypes> = {
   readonly input?: I
@@ -252,11 +265,12 @@ function operation<
 }
 
 function httpMapping(http: HttpOption, output: AnySchema | undefined): HttpMapping {
-  const { routes, status, cache } = typeof http === 'object' && 'routes' in http ? http : { routes: http }
+  const { routes, status, cache, log } = typeof http === 'object' && 'routes' in http ? http : { routes: http }
   return Object.freeze({
     routes: Object.freeze(typeof routes === 'string' ? [routes] : [...routes]),
     status: status ?? (output === undefined ? 204 : 200),
     ...(cache !== undefined && { cache: Object.freeze({ ...cache }) }),
+    ...(log !== undefined && { log }),
   })
 }
 

@@ -1,6 +1,7 @@
 /** Routes as contracts say them. */
 import type { AnyContract, AnyOperation } from 'dure/contract'
 import { routesOf } from 'dure/contract/internal'
+import { loggedBodies } from './bodies/bodies.ts'
 import { filter, type Filter } from './filter.ts'
 import { bodyLimit } from './filters/bounds.ts'
 import { cache } from './filters/cache.ts'
@@ -79,7 +80,7 @@ export function contractRoutes(
           to: options.to ?? contract.name,
           timeout: operation.deadline + GRACE,
           idempotent: operation.idempotent,
-          filters: around,
+          filters: operation.bindings.http?.log === 'bodies' ? [...around, loggedBodies(operation)] : around,
         }
   }
   return routes

@@ -163,5 +163,7 @@ function entryOf(client: ProxiedRequest, exchange: Exchange | undefined, began: 
     bytesOut,
     tries,
     failure,
+    requestBody: exchange?.request?.requestBody,
+    answerBody: exchange?.request?.answerBody,
   }
 }

@@ -150,6 +150,9 @@ export class RequestView implements GatewayRequest {
   readonly route: string
   readonly repeatable: boolean
   consumer: Consumer | undefined = undefined
+  /** What of bodies may be logged. */
+  requestBody: unknown = undefined
+  answerBody: unknown = undefined
   readonly #client: ProxiedRequest
   readonly #find: () => Readonly<Record<string, string>>
   #parameters: Readonly<Record<string, string>> | undefined = undefined

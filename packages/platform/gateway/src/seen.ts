@@ -25,6 +25,9 @@ export type AccessEntry = {
   readonly tries: number
   /** What went wrong, in words. */
   readonly failure: string | undefined
+  /** Bodies of an operation whose contract allows it (`log: 'bodies'`), as JSON, without what its schemas mark. */
+  readonly requestBody?: unknown
+  readonly answerBody?: unknown
 }
 
 export type AccessLog = {
@@ -64,9 +67,12 @@ const beginning = (now: number): string => {
   return begun
 }
 
+const bodyOf = (name: 'requestBody' | 'answerBody', { [name]: value }: AccessEntry): string =>
+  value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`
+
 /** Ids and names of routes are letters and digits; all else may be anything. */
 const lineOf = (entry: AccessEntry): string =>
-  `${beginning(entry.time)}${entry.correlationId}","address":"${entry.address}","consumer":${consumerOf(entry.consumer)},"method":"${entry.method}","host":${hostOf(entry.host)},"path":${text(entry.path)},"route":"${entry.route}","upstream":${upstreamOf(entry.upstream)},"status":${entry.status},"duration":${milliseconds(entry.duration)},"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}${entry.failure === undefined ? '' : `,"failure":${text(entry.failure)}`}}\n`
+  `${beginning(entry.time)}${entry.correlationId}","address":"${entry.address}","consumer":${consumerOf(entry.consumer)},"method":"${entry.method}","host":${hostOf(entry.host)},"path":${text(entry.path)},"route":"${entry.route}","upstream":${upstreamOf(entry.upstream)},"status":${entry.status},"duration":${milliseconds(entry.duration)},"bytesIn":${entry.bytesIn},"bytesOut":${entry.bytesOut},"tries":${entry.tries}${entry.failure === undefined ? '' : `,"failure":${text(entry.failure)}`}${bodyOf('requestBody', entry)}${bodyOf('answerBody', entry)}}\n`
 
 /**
  * Gathers lines of JSON, and writes many at once.
