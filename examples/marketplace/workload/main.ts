@@ -43,7 +43,7 @@ const FLAGS = {
   ),
   market: textFlag(
     'FLAGS',
-    "With --checkout or --broker: more flags of that marketplace, such as '--split --database postgres'",
+    "Run on a marketplace of its own with these flags as well, such as --market='--split --database postgres'",
     '',
   ),
   gateway: switchFlag('Through an API gateway of its own, which is started before it'),
@@ -73,7 +73,8 @@ async function main(given: readonly string[]): Promise<number> {
     return 0
   }
   const words = [...asked('--checkout', flags.checkout), ...asked('--broker', flags.broker)]
-  const own = words.length === 0 ? undefined : await ownMarket([...words, ...flags.market.split(' ').filter(Boolean)])
+  words.push(...flags.market.split(' ').filter(Boolean))
+  const own = words.length === 0 ? undefined : await ownMarket(words)
   const edge = flags.gateway ? await gatewayTo(own?.url ?? flags.url) : undefined
   const url = edge?.url ?? own?.url ?? flags.url
   const door = doorClient({ url, connections: flags.concurrency, timeout: 5000 })

@@ -11,7 +11,7 @@ import { HEADLINE_MIX } from '../../workload/mix.ts'
 import { verify } from '../../workload/verify.ts'
 import { createChild, type Child } from '../child.ts'
 import { beginVisits } from '../visitors.ts'
-import type { Waited } from '../waits.ts'
+import { createWaits, type Waited, type Waits } from '../waits.ts'
 import { gatewayBefore, type GatewayBefore } from './before.ts'
 
 export type GatewayRunOptions = {
@@ -31,7 +31,14 @@ const COPIES = 3
 /** Callers that only read, one request after the other. */
 const READERS = 8
 
-export type Phase = { readonly name: string; readonly times: number; readonly seen: Waited }
+export type Phase = {
+  readonly name: string
+  readonly times: number
+  /** Those that only read. */
+  readonly seen: Waited
+  /** The same of who buys, whose requests nobody may send twice; where nothing befalls whoever answers them. */
+  readonly bought: Waited | undefined
+}
 export type GatewayRunResult = {
   readonly phases: readonly Phase[]
   readonly transactions: number
@@ -75,7 +82,8 @@ export async function runGateway(options: GatewayRunOptions): Promise<GatewayRun
     const gateway = await gatewayBefore({ directory, configuration, onLine: (line) => void said.push(line) })
     steps.push(() => ended(gateway.child))
     const random = seededRandom(seed)
-    const door = doorClient({ url: gateway.url, connections: concurrency, timeout: 20_000 })
+    const buyers = createWaits()
+    const door = buyers.watch(doorClient({ url: gateway.url, connections: concurrency, timeout: 20_000 }))
     steps.push(door.close)
     const driver = await createDriver({
       ...{ door, concurrency, seed, mix: HEADLINE_MIX },
@@ -88,10 +96,12 @@ export async function runGateway(options: GatewayRunOptions): Promise<GatewayRun
     steps.push(driver.stop)
     const over = new AbortController()
     const load = driver.run(3_600, over.signal)
-    const phases = await befall({ ...options, copies, gateway, said, driver, random, configuration }).finally(async () => {
-      over.abort()
-      await load
-    })
+    const phases = await befall({ ...options, copies, gateway, said, driver, buyers, random, configuration }).finally(
+      async () => {
+        over.abort()
+        await load
+      },
+    )
     const { invariants } = await verify({ door, run: { ledger: driver.ledger, before: driver.population }, seconds: 120 })
     return { phases, transactions: driver.ledger.total(), invariants, complaints: gateway.complaints() }
   } finally {
@@ -126,6 +136,7 @@ type Run = GatewayRunOptions & {
   readonly gateway: GatewayBefore
   readonly said: readonly string[]
   readonly driver: Driver
+  readonly buyers: Waits
   readonly random: Random
   readonly configuration: GatewayConfiguration
 }
@@ -156,22 +167,33 @@ async function befall(run: Run): Promise<readonly Phase[]> {
       await ended(copy)
       await copy.start()
     }),
-    await phase(run, 'routes changed', async (round) => {
-      const more = { prefix: `/more-${round}`, to: 'copies' }
-      await told(run, /The routes have changed/, () =>
-        gateway.write({ ...configuration, routes: { ...configuration.routes, more } }),
-      )
-    }),
-    await phase(run, 'the port handed to a successor', () =>
-      told(run, /Process is replaced/, () => gateway.child.signal('SIGUSR2')),
+    await phase(
+      run,
+      'routes changed',
+      async (round) => {
+        const more = { prefix: `/more-${round}`, to: 'copies' }
+        await told(run, /The routes have changed/, () =>
+          gateway.write({ ...configuration, routes: { ...configuration.routes, more } }),
+        )
+      },
+      true,
+    ),
+    // Its port goes to a successor; what is under way there is answered, and whoever is connected gets one more answer.
+    await phase(
+      run,
+      'the gateway itself drained and replaced',
+      () => told(run, /Process is replaced/, () => gateway.child.signal('SIGUSR2')),
+      true,
     ),
   ]
 }
 
-async function phase(run: Run, name: string, work: (round: number) => Promise<void>): Promise<Phase> {
-  const { driver, gateway, random, rounds, say } = run
+/** @param whole nobody's requests may fail, also of those that buy */
+async function phase(run: Run, name: string, work: (round: number) => Promise<void>, whole = false): Promise<Phase> {
+  const { driver, buyers, gateway, random, rounds, say } = run
   const paths = driver.population.products.map(({ seller, product }) => `/product/${seller}/${product}`)
   const visits = beginVisits({ url: gateway.url, paths, random, readers: READERS })
+  buyers.begin()
   const rest = async (): Promise<void> => {
     for (let round = 1; round <= rounds; round++) {
       await busy(run)
@@ -183,7 +205,7 @@ async function phase(run: Run, name: string, work: (round: number) => Promise<vo
     () => undefined,
     (error: unknown) => error,
   )
-  const seen = await visits.end()
+  const [seen, bought] = [await visits.end(), buyers.end()]
   if (went !== undefined) throw went
   const all = [seen.fresh, seen.slow, seen.busy]
   const sum: Waited = {
@@ -191,8 +213,10 @@ async function phase(run: Run, name: string, work: (round: number) => Promise<vo
     failed: all.reduce((total, { failed }) => total + failed, 0),
     longest: Math.max(...all.map(({ longest }) => longest)),
   }
-  say(`${name}, ${rounds} times: ${sum.requests} reads, ${sum.failed} failed, the longest took ${sum.longest} ms`)
-  return { name, times: rounds, seen: sum }
+  say(
+    `${name}, ${rounds} times: ${sum.requests} reads, ${sum.failed} failed, the longest took ${sum.longest} ms; of ${bought.requests} who bought ${bought.failed} failed`,
+  )
+  return { name, times: rounds, seen: sum, bought: whole ? bought : undefined }
 }
 
 /** Some transactions more. */

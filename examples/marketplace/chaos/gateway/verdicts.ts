@@ -11,7 +11,7 @@ export function verdictsOf({ phases, transactions, invariants }: GatewayRunResul
   const held = invariants.filter(({ ok }) => ok).length
   const broken = invariants.flatMap(({ ok, name, detail }) => (ok ? [] : [`${name}: ${detail}`]))
   return [
-    ...phases.flatMap(({ name, times, seen }): readonly Verdict[] => [
+    ...phases.flatMap(({ name, times, seen, bought }): readonly Verdict[] => [
       {
         check: `${name}, ${times} ${times === 1 ? 'time' : 'times'}`,
         wanted: '0 reads failed',
@@ -24,6 +24,16 @@ export function verdictsOf({ phases, transactions, invariants }: GatewayRunResul
         seen: `the longest took ${count(seen.longest)} ms`,
         ok: seen.longest <= DEADLINE + SLACK,
       },
+      ...(bought === undefined
+        ? []
+        : [
+            {
+              check: '  who buys',
+              wanted: '0 requests failed',
+              seen: `${bought.failed} of ${count(bought.requests)}`,
+              ok: bought.requests > 0 && bought.failed === 0,
+            },
+          ]),
     ]),
     {
       check: `${count(transactions)} transactions`,
