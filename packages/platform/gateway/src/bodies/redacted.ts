@@ -24,7 +24,7 @@ export function redactor(root: JsonSchema): (value: unknown) => unknown {
     if (depth === 0 || left.characters <= 0) return CUT
     if (Array.isArray(value)) return list(schemas, value, depth - 1, left)
     if (typeof value === 'object' && value !== null) return fields(schemas, value, depth - 1, left)
-    if (!schemas.some(({ type, enum: some, const: one }) => (type ?? some ?? one) !== undefined)) return UNKNOWN
+    if (!schemas.some((schema) => isOf(schema, value))) return UNKNOWN
     if (typeof value !== 'string') return value
     const text = value.slice(0, Math.min(TEXT, left.characters))
     left.characters -= text.length
@@ -72,6 +72,15 @@ export function redactor(root: JsonSchema): (value: unknown) => unknown {
     const at = typeof schema['$ref'] === 'string' ? [resolve(root, schema['$ref'])] : []
     return [schema, ...[...at, ...parts].flatMap((each) => allOf(each, depth - 1))]
   }
+}
+
+/** Whether a text, a number, a truth or null is of the type that a schema says; it says none of what is of any. */
+function isOf({ type, enum: some, const: one }: JsonSchema, value: unknown): boolean {
+  if (Array.isArray(some)) return some.includes(value)
+  if (one !== undefined) return one === value
+  const types = (Array.isArray(type) ? type : [type]) as readonly unknown[]
+  if (typeof value === 'number') return types.includes('number') || types.includes('integer')
+  return types.includes(value === null ? 'null' : typeof value)
 }
 
 const isMarked = (schema: JsonSchema): boolean =>

@@ -155,7 +155,7 @@ test('a refusal ends the session; a logout meanwhile stays one; without a next t
   await runtime.advance(SECOND)
   const first = accessOf(gateways[0]!(await read(refused)))
   await until(() => asked.length === 1)
-  asked[0]!.answer({ is: 'refused', why: 'gone' })
+  asked[0]!.answer({ is: 'refused', why: 'gone', reason: 'not taken' })
   assert.equal(await first, 'ended')
   assert.equal(await logins.read(refused.token), undefined)
 
