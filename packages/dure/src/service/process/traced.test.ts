@@ -27,7 +27,7 @@ async function rig(t: TestContext) {
     let text = ''
     request.on('data', (part: Buffer) => (text += part.toString()))
     request.on('end', () => {
-      for (const { resource, scopeSpans } of (JSON.parse(text) as Request).resourceSpans) {
+      for (const { resource, scopeSpans } of (JSON.parse(text) as Partial<Request>).resourceSpans ?? []) {
         const service = resource.attributes.find(({ key }) => key === 'service.name')!.value.stringValue
         for (const { traceId, spanId, name } of scopeSpans[0]!.spans) received.push({ service, traceId, spanId, name })
       }
