@@ -7,6 +7,7 @@ export {
   type CollectorOptions,
   type StartedCollector,
 } from './started.ts'
+export { collectorParts } from './operator/operator.ts'
 export type { Collected } from './collected.ts'
 export { dropWhen, enrich, parseJson, parseText, type Pipelines, type Step } from './pipeline.ts'
 export type { ExceptionRecord, LogRecord, MetricRecord, SpanRecord } from './record.ts'

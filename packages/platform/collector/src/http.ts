@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
+import type { OperatorRoutes } from '@dure/operator'
 import type { Logger } from 'dure/telemetry'
 import { Fault } from './fault.ts'
 
@@ -51,11 +52,13 @@ export type Guard = {
 
 export function collectorServer(options: {
   readonly routes: readonly Route[]
+  /** What operators ask; it answers by itself. */
+  readonly operator: OperatorRoutes
   readonly limits: HttpLimits
   readonly guard: Guard
   readonly log: Logger
 }): Server {
-  const { routes, limits, guard, log } = options
+  const { routes, operator, limits, guard, log } = options
   const lets = letIn(guard)
   const room = createRoom(limits.bodies)
   const server = createServer(
@@ -74,9 +77,10 @@ export function collectorServer(options: {
         body: () => readBody(request, { limits, room, release }),
       }
       const found = routeOf(routes, received)
-      const work = async (): Promise<Answer> => {
+      const work = async (): Promise<Answer | undefined> => {
         try {
           lets(request)
+          if (await operator(request, response)) return undefined
           if ('fault' in found) throw found.fault
           return await found.route.answer(received, found.parts)
         } catch (error) {
@@ -88,7 +92,7 @@ export function collectorServer(options: {
         }
       }
       void work()
-        .then((answer) => send(answer, request, response, server.listening))
+        .then((answer) => answer && send(answer, request, response, server.listening))
         .finally(() => {
           for (const each of release) each()
         })

@@ -8,10 +8,12 @@ import { makeFolder, realRuntime } from 'dure/runtime'
 import { BYTES, completeNumbers, COUNT, standardError, WAIT } from 'dure/runtime/internal'
 import { answers } from 'dure/discovery/internal'
 import type { Door, OpenDoor, World } from 'dure/service'
+import type { OperatorPart } from '@dure/operator'
 import { createLogger, type Logger } from 'dure/telemetry'
 import { collectorSocket } from 'dure/telemetry/internal'
 import type { Collected } from './collected.ts'
 import { createIntake } from './intake.ts'
+import { collectorParts, operatorOf } from './operator/operator.ts'
 import type { Pipelines } from './pipeline.ts'
 import { routesOf } from './routes.ts'
 import { collectorServer, type HttpLimits } from './http.ts'
@@ -42,7 +44,11 @@ const LIMITS: CollectorLimits = {
 const NAME = 'collector'
 
 /** The collector of this process, while its door is open. */
-export type CollectorDoor = Door & { readonly collected: () => Collected | undefined }
+export type CollectorDoor = Door & {
+  readonly collected: () => Collected | undefined
+  /** What it adds to what operators of its system may ask. */
+  readonly parts: readonly OperatorPart[]
+}
 
 /**
  * A collector as a door of a system: what its processes tell of themselves is stored, with what others send by OTLP, Zipkin's
@@ -62,6 +68,7 @@ export function collector(options: CollectorOptions = {}): CollectorDoor {
   return {
     name: NAME,
     collected: () => opened,
+    parts: collectorParts,
     ...(port === false ? {} : { listens: () => ({ kind: 'tcp' as const, host, port }) }),
     open: async (_host, world) => {
       const { door, collected } = await open(options, world)
@@ -124,11 +131,18 @@ async function open(
   const store = await openStore({ directory: join(directory, NAME), limits, queue: limits.queue, runtime, log })
   const intake = createIntake({ store, pipelines, clock: runtime.clock, forward: [] })
   const routes = routesOf({ intake, store })
+  const operator = operatorOf({ store, intake }, world)
   // Of this machine's own processes only their directory is asked: its owner alone reaches the socket.
-  const inside = collectorServer({ routes, limits, log, guard: { token: undefined, hosts: undefined } })
+  const inside = collectorServer({
+    routes,
+    operator: operator.routes,
+    limits,
+    log,
+    guard: { token: undefined, hosts: undefined },
+  })
   const isLocal = ['127.0.0.1', '::1', 'localhost'].includes(host)
   const guard = { token, hosts: isLocal ? ['127.0.0.1', '[::1]', 'localhost'] : undefined }
-  const outside = port === false ? undefined : collectorServer({ routes, limits, log, guard })
+  const outside = port === false ? undefined : collectorServer({ routes, operator: operator.routes, limits, log, guard })
   const handed = sockets?.get(NAME)
   try {
     if (outside !== undefined) await listen(outside, handed === undefined ? { host, port: port as number } : { fd: handed })
@@ -143,6 +157,7 @@ async function open(
     log.warn('Whoever reaches the collector may write to it and read all of it: give it a "token"', { host })
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    operator.close()
     await Promise.all([end(inside, world), outside === undefined ? undefined : end(outside, world)])
     if (existsSync(path)) rmSync(path, { force: true })
     await store.close()

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { OperatorPart } from '@dure/operator'
 import { CallError } from 'dure/contract'
 import { describeThrown } from 'dure/contract/internal'
 import { keepAlive, realRuntime } from 'dure/runtime'
@@ -202,7 +203,10 @@ function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Doo
 }
 
 const withControl = (doors: readonly Door[]): readonly Door[] =>
-  doors.some(({ name }) => name === 'control') ? doors : [...doors, control()]
+  doors.some(({ name }) => name === 'control') ? doors : [...doors, control({ parts: doors.flatMap(partsOf) })]
+
+/** What a door adds to what operators may ask. */
+const partsOf = (door: Door): readonly OperatorPart[] => (door as { readonly parts?: readonly OperatorPart[] }).parts ?? []
 
 /** What callers choose instances by, as the environment says it of this machine. */
 function placeOf(env: Readonly<Record<string, string | undefined>> = {}): Readonly<Record<string, string>> {

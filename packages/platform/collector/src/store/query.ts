@@ -82,3 +82,24 @@ function wordsOf(words: string): readonly Word[] {
     return text === '' ? [] : [{ text, isPhrase: quoted !== undefined, isNot: not === '-', isBeginning }]
   })
 }
+/** Whether a line is one of those, for whoever follows them as they come. */
+export function matcherOf(filter: LogFilter): (line: Tailed) => boolean {
+  const rank = filter.level === undefined ? 0 : LEVELS.indexOf(filter.level)
+  const words = wordsOf(filter.words ?? '').map((word) => ({ ...word, text: word.text.toLowerCase() }))
+  return (line) => {
+    if (LEVELS.indexOf(line.level) < rank) return false
+    if (filter.service !== undefined && line.service !== filter.service) return false
+    if (filter.traceId !== undefined && line.traceId !== filter.traceId) return false
+    if (words.length === 0) return true
+    const text = `${line.body} ${JSON.stringify(line.attributes)}`.toLowerCase()
+    return words.every((word) => text.includes(word.text) !== word.isNot)
+  }
+}
+
+type Tailed = {
+  readonly level: LogLevel
+  readonly service: string
+  readonly traceId?: string | undefined
+  readonly body: string
+  readonly attributes: object
+}

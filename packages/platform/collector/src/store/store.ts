@@ -13,7 +13,9 @@ import type { Asked, ThreadData, Told } from './thread.ts'
 import type { StoreLimits, Written } from './writer.ts'
 
 export type { StoreLimits } from './writer.ts'
+export { matcherOf } from './query.ts'
 export type { LogLine } from './read-logs.ts'
+export type { Series } from './read-numbers.ts'
 
 export type Appended = 'stored' | 'busy' | 'full'
 
