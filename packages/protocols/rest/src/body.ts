@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
-import { Refusal } from './problem.ts'
+import { Refusal } from 'dure/door/internal'
 import { jsonFault, jsonLoss } from './fault.ts'
 
 /** Teaches the server one kind of body: JSON in UTF-8, as it is. An empty body is no body. */

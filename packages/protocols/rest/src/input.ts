@@ -1,5 +1,6 @@
 import type { Issue } from 'dure/contract'
 import { typeOf } from 'dure/contract/internal'
+import type { Gathered } from 'dure/door/internal'
 import { coercionsOf, type Mapping } from './mapping.ts'
 import { isObject, strictCheck } from './strict.ts'
 
@@ -9,8 +10,6 @@ export type RequestParts = {
   readonly query: Readonly<Record<string, string | readonly string[]>>
   readonly body: unknown
 }
-
-export type Gathered = { readonly ok: true; readonly input: unknown } | { readonly ok: false; readonly issues: readonly Issue[] }
 
 /**
  * Compiles the way from a request to an operation's input: path parameters, then the JSON body (if the

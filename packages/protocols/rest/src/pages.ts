@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
 import { serveApiPage } from './api-page.ts'
 import { hystrixStream } from './hystrix.ts'
+import { failureOf } from 'dure/door/internal'
 import { problem, problemOf } from './problem.ts'
 import { correlate, sendJson, sendProblem, sendText, type DoorState } from './reply.ts'
 
@@ -37,7 +38,7 @@ export function servePages(
         await answer(reply)
       } catch (error) {
         state.world.log.error(`Cannot answer "GET ${prefix + path}"`, { correlationId, error })
-        sendProblem(reply, state, problemOf(error, { instance: prefix + path, correlationId }).problem)
+        sendProblem(reply, state, problemOf(failureOf(error, { correlationId }).failure, prefix + path))
       }
       return reply
     })

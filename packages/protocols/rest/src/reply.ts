@@ -1,29 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DoorHost, World } from 'dure/service'
-import { correlationIdOf } from './headers.ts'
+import { correlationIdOf, type OpenState } from 'dure/door/internal'
 import type { Limits } from './limits.ts'
 import type { Problem } from './problem.ts'
 
 /** What all handlers of one open door share. */
-export type DoorState = {
-  /** The door's name. */
-  readonly door: string
-  readonly limits: Limits
-  readonly world: World
-  readonly host: DoorHost
-  /** Set when the door starts to close: every answer from then on ends its connection. */
-  closing: boolean
-  /** Calls in hand. */
-  calls: number
-  /** Ends a stream that is being sent, with the reason as its last line. */
-  readonly streams: Set<() => void>
-}
+export type DoorState = OpenState<Limits> & { readonly world: World; readonly host: DoorHost }
 
 /** The request's correlation id, its own or a new one, which its answer carries as well. */
 export function correlate(request: FastifyRequest, reply: FastifyReply, state: DoorState): string {
   const known = reply.getHeader('x-correlation-id')
   if (typeof known === 'string') return known
-  const correlationId = correlationIdOf(request.headers) ?? state.world.runtime.ids.next()
+  const correlationId = correlationIdOf(request.headers['x-correlation-id']) ?? state.world.runtime.ids.next()
   reply.header('x-correlation-id', correlationId)
   return correlationId
 }

@@ -1,13 +1,14 @@
 /** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
-import type { AnyContract, AnyOperation } from 'dure/contract'
+import type { Server } from 'node:http'
+import type { AnyContract } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
+import { closeDoor, openState, servedOperations } from 'dure/door/internal'
 import type { FastifyInstance } from 'fastify'
 import { announcementOf, checkAnnounce, type AnnounceOptions } from './announce.ts'
 import { letGo } from './handover.ts'
 import { LIMITS, limitsOf, type Limits } from './limits.ts'
 import { listen, type Address } from './listen.ts'
-import type { Served } from './operation.ts'
 import type { DoorState } from './reply.ts'
 
 export { LIMITS }
@@ -95,10 +96,13 @@ export function rest(options: RestOptions = {}): RestDoor {
 }
 
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
-  const state: DoorState = { door: options.name ?? 'rest', limits, world, host, closing: false, calls: 0, streams: new Set() }
+  const state: DoorState = openState({ door: options.name ?? 'rest', limits, world, host })
   const { pages = '', docs = false } = options
   const contracts = contractsOf(options, host)
-  const served = contracts.flatMap((contract) => servedBy(host, contract))
+  const served = servedOperations(host, contracts).flatMap((one) => {
+    const { http } = one.operation.bindings
+    return http === undefined ? [] : [{ ...one, http }]
+  })
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
   const app = createServer({
@@ -114,8 +118,15 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
     ...{ url, door: state.door },
     contracts: host.contracts.filter((contract) => served.some((one) => one.contract === contract)),
   })
+  const close = (server: Server, { replaced = false, timeout }: StopOptions): Promise<void> =>
+    closeDoor(state, {
+      timeout,
+      letGo: replaced ? () => letGo(server) : undefined,
+      close: () => app.close(),
+      cut: () => server.closeAllConnections(),
+    })
   const page = docs && pages !== false ? { page: `${url}${pages}/docs` } : {}
-  return { url, ...page, announced, close: (how = {}) => (closed ??= close(app, state, how)) }
+  return { url, ...page, announced, close: (how = {}) => (closed ??= close(app.server, how)) }
 }
 
 function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyContract[] {
@@ -126,38 +137,6 @@ function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyCo
 
 function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {
   return { host, port }
-}
-
-function servedBy(host: DoorHost, contract: AnyContract): Served[] {
-  const forgets = ({ kind, idempotent }: AnyOperation): boolean =>
-    kind === 'command' && !idempotent && !host.remembers(contract.name)
-  return Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).flatMap(([name, operation]) =>
-    operation.bindings.http === undefined
-      ? []
-      : [{ contract, name, operation, http: operation.bindings.http, forgets: forgets(operation) }],
-  )
-}
-
-async function close(
-  app: FastifyInstance,
-  state: DoorState,
-  { replaced = false, timeout = state.limits.drain }: StopOptions,
-): Promise<void> {
-  state.closing = true
-  // No more connections, before the streams end: who opens one again is to find the other process.
-  const { clock, timers } = state.world.runtime
-  const until = clock.monotonic() + timeout
-  const gone = replaced ? letGo(app.server, state, timeout) : undefined
-  for (const end of state.streams) end()
-  await gone
-  // Answers under way end their connections themselves; what is left after the wait is cut.
-  const left = Math.min(state.limits.drain, until - clock.monotonic())
-  const timer = timers.after(Math.max(0, left), () => app.server.closeAllConnections(), 'waited')
-  try {
-    await app.close()
-  } finally {
-    timer.cancel()
-  }
 }
 
 function portOfEnvironment(): number | undefined {

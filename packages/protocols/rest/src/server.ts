@@ -4,7 +4,8 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { AnyContract } from 'dure/contract'
 import { routesOf, type RefusalCode, type Route } from 'dure/contract/internal'
 import { acceptJson } from './body.ts'
-import { Refusal, problemOf } from './problem.ts'
+import { admit, failureOf, Refusal } from 'dure/door/internal'
+import { problemOf } from './problem.ts'
 import type { Limits } from './limits.ts'
 import { answerMalformed } from './malformed.ts'
 import { operationHandler, pathOf, type Served } from './operation.ts'
@@ -112,16 +113,8 @@ function strangeRequest({ httpVersion, headers }: IncomingMessage): Refusal | un
 function admission(state: DoorState): (request: FastifyRequest, reply: FastifyReply, done: () => void) => void {
   const release = (): void => void state.calls--
   return (request, reply, done) => {
-    if (state.calls >= state.limits.requests) {
-      failed(
-        new Refusal('OVERLOADED', `Cannot take the request: ${state.limits.requests} are in hand; try again soon`),
-        request,
-        reply,
-        state,
-      )
-      return
-    }
-    state.calls++
+    const refusal = admit(state)
+    if (refusal !== undefined) return failed(refusal, request, reply, state)
     reply.raw.once('close', release)
     done()
   }
@@ -151,9 +144,9 @@ function lost(request: FastifyRequest, reply: FastifyReply, state: DoorState, si
 function failed(error: unknown, request: FastifyRequest, reply: FastifyReply, state: DoorState): void {
   const correlationId = correlate(request, reply, state)
   const reason = refusalOf(error, request, state.limits) ?? error
-  const mapped = problemOf(reason, { instance: pathOf(request.url), correlationId })
-  if (mapped.hidden) state.world.log.error('Cannot answer a request', { method: request.method, correlationId, error })
-  sendProblem(reply, state, mapped.problem)
+  const { failure, hidden } = failureOf(reason, { correlationId })
+  if (hidden) state.world.log.error('Cannot answer a request', { method: request.method, correlationId, error })
+  sendProblem(reply, state, problemOf(failure, pathOf(request.url)))
 }
 
 const FRAMEWORK: Readonly<Record<string, { code: RefusalCode; detail: (request: FastifyRequest, limits: Limits) => string }>> = {

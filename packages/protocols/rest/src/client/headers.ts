@@ -1,6 +1,6 @@
 import type { CallContext } from 'dure/call'
 import { baggageOf } from 'dure/contract/internal'
-import { CORRELATION_ID, IDEMPOTENCY_KEY } from '../headers.ts'
+import { CORRELATION_ID, IDEMPOTENCY_KEY } from 'dure/door/internal'
 
 /** A request's headers, or why they cannot say what they should. */
 export type RequestHeaders =

@@ -1,0 +1,16 @@
+/** What Dure's own doors share, whatever their protocol, and no promise to anybody else. */
+export { declaredErrors, failureOf, type DeclaredErrors, type Failure } from './failure.ts'
+export { admit, closeDoor, openState, type DoorLimits, type OpenState } from './open-door.ts'
+export {
+  operationDoor,
+  servedOperations,
+  type DoorAnswer,
+  type DoorRequest,
+  type Gathered,
+  type OperationDoor,
+  type Served,
+} from './operation.ts'
+export { Refusal } from './refusal.ts'
+export { traceRequest, type RequestTrace } from './span.ts'
+export { CORRELATION_ID, correlationIdOf, IDEMPOTENCY_KEY, steeringOf, type Steering } from './steering.ts'
+export { sendStream, type StreamSender } from './stream.ts'
