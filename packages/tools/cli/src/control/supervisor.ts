@@ -1,11 +1,10 @@
 import { rmSync } from 'node:fs'
 import { makeFolder, realRuntime } from 'dure/runtime'
-import { operatorRoutes } from '@dure/operator'
-import { answeredBy, answerParts, socketPath, supervised, type Servable } from '@dure/operator/internal'
+import { socketPath } from '@dure/operator/client/internal'
+import type { Servable } from '@dure/operator/internal'
 import type { Placed } from 'dure/supervisor'
 import { silentLogger, type RecordAct } from 'dure/telemetry'
 import { createActs } from 'dure/telemetry/internal'
-import { ownerOf, serveOwner, sendNothing } from './owner-server.ts'
 
 /**
  * Lets the owner of a data directory scale and replace what its supervisor runs, with `dure scale` and `dure restart`, and move
@@ -30,6 +29,10 @@ export async function serveSupervisor(options: {
   readonly record?: RecordAct | undefined
 }): Promise<{ readonly close: () => Promise<void> }> {
   const { directory, supervisor, placed, record } = options
+  // What answers takes long to load, and whoever asks comes by here as well.
+  const { operatorRoutes } = await import('@dure/operator')
+  const { answeredBy, answerParts, supervised } = await import('@dure/operator/internal')
+  const { ownerOf, serveOwner, sendNothing } = await import('./owner-server.ts')
   const runtime = realRuntime()
   const operator = answerParts({
     ...{ system: 'supervisor', runtime, log: silentLogger(), acts: createActs({ record, runtime }) },
