@@ -36,3 +36,17 @@ export async function browse(cluster: Cluster, topic: string, request: BrowseOpt
     await client.close(true)
   }
 }
+
+/** The position behind which all records stand that have that time or a later one. `topic` is Kafka's name of it. */
+export async function behind(
+  cluster: Cluster,
+  topic: string,
+  { partition, time }: { readonly partition: number; readonly time: number },
+): Promise<string | undefined> {
+  const counts = new Map([[topic, partition + 1]])
+  const at = async (when: bigint): Promise<number> => (await offsetsAt(cluster, counts, when)).get(topic)![partition]!
+  const first = await at(BigInt(Math.max(0, time)))
+  // None has: from the end on.
+  const offset = first === -1 ? await at(END) : first
+  return offset > 0 ? String(offset - 1) : undefined
+}

@@ -11,7 +11,7 @@ import {
   type NetworkBrokerWorld,
 } from 'dure/messaging/adapter'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
-import { browse } from './browse.ts'
+import { behind, browse } from './browse.ts'
 import { KAFKA } from './capabilities.ts'
 import { connectCluster } from './cluster.ts'
 import { explain } from './explain.ts'
@@ -166,6 +166,7 @@ async function open(
     subscribe: (request) =>
       subscribeAs(world, { group: names.group(request.group), topics: request.topics.map(names.topic), options: request }),
     browse: (request) => browse(cluster, names.topic(request.topic), request),
+    behind: (topic, partition, time) => behind(cluster, names.topic(topic), { partition, time }),
     send: async (queue, messages) => {
       await needQueue(queue)
       await publishing.publish(names.queue(queue), messages)

@@ -29,3 +29,20 @@ export async function browse(link: Link, streams: Streams, request: BrowseOption
   }
   return shown
 }
+
+/** The position behind which all stands of a partition that came at that time or later. */
+export async function behind(
+  link: Link,
+  streams: Streams,
+  { topic: name, partition, time }: { readonly topic: string; readonly partition: number; readonly time: number },
+): Promise<string | undefined> {
+  const topic = await streams.declare(name)
+  const from = { start_time: new Date(Math.max(0, time)), batch: 1, next_by_subj: `${topic.subject}.${partition}` }
+  try {
+    for await (const { seq } of await link.jsm.direct.getBatch(topic.stream, from)) return seq > 1 ? String(seq - 1) : undefined
+  } catch (error) {
+    if (!/not found|no results/i.test(String(error))) throw error
+  }
+  // Nothing did.
+  return String((await link.jsm.streams.info(topic.stream)).state.last_seq)
+}

@@ -9,7 +9,7 @@ import {
   type NetworkBrokerWorld,
 } from 'dure/messaging/adapter'
 import { checkNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
-import { browse } from './browse.ts'
+import { behind, browse } from './browse.ts'
 import { openLink, type LinkOptions, type NatsCredentials, type NatsTls } from './connection.ts'
 import { createGroups } from './groups.ts'
 import { isPosition } from './intake.ts'
@@ -150,6 +150,7 @@ async function open(
     seek: (request) => seek(groups, request),
     forget: (request) => forget(groups, request),
     browse: (request) => browse(link, streams, request),
+    behind: (topic, partition, time) => behind(link, streams, { topic, partition, time }),
     send: createPublisher(link, queues.open, streams.forget),
     receive: queues.receive,
     lag: async () => {

@@ -57,7 +57,7 @@ export function createMoves({ link, log, topics, groups }: Parts): Pick<BrokerSe
 }
 
 /** The first offset whose chunk came at that time or later; what comes together has one time. */
-async function offsetAt(link: Link, stream: string, time: number, end: number): Promise<number> {
+export async function offsetAt(link: Link, stream: string, time: number, end: number): Promise<number> {
   if (end === 0) return 0
   const last = await chunkAt(link, stream, 'last', () => true)
   if (last.time < time) return last.end

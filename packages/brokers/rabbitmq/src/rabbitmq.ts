@@ -16,7 +16,7 @@ import { explain } from './explain.ts'
 import { createGroups } from './groups.ts'
 import { openLink } from './link.ts'
 import { openLog } from './log.ts'
-import { createMoves } from './moving.ts'
+import { createMoves, offsetAt } from './moving.ts'
 import { namesOf } from './names.ts'
 import { createQueues } from './queues.ts'
 import type { StreamAddress } from './stream-connection.ts'
@@ -144,6 +144,11 @@ async function open(options: RabbitmqOptions, addresses: Addresses, world: Netwo
       declareTopic: async (topic, request) => void (await topics.declare(topic, request)),
       ...{ partitions: topics.partitions, retention: topics.retention, publish: lines.publish, browse: topics.browse },
       ...{ declareGroup: groups.declareGroup, subscribe: groups.subscribe, ...createMoves({ link, log, topics, groups }) },
+      behind: async (topic, partition, time) => {
+        const { end } = await topics.extent(topic, partition)
+        const offset = await offsetAt(link, topics.streamOf(topic, partition), Math.max(0, time), end)
+        return offset > 0 ? String(offset - 1) : undefined
+      },
       isPosition: (position) => /^\d{1,15}$/.test(position),
       ...{ send: queues.send, receive: queues.receive },
       lag: async () => (await Promise.all([groups.lag(), queues.lag()])).flat(),

@@ -12,7 +12,10 @@ import { isGone } from './errors.ts'
 import { FETCH, LAG, TRIM } from './scripts/topics.ts'
 
 /** Topics: published to, shown, and what is old of them thrown away. */
-export type RedisTopics = Pick<BrokerServer, 'declareTopic' | 'publish' | 'partitions' | 'browse' | 'lag' | 'retention'> & {
+export type RedisTopics = Pick<
+  BrokerServer,
+  'declareTopic' | 'publish' | 'partitions' | 'browse' | 'behind' | 'lag' | 'retention'
+> & {
   readonly stop: () => Promise<void>
 }
 
@@ -85,6 +88,8 @@ export function createTopics(options: {
     publish: publishTo,
     partitions: async (name) => (await catalogue.find(name))?.partitions,
     browse,
+    // Ids begin with the time at which the server took them.
+    behind: async (_topic, _partition, time) => (time > 0 ? `${time - 1}-18446744073709551615` : undefined),
     lag: async () => (await Promise.all((await catalogue.all('tell the lag')).map(lagOf))).flat(),
     // What is past its time goes with the next look.
     retention: async (name) => ((await catalogue.find(name))?.retention ?? DEFAULT_RETENTION.ms) + sweep,

@@ -4,6 +4,7 @@ import { type Message } from '../contract/contract.ts'
 import { assignmentConformance, epochConformance, positionConformance } from './assignment.conformance.ts'
 import { boundsConformance, stopConformance } from './bounds.conformance.ts'
 import type { Capabilities } from './capabilities.ts'
+import { findConformance } from './find.conformance.ts'
 import { queueConformance } from './queue.conformance.ts'
 import { forgetConformance, persistenceConformance, replayConformance } from './replay.conformance.ts'
 import { firsts, numberOf, until } from './numbered.conformance.ts'
@@ -376,6 +377,7 @@ export function brokerConformance(name: string, makeBroker: MakeBroker, capabili
   stopConformance(broker, capabilities)
   assignmentConformance(broker)
   forgetConformance(broker, capabilities)
+  findConformance(broker, capabilities)
   if (capabilities.durable) {
     persistenceConformance(broker)
     epochConformance(broker)

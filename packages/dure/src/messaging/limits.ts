@@ -1,4 +1,5 @@
 import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/internal.ts'
+import type { FindOptions } from './find.ts'
 import type { ReceiveOptions } from './queues.ts'
 import type { BrowseOptions, SubscribeOptions, TopicOptions } from './topics.ts'
 import { CallError, type Message, type Retention } from '../contract/contract.ts'
@@ -23,6 +24,7 @@ export function checkMessages(messages: readonly Message[]): void {
   }
 }
 
+const TIME: Range = { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' }
 const POSITION: Range = { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }
 /**
  * What the numbers of each of the broker's operations may be, on every broker.
@@ -40,6 +42,7 @@ export const BROKER_NUMBERS: {
   readonly subscribe: Ranges<SubscribeOptions>
   readonly receive: Ranges<ReceiveOptions>
   readonly browse: Ranges<BrowseOptions>
+  readonly find: Ranges<Pick<FindOptions, 'limit' | 'bytes' | 'timeout' | 'since' | 'until'>>
   readonly time: Ranges<{ readonly time?: number }>
   readonly page: Ranges<{ readonly limit?: number | undefined }>
 } = {
@@ -49,7 +52,14 @@ export const BROKER_NUMBERS: {
   receive: { concurrency: COUNT },
   browse: { partition: POSITION, limit: COUNT_OR_NONE },
   page: { limit: COUNT },
-  time: { time: { least: -Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, unit: 'milliseconds' } },
+  find: {
+    limit: { ...COUNT, most: 10_000 },
+    bytes: { ...BYTES, most: 8 * 1024 * 1024 },
+    timeout: { least: 1, most: 20_000, unit: 'milliseconds' },
+    since: TIME,
+    until: TIME,
+  },
+  time: { time: TIME },
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Message, Retention } from '../contract/contract.ts'
 import type { BrokerAdapter, Subscription } from './broker-adapter.ts'
+import type { FindOptions, Found } from './find.ts'
 
 /**
  * The Topics port: topics with keys and partitions, which every group reads. At least once; order kept per key. Retries,
@@ -45,6 +46,12 @@ export type Topics = BrokerAdapter & {
   readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[]>
   /** Reads without a group, for people and tools: at most `limit` messages after a position (default: the oldest), fewer when they are large. */
   readonly browse: (options: BrowseOptions) => Promise<readonly Delivery[]>
+  /**
+   * Looks for messages without a group, for people and tools, within bounds of number, bytes and time; says whether there may be
+   * more, and where it could not look: a broker without a log, work that only who takes it sees.
+   * @throws {CallError} INVALID_ARGUMENT for a search that cannot be
+   */
+  readonly find: (options: FindOptions) => Promise<Found>
 }
 
 export type BrowseOptions = {

@@ -37,6 +37,11 @@ export type BrokerServer = {
   readonly forget: (options: ForgetOptions) => Promise<readonly Forgotten[] | 'members'>
   /** The partition is there, and `limit` is 1 or more. */
   readonly browse: (options: BrowseOptions) => Promise<readonly Delivery[]>
+  /**
+   * The position behind which all stands that came to a partition at that time (by the server's clock) or later; undefined: from the
+   * oldest on. Default: that, always.
+   */
+  readonly behind?: (topic: string, partition: number, time: number) => Promise<string | undefined>
   readonly send: (queue: string, messages: readonly Message[]) => Promise<void>
   /** Begins to take messages of a queue for the receivers that this process has. */
   readonly receive: (queue: string, receivers: Receivers) => Promise<QueueSource>

@@ -8,7 +8,7 @@ import type { GroupOptions, SubscribeOptions } from '../topics.ts'
 import type { BrokerServer } from './broker-server.ts'
 
 /** The operations of a broker that last no longer than their answer. */
-export type CheckedServer = Omit<Broker, 'name' | 'capabilities' | 'subscribe' | 'receive' | 'stop'> & {
+export type CheckedServer = Omit<Broker, 'name' | 'capabilities' | 'subscribe' | 'receive' | 'stop' | 'find'> & {
   /** Answers how to leave. */
   readonly subscribe: (options: SubscribeOptions) => Promise<() => Promise<void>>
 }

@@ -4,6 +4,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import { foldRepeats, type Logger } from '../../telemetry/telemetry.ts'
 import { STOP_TIMEOUT, subscriptionOf, UNBOUNDED, type BrokerPlace, type Subscription } from '../broker-adapter.ts'
 import type { Broker } from '../broker.ts'
+import { findByBrowsing } from '../find.ts'
 import type { ReceiveOptions } from '../queues.ts'
 import type { SubscribeOptions } from '../topics.ts'
 import type { BrokerServer } from './broker-server.ts'
@@ -126,6 +127,10 @@ export function brokerOf(
     seek: doing(({ group, topic }) => `move group "${group}" on topic "${topic}"`, checked.seek),
     forget: doing(({ group }) => `forget group "${group}"`, checked.forget),
     browse: doing(({ topic }) => `browse topic "${topic}"`, checked.browse),
+    find: doing(
+      'find messages',
+      findByBrowsing({ ...checked, capabilities: server.capabilities, title, behind: server.behind }, runtime),
+    ),
     stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
 }

@@ -8,6 +8,7 @@ import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { EMBEDDED } from './capabilities.ts'
 import { createCommits } from './commits.ts'
 import { openBrokerFile } from './file.ts'
+import { createFind } from './find.ts'
 import { createGroups } from './groups.ts'
 import { createQueues } from './queues.ts'
 import { startSweeper } from './retention.ts'
@@ -76,6 +77,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
     const topics = createTopics({ file, commits, runtime, partitions })
     const groups = createGroups({ file, commits, runtime, log, topics })
     const queues = createQueues({ file, commits, runtime })
+    const find = createFind({ db: file.db, topics, runtime })
     const sweeper = startSweeper({ commits, runtime, log, topics, groups, every: sweep })
 
     const stop = async (timeout: number): Promise<void> => {
@@ -125,6 +127,7 @@ export function embeddedBroker(options: EmbeddedBrokerOptions = {}): (world: Emb
             )
           return found.read(Math.max(after === undefined ? 0 : offsetAfter(after), found.floor()), limit)
         }),
+      find: async (request) => guarded('find messages', () => find(request)),
       stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
     }
   }

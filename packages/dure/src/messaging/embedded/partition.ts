@@ -23,6 +23,8 @@ export type Partition = {
   readonly inMemory: (from: number) => boolean
   /** Up to `limit` deliveries from an offset on, from memory or from the table; of more than `bytes`, one at least. */
   readonly read: (from: number, limit: number, bytes?: number) => readonly StoredDelivery[]
+  /** Messages at offsets from `from` on and before `to` whose row meets a condition on `wanted`: a JSON list of texts. */
+  readonly find: (wanted: FindInTable) => readonly StoredDelivery[]
   /** When the first message from an offset on was published. */
   readonly publishedAt: (from: number) => number | undefined
   /** Offset of the first message that arrived at or after a time. */
@@ -36,6 +38,8 @@ export type Partition = {
   /** Forgets what every reader has had. */
   readonly forget: () => void
 }
+
+type FindInTable = { readonly from: number; readonly to: number; readonly condition: string; readonly value: string }
 
 /** A delivery with its offset as a number. */
 export type StoredDelivery = Delivery & { readonly offset: number }
@@ -142,6 +146,8 @@ export function createPartition(options: {
       // All at once is faster than one by one, where they are known to fit.
       return table.read(from, limit, sizeFrom(from, limit) <= bytes ? Infinity : bytes)
     },
+    // What is staged is in the table already, and may yet be taken back.
+    find: (wanted) => table.find({ ...wanted, to: Math.min(wanted.to, next) }),
     publishedAt: (from) => {
       if (from >= next) return undefined
       return inMemory(from) ? tail[from - tail[0]!.offset]?.message.time : table.publishedAt(from)
@@ -215,6 +221,13 @@ function openTable({ db, topicId, topic, number }: { db: DatabaseSync; topicId: 
       }
       return found
     },
+    find: ({ from, to, condition, value }: FindInTable): readonly StoredDelivery[] =>
+      sql(
+        `WITH wanted (value) AS (SELECT value FROM json_each(?))
+         SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? AND offset < ? AND ${condition} ORDER BY offset`,
+      )
+        .all(value, from, to)
+        .map(deliveryOf),
     publishedAt: (from: number): number | undefined => {
       const row = sql(`SELECT time FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT 1`).get(from)
       return row && Number(row['time'])

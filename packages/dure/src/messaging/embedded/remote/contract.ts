@@ -33,7 +33,17 @@ export type BrokerOperations = {
 }
 
 /** Methods of the ports that need no session: asked for by name, with their arguments and what they answer as JSON. */
-export const REQUESTS = ['declareTopic', 'declareGroup', 'partitions', 'lag', 'retention', 'seek', 'forget', 'browse'] as const
+export const REQUESTS = [
+  'declareTopic',
+  'declareGroup',
+  'partitions',
+  'lag',
+  'retention',
+  'seek',
+  'forget',
+  'browse',
+  'find',
+] as const
 export type BrokerRequest = { readonly method: (typeof REQUESTS)[number]; readonly args: string }
 
 /** JSON in which numbers that it does not know are words: who takes numbers refuses them, as it refuses the numbers. */

@@ -1,10 +1,18 @@
-import { CallError, type HandlerInput, type HandlerOutput, type Operation, type Schema } from '../../../contract/contract.ts'
+import {
+  CallError,
+  type HandlerInput,
+  type HandlerOutput,
+  type Message,
+  type Operation,
+  type Schema,
+} from '../../../contract/contract.ts'
 import { type Runtime, type Timer } from '../../../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../../../runtime/internal.ts'
 import type { Logger } from '../../../telemetry/telemetry.ts'
 import type { Broker } from '../../broker.ts'
+import type { Found } from '../../find.ts'
 import type { Assignment, Delivery, SubscribeOptions } from '../../topics.ts'
-import { jsonOf, SessionOver, type BrokerOperations } from './contract.ts'
+import { jsonOf, SessionOver, type BrokerOperations, type BrokerRequest } from './contract.ts'
 import { delayed, inParts, pack, packOne, unpack } from './pack.ts'
 import { createSession, isReported, type Session } from './session.ts'
 
@@ -93,7 +101,7 @@ export function brokerHandlers(options: BrokerHandlersOptions): ServedBroker {
     request: async ({ method, args }) => {
       const ask = broker[method] as (...of: unknown[]) => Promise<unknown>
       const answer = await ask(...(JSON.parse(args) as unknown[]))
-      return { answer: jsonOf(method === 'browse' ? someOf(answer as readonly Delivery[]) : (answer ?? null)) }
+      return { answer: jsonOf(answerOf(method, answer)) }
     },
     publish: ({ messages }) => done(broker.publish(unpack(messages).map(({ message }) => message))),
     send: ({ messages }) => done(broker.send(unpack(messages).map(delayed))),
@@ -180,6 +188,14 @@ async function done(work: Promise<unknown>): Promise<undefined> {
 }
 
 /** As much of it as may go in one answer. */
-function someOf(found: readonly Delivery[]): readonly Delivery[] {
+function answerOf(method: BrokerRequest['method'], answer: unknown): unknown {
+  if (method === 'browse') return someOf(answer as readonly Delivery[])
+  if (method !== 'find') return answer ?? null
+  const found = answer as Found
+  const messages = someOf(found.messages)
+  return messages.length === found.messages.length ? found : { ...found, messages, cutOff: 'bytes' }
+}
+
+function someOf<One extends { readonly message: Message }>(found: readonly One[]): readonly One[] {
   return inParts(found, ({ message }) => message, LARGEST_ANSWER)[0] ?? []
 }

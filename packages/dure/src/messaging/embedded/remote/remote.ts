@@ -102,6 +102,7 @@ export function remoteBroker(options: RemoteBrokerOptions): Broker {
     seek: there('seek', 'seek'),
     forget: there('forget', 'forget a group'),
     browse: there('browse', 'browse'),
+    find: there('find', 'find messages'),
     stop: ({ timeout = STOP_TIMEOUT } = {}) => (stopping ??= stop(timeout)),
   }
 }
