@@ -23,6 +23,7 @@ const migrations = {
     );
     CREATE INDEX dure_choreographies_due ON dure_choreographies (due_at) WHERE due_at IS NOT NULL;
     CREATE INDEX dure_choreographies_old ON dure_choreographies (changed_at)`,
+  'dure/choreography-0002': 'CREATE INDEX dure_choreographies_correlation ON dure_choreographies (correlation_id)',
 } as const
 
 /** How often it looks, in milliseconds, whether others have seen something; also before it first calls anything late, … */
@@ -148,7 +149,10 @@ export const choreographies: ExtensionKind = {
         alarm = { ring: () => {}, stop: async () => begin.cancel() }
       },
       control: {
-        path: ({ key }: { readonly key: string }) => find('id = ? ORDER BY choreography', [key]),
+        path: ({ key, correlationId }: { readonly key?: string; readonly correlationId?: string }) =>
+          key === undefined
+            ? find('correlation_id = ? ORDER BY choreography, id LIMIT 50', [correlationId ?? ''])
+            : find('id = ? ORDER BY choreography', [key]),
         list: () => find('1 = 1 ORDER BY changed_at DESC LIMIT 50', []),
       },
       stop: async () => alarm?.stop(),

@@ -21,6 +21,7 @@ export type { OutboxMessage } from './outbox-row.ts'
 export type {
   Claim,
   CommandKey,
+  CommandOutcome,
   CommandRecord,
   CommandRun,
   DeadLetterAudit,
@@ -29,6 +30,8 @@ export type {
   DeadMessage,
   DeadMessageGroup,
   Fence,
+  LookupRecords,
+  MessageLookup,
   Retained,
   RetainedPart,
   ParkedId,

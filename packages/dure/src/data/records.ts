@@ -19,6 +19,8 @@ export type Records<Tx = StoreTransaction> = {
   readonly parked: ParkedRecords<Tx>
   readonly deadLetters: DeadLetterRecords<Tx>
   readonly upkeep: UpkeepRecords<Tx>
+  /** For people who ask what became of a message. A store without it says nothing. */
+  readonly lookup?: LookupRecords | undefined
 }
 
 /** What transactions announce, at positions that grow in the order of commits. */
@@ -358,4 +360,33 @@ export type UpkeepRecords<Tx> = {
     tx: Tx,
     old: { readonly part: 'keys' | 'audit'; readonly age: number; readonly limit: number },
   ) => Promise<number>
+}
+
+/** Which messages somebody asks about: those of these requests, of these keys, and these. A hundred of each, at most. */
+export type MessageLookup = {
+  readonly correlationIds: readonly string[]
+  readonly keys: readonly string[]
+  readonly messageIds: readonly string[]
+}
+
+/** What is known of single messages. Reads by indexes alone, but for the outbox, of which it reads the first ten thousand rows. */
+export type LookupRecords = {
+  /** What waits to be delivered, at most `limit`. */
+  readonly outbox: (of: MessageLookup, limit: number) => Promise<readonly OutboxRow[]>
+  /** When consumers have handled these messages. */
+  readonly marks: (
+    messageIds: readonly string[],
+  ) => Promise<readonly { readonly consumer: string; readonly messageId: string; readonly at: number }[]>
+  /** What these consumers have parked of them, at most `limit`. */
+  readonly parked: (
+    of: Pick<MessageLookup, 'keys' | 'messageIds'> & { readonly consumers: readonly string[] },
+    limit: number,
+  ) => Promise<readonly ParkedMessage[]>
+  /** What was decided about these dead letters, by their short names. */
+  readonly decisions: (letters: readonly string[], limit: number) => Promise<readonly DeadLetterAudit[]>
+  /** Commands of an operation whose keys begin with one of these, at most `limit`. */
+  readonly commands: (
+    of: { readonly operation: string; readonly prefixes: readonly string[] },
+    limit: number,
+  ) => Promise<readonly (CommandKey & { readonly outcome: CommandOutcome; readonly body: string; readonly at: number })[]>
 }

@@ -163,6 +163,7 @@ export function sagaControl(world: SagaWorld): NonNullable<OpenExtension['contro
 
 type ListFilter = {
   readonly id?: string
+  readonly correlationId?: string
   readonly saga?: string
   readonly state?: string
   readonly after?: string
@@ -171,12 +172,13 @@ type ListFilter = {
 
 async function listInstances(
   { records }: SagaWorld,
-  { id, saga, state, after, limit = PAGE }: ListFilter,
+  { id, correlationId, saga, state, after, limit = PAGE }: ListFilter,
 ): Promise<readonly ShownInstance[]> {
   const conditions: [string, SqlValue | undefined][] = [
     ['saga = ?', saga],
     ['state = ?', state],
     ['id = ?', id],
+    ['correlation_id = ?', correlationId],
     ['id > ?', after],
   ]
   const given = conditions.filter((one): one is [string, SqlValue] => one[1] !== undefined)

@@ -31,4 +31,5 @@ export const migrations = {
     );
     CREATE INDEX dure_saga_mail_age ON dure_saga_mail (arrived_at)`,
   'dure/saga-0002': 'ALTER TABLE dure_sagas ADD COLUMN initiator TEXT',
+  'dure/saga-0003': 'CREATE INDEX dure_sagas_correlation ON dure_sagas (correlation_id)',
 } as const

@@ -34,6 +34,7 @@ import { healthCheckCall, notReadyBecause } from './readiness.ts'
 import { familiesOf } from './readings.ts'
 import { createSettled } from './settled.ts'
 import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
+import { tellStory, type ServiceStory, type StoryQuestion } from './story.ts'
 import type { ServiceHealth, ServiceStatus, World } from './system.ts'
 
 /** `outboxAge`: milliseconds since the oldest event in the outbox was published; `outboxSize`: bytes of their data. */
@@ -57,6 +58,8 @@ export type ServiceInstance = {
   /** What is kept in its store for a time. */
   readonly retained: () => Promise<readonly RetainedReading[]>
   readonly deadLetters: () => DeadLetters | undefined
+  /** What its store says of messages. */
+  readonly story: (question: StoryQuestion) => Promise<ServiceStory>
   /** Asks its extensions of one kind. */
   readonly ask: Extensions['ask']
   /** What is measured of it. */
@@ -237,8 +240,12 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const calls = (): readonly CallReading[] => options.guards?.readings().filter(({ caller }) => caller === name) ?? []
 
-  const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls }
+  const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls, story: storyOf(service, data) }
   return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
+}
+
+function storyOf(service: Service, data: ServiceData | undefined): ServiceInstance['story'] {
+  return (question) => tellStory(service, data?.store, question)
 }
 
 function warned({ configuration }: ServiceInstanceOptions): Pick<ServiceHealth, 'warnings'> {

@@ -42,6 +42,7 @@ export type { EventSchemas, RefusedSchema } from './schemas.ts'
 export { start, type StartOptions } from './start.ts'
 export type { Certificates, Listener, NetworkOptions, ProcessCertificates, Wires } from './process/process.ts'
 export type { Allow } from './allow.ts'
+export type { ServiceStory, StoryCall, StoryDecision, StoryParked, StoryQuestion } from './story.ts'
 export { system } from './system.ts'
 export type {
   ActLog,
@@ -58,6 +59,7 @@ export type {
   StopOptions,
   System,
   SystemOptions,
+  SystemReaction,
   SystemStatus,
   World,
 } from './system.ts'

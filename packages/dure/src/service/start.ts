@@ -17,7 +17,15 @@ import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
 import { namesOf, networkWires, openProcess, type NetworkOptions, type Wires } from './process/process.ts'
-import { auditServiceOf, type DoorHost, type OpenDoor, type Running, type System, type World } from './system.ts'
+import {
+  auditServiceOf,
+  type DoorHost,
+  type OpenDoor,
+  type Running,
+  type System,
+  type SystemReaction,
+  type World,
+} from './system.ts'
 import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
@@ -189,6 +197,14 @@ async function startAll(system: System, options: StartOptions, world: World, dis
         return part.ask(service, question)
       throw new CallError('NOT_FOUND', `Cannot ask service "${service}": the system has none of that name`)
     },
+    find: (options) => broker.find(options),
+    story: async (service, question) => {
+      const here = instances.find(({ name }) => name === service)
+      if (here !== undefined) return here.story(question)
+      if (part !== undefined && contracts.some(({ name }) => name === service)) return part.story(service, question)
+      throw new CallError('NOT_FOUND', `Cannot ask service "${service}": the system has none of that name`)
+    },
+    reactions: system.services.flatMap(systemReactions),
     record,
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
@@ -219,6 +235,14 @@ async function ownRegistry(system: System, world: World, disposables: Disposable
   const registry = await system.registry(world)
   disposables.add('registry', () => registry.stop())
   return registry
+}
+
+function systemReactions({ contract, needs, reactions }: System['services'][number]): readonly SystemReaction[] {
+  const { name: service } = contract
+  const called = Object.values(needs).map(({ name }) => name)
+  return reactions.map(({ kind, event, name, prepare }) => {
+    return { service, consumer: `${service}/${name}`, kind, event, calls: prepare === undefined ? [] : called }
+  })
 }
 
 /** The way to the system's audit log, which is with one of its services. */

@@ -7,7 +7,7 @@ import {
   type Transport,
 } from '../call/call.ts'
 import type { ConfigAdapter, ConfigOptions, ConfigStatus } from '../config/config.ts'
-import type { AnyContract, AnyOperation, Operations } from '../contract/contract.ts'
+import type { AnyContract, AnyEvent, AnyOperation, Operations } from '../contract/contract.ts'
 import { needsPrincipal, SystemError } from '../contract/internal.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
@@ -24,6 +24,7 @@ import { allowProblems, type Allow } from './allow.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 import type { EventSchemas } from './schemas.ts'
+import type { ServiceStory, StoryQuestion } from './story.ts'
 
 /** What every adapter is given when the system starts: a directory for its files, the runtime, the logger, telemetry. */
 export type World = {
@@ -252,10 +253,26 @@ export type DoorHost = DoorCalls & {
   readonly extensions: readonly { readonly service: string; readonly kind: string; readonly name: string }[]
   /** Asks a service's extensions of one kind, or has something done to them. */
   readonly ask: (service: string, question: ExtensionQuestion) => Promise<unknown>
+  /** Looks for messages in the broker. */
+  readonly find: Broker['find']
+  /** What the store of a service says of messages. @throws {CallError} when the system has no such service, or it does not answer */
+  readonly story: (service: string, question: StoryQuestion) => Promise<ServiceStory>
+  /** What its services react to, in order of their names. */
+  readonly reactions: readonly SystemReaction[]
   /** Writes an act to the system's audit log, wherever it is kept; undefined when it has none. @throws {CallError} when it cannot be written */
   readonly record: RecordAct | undefined
   /** Whether a service has a database: without one it cannot know an idempotency key again. */
   readonly remembers: (service: string) => boolean
+}
+
+/** A reaction of a service: `consumer` is `<service>/<reaction>`, as inbox, dead letters and groups have it. */
+export type SystemReaction = {
+  readonly service: string
+  readonly consumer: string
+  readonly kind: 'topic' | 'queue'
+  readonly event: AnyEvent
+  /** Services that it may call before its transaction. */
+  readonly calls: readonly string[]
 }
 
 export type OpenDoor = {

@@ -1,4 +1,4 @@
-import type { SqlStore, SqlTransaction, SqlValue } from '../database.ts'
+import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../database.ts'
 import type { DeadLetterAudit, DeadLetterFilter, DeadLetterRecords, Named } from '../records.ts'
 import { messageOf, parkedOf } from './parked.ts'
 
@@ -9,7 +9,7 @@ const HELD =
 /** What a decision is about, between its first statement and its last. */
 const DECIDED = "state = 'decided'"
 
-const AUDIT = 'at, letter, consumer, topic, message_id, action, reason, actor, error, message, data'
+export const AUDIT = 'at, letter, consumer, topic, message_id, action, reason, actor, error, message, data'
 
 export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<SqlTransaction> {
   return {
@@ -88,14 +88,18 @@ export function sqlDeadLetters(select: SqlStore['select']): DeadLetterRecords<Sq
         ...where.values,
         limit,
       ])
-      return rows.map((row) => ({
-        ...{ at: Number(row['at']), action: row['action'] as DeadLetterAudit['action'], letter: String(row['letter']) },
-        ...{ consumer: String(row['consumer']), by: String(row['actor']), reason: String(row['reason']) },
-        ...{ error: String(row['error']), message: messageOf(row['message']) },
-        data: row['data'] === null ? undefined : String(row['data']),
-      }))
+      return rows.map(auditOf)
     },
     forget: async (tx, { before }) => void (await tx.run('DELETE FROM dure_parked_audit WHERE at < ?', [before])),
+  }
+}
+
+export function auditOf(row: SqlRow): DeadLetterAudit {
+  return {
+    ...{ at: Number(row['at']), action: row['action'] as DeadLetterAudit['action'], letter: String(row['letter']) },
+    ...{ consumer: String(row['consumer']), by: String(row['actor']), reason: String(row['reason']) },
+    ...{ error: String(row['error']), message: messageOf(row['message']) },
+    data: row['data'] === null ? undefined : String(row['data']),
   }
 }
 

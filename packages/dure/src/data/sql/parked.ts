@@ -4,11 +4,11 @@ import { UNPARTITIONED, type ParkedId, type ParkedMessage, type ParkedRecords } 
 import { shortHash } from '../short-hash.ts'
 import { checkFence, CURRENT, fenceValues } from './ownership.ts'
 
-const COLUMNS =
+export const PARKED_COLUMNS =
   'consumer, partition, revision, topic, key, key_hash, message_id, letter, state, started, finished, crashes, next_at, fingerprint, first_failure, last_failure, error, message'
 
 /** The place is asked for where the row is written: others may park messages of the same key. */
-const INSERT = `INSERT INTO dure_parked (sequence, ${COLUMNS})
+const INSERT = `INSERT INTO dure_parked (sequence, ${PARKED_COLUMNS})
   VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ?), PLACES)
   ON CONFLICT (consumer, message_id) DO NOTHING`
 
@@ -20,7 +20,7 @@ export function sqlParked(select: SqlStore['select'], time: DatabaseTime): Parke
   const until = `${now} + ?`
   const insert = INSERT.replace(
     'PLACES',
-    COLUMNS.split(', ')
+    PARKED_COLUMNS.split(', ')
       .map((column) => (column === 'next_at' ? until : '?'))
       .join(', '),
   )
@@ -33,7 +33,7 @@ export function sqlParked(select: SqlStore['select'], time: DatabaseTime): Parke
     },
     read: async ({ consumer, key, limit }) => {
       const rows = await select(
-        `SELECT ${COLUMNS}, next_at - ${now} AS wait FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT ?`,
+        `SELECT ${PARKED_COLUMNS}, next_at - ${now} AS wait FROM dure_parked WHERE consumer = ? AND key_hash = ? AND key = ? ORDER BY sequence LIMIT ?`,
         [...times(), consumer, hashOf(key), key, limit],
       )
       return rows.map(parkedOf)
@@ -166,7 +166,7 @@ function waitOf(row: SqlRow): number {
 }
 
 /** A key in a form that fits an index of any database: keys may be longer than those take. */
-function hashOf(key: string): string {
+export function hashOf(key: string): string {
   return shortHash(key, 10)
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseTime, SqlStore, SqlTransaction, StoreTransaction } from '.
 import { sqlDeadLetters } from './dead-letters.ts'
 import { sqlIdempotency } from './idempotency.ts'
 import { sqlInbox } from './inbox.ts'
+import { sqlLookup } from './lookup.ts'
 import { sqlOutbox } from './outbox.ts'
 import { sqlOwnership } from './ownership.ts'
 import { sqlParked } from './parked.ts'
@@ -29,6 +30,7 @@ export function sqlRecords(
     parked: sqlParked(select, waits),
     deadLetters: sqlDeadLetters(select),
     upkeep: sqlUpkeep(select, time),
+    lookup: sqlLookup(select, waits),
   }
   // A store's records are given that store's transactions only.
   return records as Records<StoreTransaction>

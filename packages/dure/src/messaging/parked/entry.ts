@@ -1,4 +1,4 @@
-import type { Message } from '../../contract/contract.ts'
+import { DeclaredError, type Message } from '../../contract/contract.ts'
 import { describeThrown } from '../../contract/internal.ts'
 import type { ParkedMessage, Store } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -59,5 +59,12 @@ export function isLastTry(retry: RetryPolicy, error: unknown, tries: number): bo
 export function errorText(error: unknown): string {
   const { message, stack, words } = describeThrown(error)
   const text = stack?.includes(message) === true ? stack : words
-  return text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
+  const kept = text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
+  return error instanceof DeclaredError ? `${kept}\n    declared as ${error.code}, ${error.status}` : kept
+}
+
+/** The declared error that a kept text is of: without its data, which may be secret. */
+export function declaredIn(text: string): { readonly code: string; readonly status: string } | undefined {
+  const [, code, status] = /\n {4}declared as (\S+), ([A-Z_]+)$/.exec(text) ?? []
+  return code === undefined || status === undefined ? undefined : { code, status }
 }

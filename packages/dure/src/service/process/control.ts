@@ -17,6 +17,7 @@ import { plainSchema as plain } from '../plain-schema.ts'
 import { away } from '../health.ts'
 import type { ExtensionQuestion } from '../extensions.ts'
 import type { RetainedReading } from '../retention.ts'
+import type { ServiceStory, StoryQuestion } from '../story.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 
@@ -43,6 +44,7 @@ const nameOf = (method: keyof DeadLetters) => `dure.letters.${method}` as const
  */
 const operations = {
   'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>(), scope }),
+  'dure.story': query({ input: plain<StoryQuestion>(), output: plain<ServiceStory>(), scope }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.calls': asked<readonly CallReading[]>(),
@@ -70,6 +72,7 @@ export function serveControl(options: {
   const { instance, transport, deadlines, runtime, log } = options
   const handlers: Readonly<Record<string, (input: unknown, caller: unknown) => unknown>> = {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
+    'dure.story': (question) => instance.story(question as StoryQuestion),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
     'dure.calls': () => instance.calls(),
@@ -143,6 +146,11 @@ export function remoteLetters(way: Way): DeadLetters {
 /** What the extensions of a service keep is in its store: any copy of it answers. */
 export function remoteAsk(way: Way, question: ExtensionQuestion): Promise<unknown> {
   return clientOf(way)['dure.ask'](question)
+}
+
+/** What happened to messages is in the store of each service: any copy of it tells. */
+export function remoteStory(way: Way, question: StoryQuestion): Promise<ServiceStory> {
+  return clientOf(way)['dure.story'](question)
 }
 
 function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {

@@ -11,7 +11,7 @@ import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-import { remoteAsk, remoteCopy, remoteLetters, serveControl, type RemoteCopy } from './control.ts'
+import { remoteAsk, remoteCopy, remoteLetters, remoteStory, serveControl, type RemoteCopy } from './control.ts'
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
@@ -48,6 +48,7 @@ export type SystemProcess = {
   readonly deadLetters: (instances: readonly ServiceInstance[], service: string) => DeadLetters | undefined
   /** Asks the extensions of a service that another process runs. */
   readonly ask: DoorHost['ask']
+  readonly story: DoorHost['story']
 }
 
 /** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
@@ -142,6 +143,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     calls: (instances) => callsOf(all(instances)),
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
     ask: (service, question) => remoteAsk({ service, transport, runtime }, question),
+    story: (service, question) => remoteStory({ service, transport, runtime }, question),
     deadLetters: (instances, service) => {
       const here = instances.find(({ name }) => name === service)
       if (here !== undefined) return here.deadLetters()
