@@ -126,6 +126,43 @@ export function parkedConformance(module: URL): void {
     assert.ok(head!.revision > dead!.revision)
     assert.equal(await begin(head!.revision), true)
   })
+
+  check('what is known of single messages is told to whoever may look, and of no others', async ({ open }) => {
+    const store = await open()
+    const { lookup, inbox, idempotency, deadLetters } = store.records
+    if (lookup === undefined) return
+    await add(store, [message('a', 0), message('b', 0, { state: 'dead', lastFailure: 5 }), message('c', 0, { key: 'other' })])
+    await store.transaction(async (tx) => {
+      const marks = ['x', 'y', 'z'].map((messageId) => ({ consumer: CONSUMER, messageId }))
+      await inbox.mark(tx, { marks: [...marks, { consumer: 'stock/other', messageId: 'x' }], at: 7 })
+      for (const key of ['prepare:a:1', 'prepare:a:2', 'prepare:ab:1', 'given'])
+        await idempotency.begin(tx, {
+          operation: 'op',
+          key,
+          fingerprint: 'f',
+          run: key,
+          owner: 'm',
+          lease: 0,
+          instead: undefined,
+        })
+      await deadLetters.decide(tx, { ids: ['letter b'] }, { action: 'discard', at: 9, by: 'ann', reason: 'r', unmarked: '' })
+    })
+    const marked = (await lookup.marks(['x', 'z', 'none'])).map(({ consumer, messageId, at }) => `${consumer} ${messageId} ${at}`)
+    assert.deepEqual(marked.toSorted(), ['stock/other x 7', `${CONSUMER} x 7`, `${CONSUMER} z 7`])
+    const parkedOf = async (messageIds: readonly string[], keys: readonly string[], consumer = CONSUMER) =>
+      (await lookup.parked({ consumers: [consumer], messageIds, keys }, 9)).map((one) => one.message.id).toSorted()
+    assert.deepEqual(await parkedOf(['c'], []), ['c'])
+    assert.deepEqual(await parkedOf([], ['key']), ['a'])
+    assert.deepEqual(await parkedOf(['a'], ['other']), ['a', 'c'])
+    assert.deepEqual(await parkedOf(['a'], ['other'], 'stock/other'), [])
+    assert.equal((await lookup.parked({ consumers: [CONSUMER], messageIds: ['a', 'c'], keys: [] }, 1)).length, 1)
+    const decided = (await lookup.decisions(['letter b', 'letter a'], 9)).map(({ letter, by, action }) => [letter, by, action])
+    assert.deepEqual(decided, [['letter b', 'ann', 'discard']])
+    const keys = (await lookup.commands({ operation: 'op', prefixes: ['prepare:a:'] }, 9)).map(({ key }) => key)
+    assert.deepEqual(keys.toSorted(), ['prepare:a:1', 'prepare:a:2'])
+    assert.deepEqual(await lookup.commands({ operation: 'op', prefixes: [] }, 9), [])
+    assert.deepEqual(await lookup.outbox({ correlationIds: ['c'], keys: [], messageIds: [] }, 9), [])
+  })
 }
 
 const add = (store: Store, messages: readonly ParkedMessage[], fence?: Fence): Promise<readonly ParkedMessage[]> =>
