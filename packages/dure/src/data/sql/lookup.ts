@@ -16,7 +16,7 @@ export function sqlLookup(select: SqlStore['select'], time: DatabaseTime): Looku
     outbox: async ({ correlationIds, keys, messageIds }, limit) => {
       const [correlated, keyed, named] = [listOf(correlationIds), listOf(keys), listOf(messageIds)]
       const rows = await select(
-        `SELECT position, ${OUTBOX_COLUMNS} FROM (SELECT position, ${OUTBOX_COLUMNS} FROM dure_outbox ORDER BY position LIMIT ${OUTBOX_ROWS}) AS some
+        `SELECT position, ${OUTBOX_COLUMNS} FROM (SELECT position, ${OUTBOX_COLUMNS} FROM dure_outbox ORDER BY position LIMIT ${OUTBOX_ROWS}) AS waiting
          WHERE correlation_id IN ${correlated.places} OR key IN ${keyed.places} OR id IN ${named.places} ORDER BY position LIMIT ?`,
         [...correlated.values, ...keyed.values, ...named.values, limit],
       )
