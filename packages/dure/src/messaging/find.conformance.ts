@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Message } from '../contract/contract.ts'
 import type { Capabilities } from './capabilities.ts'
-import type { FindBy, FindOptions, Found } from './find.ts'
+import type { FindBy, FindOptions, Found } from './found.ts'
 import { numberOf, range, until } from './numbered.conformance.ts'
 import { isCallError, type Register, type Rig } from './rig.conformance.ts'
 

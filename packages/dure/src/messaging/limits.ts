@@ -1,5 +1,5 @@
 import { BYTES, COUNT, COUNT_OR_NONE, KEEP, wrongNumbers, type Range, type Ranges } from '../runtime/internal.ts'
-import type { FindOptions } from './find.ts'
+import type { FindOptions } from './found.ts'
 import type { ReceiveOptions } from './queues.ts'
 import type { BrowseOptions, SubscribeOptions, TopicOptions } from './topics.ts'
 import { CallError, type Message, type Retention } from '../contract/contract.ts'

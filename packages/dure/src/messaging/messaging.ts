@@ -2,7 +2,7 @@
 export type { BrokerAdapter, GroupLag, Reach, Subscription } from './broker-adapter.ts'
 export type { Broker } from './broker.ts'
 export type { Capabilities } from './capabilities.ts'
-export type { FindBy, FindOptions, Found, FoundMessage, Unseen } from './find.ts'
+export type { FindBy, FindOptions, Found, FoundMessage, Unseen } from './found.ts'
 export type { Queues, ReceiveOptions } from './queues.ts'
 export type {
   Assignment,

@@ -1,6 +1,6 @@
 import type { Message, Retention } from '../contract/contract.ts'
 import type { BrokerAdapter, Subscription } from './broker-adapter.ts'
-import type { FindOptions, Found } from './find.ts'
+import type { FindOptions, Found } from './found.ts'
 
 /**
  * The Topics port: topics with keys and partitions, which every group reads. At least once; order kept per key. Retries,

@@ -197,7 +197,6 @@ async function startAll(system: System, options: StartOptions, world: World, dis
         return part.ask(service, question)
       throw new CallError('NOT_FOUND', `Cannot ask service "${service}": the system has none of that name`)
     },
-    find: (options) => broker.find(options),
     story: async (service, question) => {
       const here = instances.find(({ name }) => name === service)
       if (here !== undefined) return here.story(question)

@@ -244,7 +244,7 @@ export type DoorHost = DoorCalls & {
   /** How the settings of this process stand, and what they are; secrets are left out. */
   readonly config: () => ConfigStatus
   /** What is on the broker, from any process: how a topic is divided and how far it is read, what is in it, and a message put there. */
-  readonly topics: Pick<Broker, 'partitions' | 'browse' | 'publish' | 'lag'>
+  readonly topics: Pick<Broker, 'partitions' | 'browse' | 'find' | 'publish' | 'lag'>
   /** Has the broker forget a group that no service has any more: what retires it, and why, is kept. */
   readonly forget: Broker['forget']
   /** A service's dead letters: to list, retry, edit or discard. Undefined when it has no database. */
@@ -253,8 +253,6 @@ export type DoorHost = DoorCalls & {
   readonly extensions: readonly { readonly service: string; readonly kind: string; readonly name: string }[]
   /** Asks a service's extensions of one kind, or has something done to them. */
   readonly ask: (service: string, question: ExtensionQuestion) => Promise<unknown>
-  /** Looks for messages in the broker. */
-  readonly find: Broker['find']
   /** What the store of a service says of messages. @throws {CallError} when the system has no such service, or it does not answer */
   readonly story: (service: string, question: StoryQuestion) => Promise<ServiceStory>
   /** What its services react to, in order of their names. */

@@ -87,7 +87,6 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     extensions: [],
     external: [],
     ask: async () => undefined,
-    find: async () => ({ messages: [], cutOff: undefined, unseen: [] }),
     story: () => Promise.reject(new Error('There is none here')),
     reactions: [],
     record: undefined,
@@ -104,7 +103,10 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     health: async () => ({ live: true, ready: true, services: [] }),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],
-    topics: { partitions: async () => 0, browse: async () => [], publish: async () => {}, lag: async () => [] },
+    topics: {
+      ...{ partitions: async () => 0, browse: async () => [], publish: async () => {}, lag: async () => [] },
+      find: async () => ({ messages: [], cutOff: undefined, unseen: [] }),
+    },
     ...own,
   }
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { beginFinding, SLACK, wantedOf, type FindBy, type Finding, type FindOptions, type Found } from '../find.ts'
+import { beginFinding, SLACK, wantedOf, type Finding } from '../find.ts'
+import type { FindBy, FindOptions, Found } from '../found.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Partition } from './partition.ts'
 import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
