@@ -1,4 +1,4 @@
-import { CallError } from 'dure/contract'
+import { CallError, command, query } from 'dure/contract'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
 
@@ -6,22 +6,31 @@ import { z } from 'zod'
 export const Silent = z.array(z.object({ service: z.string(), why: z.string() }))
 export type Silent = z.infer<typeof Silent>
 
-/** Asks services one after the other. */
+/** Milliseconds in which a service that does not answer has been given up, twice. */
+const DEADLINE = 15_000
+/** Operations for which services are asked: each of them has its own time to answer. */
+export const wideQuery: typeof query = (options) => query({ deadline: DEADLINE, ...options })
+export const wideCommand: typeof command = (options) => command({ deadline: DEADLINE, ...options })
+
+/** Asks services, all at once. */
 export async function across<Asked, T>(
   services: readonly (readonly [service: string, asked: Asked])[],
   work: (asked: Asked, service: string) => Promise<T>,
 ): Promise<{ readonly values: { service: string; value: T }[]; readonly silent: Silent }> {
-  const values: { service: string; value: T }[] = []
-  const silent: Silent = []
-  for (const [service, asked] of services) {
-    try {
-      values.push({ service, value: await work(asked, service) })
-    } catch (error) {
-      if (!isAway(error)) throw error
-      silent.push({ service, why: error.message })
-    }
+  const answers = await Promise.all(
+    services.map(async ([service, asked]) => {
+      try {
+        return { service, value: await work(asked, service) }
+      } catch (error) {
+        if (!isAway(error)) throw error
+        return { service, why: error.message }
+      }
+    }),
+  )
+  return {
+    values: answers.filter((one) => 'value' in one) as { service: string; value: T }[],
+    silent: answers.filter((one) => 'why' in one) as Silent,
   }
-  return { values, silent }
 }
 
 function isAway(error: unknown): error is CallError {

@@ -1,7 +1,7 @@
-import { CallError, command, contract, query } from 'dure/contract'
+import { CallError, contract } from 'dure/contract'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { askExtension, askExtensions, Silent } from '../across.ts'
+import { askExtension, askExtensions, Silent, wideQuery, wideCommand } from '../across.ts'
 import { operatorPart, type OperatorPart } from '../part.ts'
 
 const Event = z.object({
@@ -17,14 +17,14 @@ const Aggregates = contract('aggregates', {
   owner: 'dure',
   description: 'Aggregates that are kept as the events which led to them; what is personal is shown as if it were forgotten',
   operations: {
-    list: query({
+    list: wideQuery({
       output: z.object({
         aggregates: z.array(z.object({ service: z.string(), name: z.string(), events: z.array(z.string()) })),
         silent: Silent,
       }),
       description: 'Aggregates of all services, with the types of their events',
     }),
-    streams: query({
+    streams: wideQuery({
       input: z.object({
         aggregate: z.string(),
         service,
@@ -34,12 +34,12 @@ const Aggregates = contract('aggregates', {
       output: z.array(z.object({ id: z.string(), version: z.number(), time: z.number() })),
       description: 'Streams of an aggregate, by their ids, with their last version',
     }),
-    events: query({
+    events: wideQuery({
       input: z.object({ ...which, from: z.int().min(1).default(1).describe('a version'), limit }),
       output: z.array(Event),
       description: 'The events of one stream',
     }),
-    show: query({
+    show: wideQuery({
       input: z.object({
         ...which,
         version: z.int().min(0).optional().describe('as it was then'),
@@ -48,7 +48,7 @@ const Aggregates = contract('aggregates', {
       output: z.object({ version: z.number(), state: z.unknown() }),
       description: 'The state of one: now, at a version, or at a time',
     }),
-    forget: command({
+    forget: wideCommand({
       input: z.object({ subject: z.string().describe('as its events name it'), service }),
       output: z.object({ forgotten: z.array(z.object({ service: z.string(), value: z.boolean() })), silent: Silent }),
       description: 'Takes away the key of a subject: what is personal of it can never be read again',

@@ -1,8 +1,8 @@
-import { CallError, contract, query } from 'dure/contract'
+import { CallError, contract } from 'dure/contract'
 import type { AuditEntry } from 'dure/audit'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { askExtension, askExtensions, Silent } from '../across.ts'
+import { askExtension, askExtensions, Silent, wideQuery } from '../across.ts'
 import { operatorPart, type OperatorPart } from '../part.ts'
 
 const Log = z.object({ service: z.string(), name: z.string(), verifier: z.string(), size: z.number() })
@@ -33,11 +33,11 @@ const Audit = contract('audit', {
   owner: 'dure',
   description: 'Who did what, in lines that nobody can change unseen (RFC 6962, C2SP checkpoints)',
   operations: {
-    logs: query({
+    logs: wideQuery({
       output: z.object({ logs: z.array(Log), silent: Silent }),
       description: 'Logs of all services, with their verifiers',
     }),
-    list: query({
+    list: wideQuery({
       input: z.object({
         ...{ log, subject: z.string().optional(), actor: z.string().optional(), action: z.string().optional() },
         ...{ after, limit: z.int().min(1).max(1_000).default(100) },
@@ -45,25 +45,25 @@ const Audit = contract('audit', {
       output: z.array(Entry),
       description: 'Lines, the oldest first',
     }),
-    verify: query({
+    verify: wideQuery({
       input: z.object({ log, checkpoint: z.string().optional().describe('one that was kept elsewhere') }),
       ...{ output: Verified, deadline: 120_000 },
       description: 'Reads a log from its first line on, and names the first that is not as it was written',
     }),
-    prove: query({
+    prove: wideQuery({
       ...{ input: z.object({ log, seq: z.int().min(0), size }), output: Proof },
       description: 'A line, a signed checkpoint, and the hashes that lead from the one to the other',
     }),
-    consistency: query({
+    consistency: wideQuery({
       ...{ input: z.object({ log, from: z.int().min(0), size }), output: z.array(z.string()) },
       description: 'The hashes which show that the log goes on from the one that had so many lines',
     }),
-    checkpoint: query({
+    checkpoint: wideQuery({
       input: z.object({ log, size }),
       output: z.object({ log: z.string(), verifier: z.string(), size: z.number(), checkpoint: z.string().nullable() }),
       description: 'What the log says of itself, signed: to be kept elsewhere',
     }),
-    raw: query({
+    raw: wideQuery({
       ...{ input: z.object({ log, after, limit: z.int().min(1).max(1_000).default(1_000) }), output: Raw },
       description: 'Lines, signatures and salts as they are kept, for whoever checks them elsewhere',
     }),

@@ -1,8 +1,8 @@
-import { CallError, command, contract, query } from 'dure/contract'
+import { CallError, contract } from 'dure/contract'
 import type { DeadLetterDetail, DeadLetterFilter, DeadLetters } from 'dure/messaging'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { across, Silent } from '../across.ts'
+import { across, Silent, wideQuery, wideCommand } from '../across.ts'
 import { diffOf, Difference } from '../difference.ts'
 import { operatorPart, type OperatorContext, type OperatorPart } from '../part.ts'
 import { Message, MessageHead } from './message.ts'
@@ -54,18 +54,18 @@ const Letters = contract('letters', {
   description:
     'Dead letters: messages that failed as often as allowed. One holds the later ones of its key until it is retried with success, or discarded',
   operations: {
-    groups: query({
+    groups: wideQuery({
       ...{ input: Filter, output: z.object({ groups: z.array(Group), silent: Silent }) },
       description: 'Those that failed alike, most first',
     }),
-    list: query({
+    list: wideQuery({
       input: z.object({ ...filter, ids: named, limit, after: z.string().optional().describe('the last one of the page before') }),
       output: z.object({ letters: z.array(Letter), silent: Silent }),
       description: 'One by one, those that failed first at the top',
     }),
-    show: query({ input: z.object({ id }), output: Detail, description: 'All of one' }),
-    count: query({ input: Filter, output: Counted, description: 'How many there are' }),
-    audit: query({
+    show: wideQuery({ input: z.object({ id }), output: Detail, description: 'All of one' }),
+    count: wideQuery({ input: Filter, output: Counted, description: 'How many there are' }),
+    audit: wideQuery({
       input: z.object({
         ...{ id: id.optional(), consumer: filter.consumer, action: Action.optional(), since: filter.since, until: filter.until },
         limit: limit.default(100),
@@ -73,16 +73,16 @@ const Letters = contract('letters', {
       output: z.object({ changes: z.array(Change), silent: Silent }),
       description: 'What was done to them, latest first',
     }),
-    difference: query({
+    difference: wideQuery({
       ...{ input: z.object({ id, data }), output: Difference },
       description: 'What an edit would change',
     }),
-    edit: command({
+    edit: wideCommand({
       ...{ input: z.object({ id, data }), output: z.object({ id: z.string() }) },
       description:
         'Replaces the data of one, which stays dead until it is retried; refused when its consumer could not read them',
     }),
-    retry: command({
+    retry: wideCommand({
       input: z.object({
         ...{ ...filter, ids: named },
         rate: z.number().positive().max(1_000).optional().describe('so many a second, one after the other; default: all at once'),
@@ -90,7 +90,7 @@ const Letters = contract('letters', {
       ...{ output: Counted, deadline: LONGEST },
       description: 'Gives them a fresh set of tries',
     }),
-    discard: command({
+    discard: wideCommand({
       ...{ input: z.object({ ...filter, ids: named }), output: Counted },
       description: 'Takes them out for good; what waits behind them goes on',
     }),

@@ -1,7 +1,7 @@
-import { command, contract, query } from 'dure/contract'
+import { contract } from 'dure/contract'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { askExtensions, Silent } from '../across.ts'
+import { askExtensions, Silent, wideQuery, wideCommand } from '../across.ts'
 import { operatorPart, type OperatorPart } from '../part.ts'
 
 /** One building of a version. `behind`: messages that wait for it; `newest`: when the newest event that it has was published. */
@@ -21,14 +21,14 @@ const Models = contract('models', {
   owner: 'dure',
   description: 'Read models: each version is built in a store of its own beside the one that is served',
   operations: {
-    list: query({
+    list: wideQuery({
       ...{ input: z.object({ name: z.string().optional(), service }), output: Builds },
       description: 'Every build of every read model, and how far it is',
     }),
-    rebuild: command({ input: Which, output: Builds, description: 'Builds it once more, beside what is served' }),
-    switch: command({ input: Which, output: Builds, description: 'Serves the build that has caught up' }),
-    back: command({ input: Which, output: Builds, description: 'Serves the build that was served before' }),
-    retry: command({
+    rebuild: wideCommand({ input: Which, output: Builds, description: 'Builds it once more, beside what is served' }),
+    switch: wideCommand({ input: Which, output: Builds, description: 'Serves the build that has caught up' }),
+    back: wideCommand({ input: Which, output: Builds, description: 'Serves the build that was served before' }),
+    retry: wideCommand({
       ...{ input: Which, output: z.object({ count: z.number(), silent: Silent }) },
       description: 'Gives the dead letters of all its builds a fresh set of tries',
     }),

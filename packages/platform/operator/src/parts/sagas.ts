@@ -1,9 +1,9 @@
-import { CallError, command, contract, query } from 'dure/contract'
+import { CallError, contract } from 'dure/contract'
 import type { ObservedPath } from 'dure/choreography'
 import type { SagaHistory, ShownInstance } from 'dure/saga/internal'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { askExtension, askExtensions, Silent } from '../across.ts'
+import { askExtension, askExtensions, Silent, wideQuery, wideCommand } from '../across.ts'
 import { operatorPart, type OperatorContext, type OperatorPart } from '../part.ts'
 
 const State = z.enum(['running', 'compensating', 'paused', 'completed', 'compensated'])
@@ -41,7 +41,7 @@ const Sagas = contract('sagas', {
   owner: 'dure',
   description: 'Transactions over several services, step by step',
   operations: {
-    list: query({
+    list: wideQuery({
       input: z.object({
         ...{ saga: z.string().optional(), state: State.optional(), id: z.string().optional() },
         after: z.string().optional().describe('the last id of the page before'),
@@ -50,20 +50,20 @@ const Sagas = contract('sagas', {
       output: z.object({ instances: z.array(Instance), silent: Silent }),
       description: 'Instances that run or wait, have paused, are being undone, or ended in the last time',
     }),
-    show: query({ input: Which, output: History, description: 'One with its steps, results, errors and decisions' }),
-    paths: query({
+    show: wideQuery({ input: Which, output: History, description: 'One with its steps, results, errors and decisions' }),
+    paths: wideQuery({
       input: z.object({ key: z.string().optional().describe('default: the 50 that changed last') }),
       output: z.object({ observed: z.boolean(), paths: z.array(Path), silent: Silent }),
       description: 'The paths that choreographies have taken, and what is missing though it is its turn',
     }),
-    resume: command({ input: Which, output: Done, description: 'Has a paused one go on where it stands' }),
-    skip: command({
+    resume: wideCommand({ input: Which, output: Done, description: 'Has a paused one go on where it stands' }),
+    skip: wideCommand({
       input: z.object({ id, saga, result: z.unknown().describe('what the step came to') }),
       output: Done,
       description: 'Takes the step at which one has paused, or what it waits for, as done by hand',
     }),
-    compensate: command({ input: Which, output: Done, description: 'Has all undone that one has done, the last first' }),
-    signal: command({
+    compensate: wideCommand({ input: Which, output: Done, description: 'Has all undone that one has done, the last first' }),
+    signal: wideCommand({
       input: z.object({ id, saga, name: z.string(), data: z.unknown() }),
       output: Done,
       description: 'Sends one a signal that it waits for, or will',

@@ -1,8 +1,8 @@
-import { CallError, command, contract, query } from 'dure/contract'
+import { CallError, contract } from 'dure/contract'
 import type { ScheduleDecision, ScheduleReading } from 'dure/schedule'
 import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
-import { askExtension, askExtensions, Silent } from '../across.ts'
+import { askExtension, askExtensions, Silent, wideQuery, wideCommand } from '../across.ts'
 import { operatorPart, type OperatorContext, type OperatorPart } from '../part.ts'
 
 const LastRun = z.object({
@@ -26,18 +26,18 @@ const Schedules = contract('schedules', {
   owner: 'dure',
   description: 'Work at times of the clock',
   operations: {
-    list: query({
+    list: wideQuery({
       ...{ input: z.object({ service }), output: z.object({ schedules: z.array(Schedule), silent: Silent }) },
       description: 'What comes next, and how the last runs went',
     }),
-    audit: query({
+    audit: wideQuery({
       input: z.object({ name: z.string().optional(), service }),
       output: z.object({ decisions: z.array(Decision), silent: Silent }),
       description: 'Who ran, paused or resumed what, latest first',
     }),
-    run: command({ input: Which, output: Schedule, description: 'Runs one now, beside its ticks' }),
-    pause: command({ input: Which, output: Schedule, description: 'Has ticks pass without a run' }),
-    resume: command({ input: Which, output: Schedule, description: 'Has one go on with its next tick' }),
+    run: wideCommand({ input: Which, output: Schedule, description: 'Runs one now, beside its ticks' }),
+    pause: wideCommand({ input: Which, output: Schedule, description: 'Has ticks pass without a run' }),
+    resume: wideCommand({ input: Which, output: Schedule, description: 'Has one go on with its next tick' }),
   },
 })
 
