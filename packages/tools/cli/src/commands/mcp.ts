@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Command } from '@stricli/core'
-import { mcpRoutes, mcpServer, serveMcpLines, type McpServer } from '@dure/operator/internal'
+import type { McpServer } from '@dure/operator/internal'
 import { realRuntime } from 'dure/runtime'
 import { operatorOf } from '../control/control.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
@@ -36,6 +36,7 @@ export const mcpCommand: Command<Shell> = defineCommand({
   async func(this: Shell, flags: Flags): Promise<void> {
     const operator = operatorOf(directoryOf(this, flags), whoIs(flags.by))
     const { timers } = realRuntime()
+    const { mcpServer, serveMcpLines } = await import('@dure/operator/internal')
     const server = mcpServer({ operator, timers, version: VERSION, readOnly: flags.readOnly === true })
     if (flags.http === true) await listen(this, server, flags.port ?? 0)
     else await serveMcpLines(server, { input: this.stdin, write: (line) => this.process.stdout.write(line) })
@@ -44,6 +45,7 @@ export const mcpCommand: Command<Shell> = defineCommand({
 
 async function listen(shell: Shell, mcp: McpServer, port: number): Promise<void> {
   const token = Buffer.from(realRuntime().random.fill(new Uint8Array(32))).toString('base64url')
+  const { mcpRoutes } = await import('@dure/operator/internal')
   const routes = mcpRoutes(mcp, { token })
   const server = createServer({ requestTimeout: 30_000 }, (request, response) => {
     void routes(request, response).then((handled) => handled || response.writeHead(404).end())
