@@ -1,13 +1,18 @@
+import type { ServiceContext } from 'dure/service'
+
 /**
  * The port to whoever moves the money. It is outside and unreliable: a charge that failed may have happened all the
  * same, so each carries a key, and a charge with a known key is answered as before and not made again.
  */
 export type PaymentProvider = {
   /** @throws when no answer came; try again later with the same key */
-  readonly charge: (charge: Charge, signal: AbortSignal) => Promise<Outcome>
+  readonly charge: (charge: Charge, call: Asking) => Promise<Outcome>
   /** Forgets every charge: for a marketplace that starts anew. */
   readonly forget: () => Promise<void>
 }
+
+/** The call that a charge is part of: when it ends, and how it is followed on its way outside. */
+export type Asking = Pick<ServiceContext, 'signal'> & Partial<Pick<ServiceContext, 'http'>>
 
 export type Charge = {
   /** The invoice's number. */
