@@ -80,13 +80,19 @@ export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, 
 }
 
 /**
- * Tells of messages that the broker has: each from when it was published to now, which is what it waited in the outbox, for
- * the broker, and while that was away.
+ * Tells of messages that the broker has, or with a failure that it does not take: each from when it was published to now, which
+ * is what it waited in the outbox, for the broker, and while that was away.
  */
 export function tellRelayed(
   messages: readonly Message[],
-  { service, tracer, runtime }: { readonly service: string; readonly tracer: Tracer | undefined; readonly runtime: Runtime },
+  options: {
+    readonly service: string
+    readonly tracer: Tracer | undefined
+    readonly runtime: Runtime
+    readonly failure?: { readonly error: unknown } | undefined
+  },
 ): void {
+  const { service, tracer, runtime, failure } = options
   if (tracer === undefined) return
   const { clock } = runtime
   const now = clock.monotonic()
@@ -102,7 +108,7 @@ export function tellRelayed(
     }
     const shape = { name: `relay ${type}`, kind: 'client', service, attributes, numbers: [BATCH] } as const
     const details = { ...messageAttributes(message), [BATCH]: messages.length }
-    tracer.begin({ ...shape, parent, details, at: now - Math.max(0, wall - time) }, isSampled(parent)).end()
+    tracer.begin({ ...shape, parent, details, at: now - Math.max(0, wall - time) }, isSampled(parent)).end(failure?.error)
   }
 }
 

@@ -2,11 +2,11 @@ import type { Message } from '../contract/contract.ts'
 import { topicOf } from '../contract/internal.ts'
 import type { StoreTransaction } from '../data/data.ts'
 import { countedStatements, messageAttributes, STATEMENT_COUNTS } from '../data/internal.ts'
-import type { RetryPolicy } from '../messaging/messaging.ts'
+import type { ConsumerReaction, RetryPolicy } from '../messaging/messaging.ts'
 import { isLastTry, type Received } from '../messaging/internal.ts'
 import { longestBackoff } from '../runtime/internal.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
-import { isSampled, type Tracer } from '../telemetry/internal.ts'
+import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
 
 /** Puts spans around what a service does with messages. */
 export type ConsumerTracing = {
@@ -18,9 +18,7 @@ export type ConsumerTracing = {
     /** The transaction that the step is done with, when it is one: a step that is rolled back is never told of. */
     tx?: StoreTransaction,
   ) => Promise<T>
-  /** Stands around all of a try that is not the first. */
-  readonly around: ((message: Message, attempt: number, work: () => Promise<void>) => Promise<void>) | undefined
-}
+} & Pick<ConsumerReaction, 'unreadable' | 'around'>
 
 /** `group` is the service, which reads each reaction's messages as the group `<service>/<reaction>`. */
 export function consumerTracing(options: {
@@ -30,18 +28,23 @@ export function consumerTracing(options: {
   tracer: Tracer | undefined
 }): ConsumerTracing {
   const { group, reaction, retry, tracer } = options
-  if (tracer === undefined) return { inSpan: async ({ message }, _step, work) => work(message.traceparent), around: undefined }
+  if (tracer === undefined)
+    return { inSpan: async ({ message }, _step, work) => work(message.traceparent), unreadable: undefined, around: undefined }
 
+  const begin = (message: Message, delivery: Received['delivery'], step: 'prepare' | 'process'): ActiveSpan => {
+    const { traceparent: parent } = message
+    const attributes = attributesOf(message, step, `${group}/${reaction}`)
+    const numbers = [ATTEMPT, PARTITION, ...STATEMENT_COUNTS]
+    const shape = { name: `${step} ${message.type}`, kind: 'consumer', service: group, attributes, numbers } as const
+    const details = { ...messageAttributes(message), ...deliveryAttributes(delivery) }
+    return tracer.begin({ ...shape, parent, details }, parent === undefined ? tracer.sample() : isSampled(parent))
+  }
   return {
+    unreadable: (message, delivery, error) =>
+      begin(message, delivery, 'process').end(error, afterFailure(retry, error, delivery.attempt)),
     inSpan: async (received, step, work, tx) => {
       const { message, delivery } = received
-      const { traceparent: parent } = message
-      const attributes = attributesOf(message, step, `${group}/${reaction}`)
-      const numbers = [ATTEMPT, PARTITION, ...STATEMENT_COUNTS]
-      const shape = { name: `${step} ${message.type}`, kind: 'consumer', service: group, attributes, numbers } as const
-      const sampled = parent === undefined ? tracer.sample() : isSampled(parent)
-      const details = { ...messageAttributes(message), ...deliveryAttributes(delivery) }
-      const span = tracer.begin({ ...shape, parent, details }, sampled)
+      const span = begin(message, delivery, step)
       const counted = countedStatements(tx)
       try {
         const result = await work(span.traceparent)

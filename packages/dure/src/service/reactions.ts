@@ -62,7 +62,7 @@ export function reactionsOf(options: {
 
   return service.reactions.map((given): ConsumerReaction => {
     const { kind, event, name: reaction, prepare, handle, instead, concurrency, retry } = given
-    const { inSpan, around } = consumerTracing({ group: name, reaction, retry, tracer })
+    const { inSpan, ...tracing } = consumerTracing({ group: name, reaction, retry, tracer })
     return {
       kind,
       event,
@@ -92,7 +92,7 @@ export function reactionsOf(options: {
           (traceparent) => handle(eventOf(received), effectContext(received, tx, traceparent), prepared),
           tx,
         ),
-      around,
+      ...tracing,
       instead:
         instead &&
         ((received, error) => {

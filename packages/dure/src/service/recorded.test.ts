@@ -6,9 +6,9 @@ import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { command, contract, event } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
-import type { RetryPolicy } from '../messaging/messaging.ts'
+import { embeddedBroker, type Broker, type RetryPolicy } from '../messaging/messaging.ts'
 import { silentLogger, type Span, type TelemetryOptions, type TelemetrySink } from '../telemetry/telemetry.ts'
-import { service, start, system } from './service.ts'
+import { service, start, system, type Adapter } from './service.ts'
 import { quiet, until } from './rig.test-support.ts'
 
 const Placed = event('order.placed', { schema: z.object({ orderId: z.string() }), key: (e) => e.orderId })
@@ -63,16 +63,16 @@ async function run(
     ],
   })
   const telemetry = { store: false, ...options.telemetry, exporters: [() => sink] } as const
-  const running = await start(system('shop', { services: [orders, mail, addresses], telemetry }), {
-    directory,
-    log: silentLogger(),
-  })
+  let opened: Broker | undefined
+  const broker: Adapter<Broker> = async (world) => (opened = await embeddedBroker({ durability: 'process' })(world))
+  const shop = system('shop', { services: [orders, mail, addresses], telemetry, broker })
+  const running = await start(shop, { directory, log: silentLogger() })
   t.after(async () => {
     await running.stop()
     rmSync(directory, { recursive: true, force: true })
   })
   const named = (name: string): readonly Span[] => spans.filter((span) => span.name === name)
-  return { running, spans, named, place: (orderId: string) => running.client(Orders).place({ orderId }) }
+  return { running, spans, named, broker: () => opened!, place: (orderId: string) => running.client(Orders).place({ orderId }) }
 }
 
 const NAMES = [
@@ -148,7 +148,11 @@ test('of many tries of one message the first and the last are told of, and betwe
       fails: (attempt) => dead || attempt < last,
     })
     await place('a')
-    const attempts = (name: string): unknown[] => named(name).map(({ attributes }) => attributes['dure.message.attempt'])
+    // What went well of the first was recorded, and is told of a moment later.
+    const attempts = (name: string): number[] =>
+      named(name)
+        .map(({ attributes }) => Number(attributes['dure.message.attempt']))
+        .toSorted((a, b) => a - b)
     await until(() => attempts('process order.placed').includes(last))
     assert.deepEqual(attempts('process order.placed'), [1, 2, 4, 8, 16, last])
     // With what they did.
@@ -156,6 +160,27 @@ test('of many tries of one message the first and the last are told of, and betwe
     const [error] = named('process order.placed').slice(-1)
     assert.deepEqual([error!.status, error!.attributes['dure.message.dead']], dead ? ['error', true] : ['unset', undefined])
   }
+})
+
+test('a message that nobody can read has what led to it told of', async (t) => {
+  const { running, spans, named, broker } = await run(t, { telemetry: { sampling: 0 } })
+  const sent = {
+    id: '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b',
+    source: 'elsewhere',
+    type: 'order.placed',
+    key: 'a',
+    time: 0,
+    schemaVersion: 1,
+  }
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'
+  await broker().publish([{ ...sent, correlationId: 'c', causationId: undefined, traceparent, data: '{"orderId":7}' }])
+  await until(() => spans.length > 0)
+  await quiet(running)
+  const [poison] = named('process order.placed')
+  assert.deepEqual(
+    [poison!.status, poison!.attributes['dure.message.dead'], poison!.attributes['messaging.message.conversation_id']],
+    ['error', true, 'c'],
+  )
 })
 
 test('what goes well and was not sampled is not told of', async (t) => {

@@ -68,12 +68,20 @@ export async function openData(options: {
   try {
     checkKind(service, store)
     let delivered = 0
+    const told = { service: name, tracer: telemetry?.tracer, runtime }
     const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {
       await deliver(broker, messages)
       delivered += messages.length
-      tellRelayed(messages, { service: name, tracer: telemetry?.tracer, runtime })
+      tellRelayed(messages, told)
     }
-    const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
+    const opened = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
+    const aside: OutboxAside = {
+      ...opened,
+      put: (messages, how) => {
+        if (how.failure !== undefined) tellRelayed(messages, { ...told, failure: how.failure })
+        return opened.put(messages, how)
+      },
+    }
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
     const beside: Store[] = []
     const joins: Join[] = [() => UNASKED]

@@ -22,9 +22,9 @@ const BURST = 1_000
  * @throws {TypeError} when a number cannot be used
  */
 export function createSampler({ random }: Pick<Runtime, 'random'>, sampling: Sampling | undefined): (now: number) => boolean {
-  const given = typeof sampling === 'object' ? sampling : sampling === undefined ? {} : { perSecond: 0, ratio: sampling }
+  if (typeof sampling !== 'object' || sampling === null) checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
+  const given = typeof sampling === 'number' ? { perSecond: 0, ratio: sampling } : (sampling ?? {})
   const { perSecond = DEFAULTS.perSecond, ratio = DEFAULTS.ratio } = given
-  if (typeof sampling === 'number') checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
   checkNumbers('open telemetry with this sampling', { perSecond, ratio }, { perSecond: RATE, ratio: SHARE })
   const steadily = perSecond === 0 ? undefined : createLimit(perSecond)
   return (now) => steadily?.(now) === true || (ratio > 0 && random.number() < ratio)

@@ -27,6 +27,8 @@ export type Effect<Tx = StoreTransaction> = {
   readonly handle: (received: Received, tx: Tx, prepared: unknown) => Promise<void> | void
   /** What is done, in a transaction of its own, in place of an effect that failed with this error; undefined: it is tried again. */
   readonly instead?: ((received: Received, error: unknown) => ((tx: Tx) => Promise<void>) | undefined) | undefined
+  /** Told of a message whose data cannot be read. */
+  readonly unreadable?: ((message: Message, delivery: DeliveryOf, error: unknown) => void) | undefined
   /** Stands around a try that is not the first. */
   readonly around?: ((message: Message, attempt: number, work: () => Promise<void>) => Promise<void>) | undefined
 }
@@ -64,7 +66,7 @@ export function createEffectPipeline(options: {
   effect: Effect
 }): EffectPipeline {
   const { inbox, consumer, kind, events, effect } = options
-  const { prepare, handle, instead = () => undefined } = effect
+  const { prepare, handle, instead = () => undefined, unreadable } = effect
   const decoders = new Map(events.map((event) => [event.name, decoderOf(event)]))
   const [only] = decoders.values()
   const unparked = kind === 'queue'
@@ -75,8 +77,17 @@ export function createEffectPipeline(options: {
     instead,
     markOf,
     read: (message, delivery) => {
-      const data = (decoders.get(message.type) ?? only!)(message)
-      return data instanceof Promise ? data.then((late) => ({ message, data: late, delivery })) : { message, data, delivery }
+      const received = (data: unknown): Received => ({ message, data, delivery })
+      const failed = (error: unknown): never => {
+        unreadable?.(message, delivery, error)
+        throw error
+      }
+      try {
+        const data = (decoders.get(message.type) ?? only!)(message)
+        return data instanceof Promise ? data.then(received, failed) : received(data)
+      } catch (error) {
+        return failed(error)
+      }
     },
     apply: async (tx, { received, prepared, fence, instead: other }, begins) => {
       if (!(await inbox.markAll(tx, [markOf(received.message, fence)]))) return 'duplicate'
