@@ -21,7 +21,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     code: [
       'packages/dure/src/telemetry/tracer.ts',
       'packages/dure/src/telemetry/recorder.ts',
-      'packages/dure/src/service/process/kept-traces.ts',
+      'packages/dure/src/service/process/retained-traces.ts',
       'packages/dure/src/call/tracing.ts',
       'packages/dure/src/telemetry/export/store.ts',
       'packages/dure/src/telemetry/export/otlp.ts',

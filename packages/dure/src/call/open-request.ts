@@ -40,10 +40,10 @@ export function beginSpan(
 
 /** What a request has to carry. */
 function headersOf(traceparent: string | undefined, { tracestate }: CallContext): ReadonlyMap<string, string> {
-  const kept = keepTracestate(tracestate)
+  const state = keepTracestate(tracestate)
   const headers = new Map<string, string>()
   if (traceparent !== undefined) headers.set('traceparent', traceparent)
-  if (kept !== undefined) headers.set('tracestate', kept)
+  if (state !== undefined) headers.set('tracestate', state)
   return headers
 }
 

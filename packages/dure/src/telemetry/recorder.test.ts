@@ -101,7 +101,7 @@ test('so many a second are kept, whatever fails; others are told of by what fail
 test('who decides to keep a trace tells the others, who do not tell it on', async () => {
   const [one, other] = [rig(), rig()]
   const told: string[] = []
-  const end = one.tracer.recorder.onKept((ids) => void told.push(...ids))
+  const end = one.tracer.recorder.onRetained((ids) => void told.push(...ids))
   const root = work(one.tracer, 'root')
   work(other.tracer, 'elsewhere', root)
   work(one.tracer, 'failed', root, new Error('no'))
@@ -111,8 +111,8 @@ test('who decides to keep a trace tells the others, who do not tell it on', asyn
   await other.runtime.advance(1_000)
   assert.deepEqual(other.names(), ['elsewhere'])
   assert.equal(other.spans[0]!.parentId, root.slice(36, 52))
-  assert.deepEqual(other.tracer.recorder.keptSince(0).ids, [])
-  assert.deepEqual(one.tracer.recorder.keptSince(0), { ids: told, next: 1 })
+  assert.deepEqual(other.tracer.recorder.retainedSince(0).ids, [])
+  assert.deepEqual(one.tracer.recorder.retainedSince(0), { ids: told, next: 1 })
   end()
 })
 

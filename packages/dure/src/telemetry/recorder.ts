@@ -20,9 +20,9 @@ export type Recorder = {
   /** Keeps traces that another process has decided to keep. Ids that are none, and more than so many a second, are left out. */
   readonly keepToo: (ids: readonly string[]) => void
   /** Told of traces that were decided on here, some at a time; the way back ends it. */
-  readonly onKept: (listener: (ids: readonly string[]) => void) => () => void
+  readonly onRetained: (listener: (ids: readonly string[]) => void) => () => void
   /** Ids of those from a number on, as far as they are remembered, and the number to ask with next. */
-  readonly keptSince: (number: number) => { readonly ids: readonly string[]; readonly next: number }
+  readonly retainedSince: (number: number) => { readonly ids: readonly string[]; readonly next: number }
   /** How much has been recorded since the start. */
   readonly recorded: () => number
   /** Makes spans of what is to be kept, now. */
@@ -48,7 +48,7 @@ export type Shape = SpanShape & {
 }
 
 /** Made into a span by who knows how. */
-export type KeptSpan = Pick<Recorded, 'traceId' | 'spanId' | 'parentId' | 'random' | 'at' | 'ms'> & {
+export type RetainedSpan = Pick<Recorded, 'traceId' | 'spanId' | 'parentId' | 'random' | 'at' | 'ms'> & {
   readonly shape: Shape
   readonly attributes: Attributes
 }
@@ -56,7 +56,7 @@ export type KeptSpan = Pick<Recorded, 'traceId' | 'spanId' | 'parentId' | 'rando
 /** Records of 64 bytes: 2 MiB. */
 export const RECORDS = 32_768
 /** Traces that are kept each second, at most: over all, for one shape, and those that other processes tell of. */
-const [KEPT, KEPT_ALIKE, KEPT_TOO] = [20, 5, 100]
+const [RATE, RATE_ALIKE, RATE_TOO] = [20, 5, 100]
 /** Traces whose later records become spans at once; the oldest is forgotten. */
 const REMEMBERED = 1_024
 /** Those that can still be asked for by who cannot be told. */
@@ -67,17 +67,17 @@ const DELAY = 100
 
 export function createRecorder(options: {
   readonly runtime: Pick<Runtime, 'clock' | 'timers'>
-  /** Records that are held, at least 2; 0 for none, and then nothing is kept. */
+  /** Records that are held, at least 2; 0 for none, and then nothing is retained. */
   readonly records: number
-  readonly emit: (span: KeptSpan) => void
+  readonly emit: (span: RetainedSpan) => void
 }): Recorder {
   const { runtime, emit } = options
   const { clock, timers } = runtime
   const records = options.records === 0 ? undefined : createRecords(Math.max(2, options.records))
   const shapes = createShapes()
-  const mayKeep = createLimit(KEPT)
-  const mayKeepToo = createLimit(KEPT_TOO)
-  const kept = createKept()
+  const mayKeep = createLimit(RATE)
+  const mayKeepToo = createLimit(RATE_TOO)
+  const retained = createRetained()
   const told: string[] = []
   let tellings = 0
   let recorded = 0
@@ -94,7 +94,7 @@ export function createRecorder(options: {
     waiting = []
     const isWanted = (a: number, b: number, c: number, d: number): boolean =>
       traces.get(d)?.some(({ trace }) => trace.c === c && trace.b === b && trace.a === a) === true
-    for (const one of records.take(isWanted)) emit(asKept(one, shapes.at(one.shape)))
+    for (const one of records.take(isWanted)) emit(asRetained(one, shapes.at(one.shape)))
     if (ids.length === 0) return
     told.push(...ids)
     tellings += ids.length
@@ -102,12 +102,12 @@ export function createRecorder(options: {
     for (const listener of listeners) listener(ids)
   }
   const remember = (trace: TraceWords, own: boolean): void => {
-    kept.add(trace)
+    retained.add(trace)
     waiting.push({ trace, own })
     timer ??= timers.after(DELAY, flush)
   }
   const keep: Recorder['keep'] = (trace, shape) => {
-    if (records === undefined || kept.has(trace)) return
+    if (records === undefined || retained.has(trace)) return
     const now = clock.monotonic()
     if (shape.mayKeep(now) && mayKeep(now)) remember(trace, true)
   }
@@ -121,7 +121,7 @@ export function createRecorder(options: {
       if (shape.slowness.add(over.ms)) keep(trace, shape)
       const { at, ms, attributes } = over
       const parent = typeof over.parent === 'string' ? placeOf(over.parent) : over.parent
-      if (!kept.has(trace)) {
+      if (!retained.has(trace)) {
         const details = attributes === undefined ? undefined : detailsOf(shape, attributes)
         return records.write({ shape: shape.number, at, ms, details }, over.place, parent)
       }
@@ -136,14 +136,14 @@ export function createRecorder(options: {
       for (const id of ids) {
         if (!TRACE_ID.test(id) || !mayKeepToo(clock.monotonic())) continue
         const trace = wordsOf(id)
-        if (!kept.has(trace)) remember(trace, false)
+        if (!retained.has(trace)) remember(trace, false)
       }
     },
-    onKept: (listener) => {
+    onRetained: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    keptSince: (number) => {
+    retainedSince: (number) => {
       const missed = Math.min(told.length, Math.max(0, tellings - number))
       return { ids: missed === 0 ? [] : told.slice(-missed), next: tellings }
     },
@@ -169,7 +169,7 @@ function createShapes() {
     if (known !== undefined) return known
     const number = byNumber.length < SHAPES ? byNumber.length + 1 : 0
     const numbers = given.numbers?.slice(0, MOST_NUMBERS) ?? []
-    const mayKeep = createLimit(KEPT_ALIKE)
+    const mayKeep = createLimit(RATE_ALIKE)
     const shape: Shape = { kind, service, name, attributes, numbers, number, slowness: new Slowness(), mayKeep }
     if (number === 0) return shape
     byKey.set(key, shape)
@@ -180,12 +180,12 @@ function createShapes() {
 }
 
 /** The traces that are kept: found by their last word, which is random, and compared whole. */
-function createKept() {
+function createRetained() {
   const byWord = new Map<number, TraceWords>()
   let changes = 0
   return {
     add: (trace: TraceWords): void => {
-      trace.kept = true
+      trace.retained = true
       byWord.delete(trace.d)
       byWord.set(trace.d, trace)
       changes++
@@ -193,10 +193,10 @@ function createKept() {
     },
     /** Looked up only after others have been added: a trace is asked for with everything that is recorded of it. */
     has: (trace: TraceWords): boolean => {
-      if (trace.checked === changes) return trace.kept
+      if (trace.checked === changes) return trace.retained
       trace.checked = changes
       const found = byWord.get(trace.d)
-      return (trace.kept = found !== undefined && isSameTrace(found, trace))
+      return (trace.retained = found !== undefined && isSameTrace(found, trace))
     },
   }
 }
@@ -213,7 +213,7 @@ function detailsOf({ numbers = [] }: Shape, attributes: Attributes): Details {
   }
 }
 
-function asKept(one: Recorded, shape: Shape): KeptSpan {
+function asRetained(one: Recorded, shape: Shape): RetainedSpan {
   const { traceId, spanId, parentId, random, at, ms, numbers, messageId, conversationId } = one
   const counted = (shape.numbers ?? []).flatMap((name, i) => {
     const value = numbers[i]

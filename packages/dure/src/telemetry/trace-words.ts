@@ -14,7 +14,7 @@ export class TraceWords {
   /** As in `TraceContext`. */
   readonly random: boolean
   /** What is recorded of it from now on becomes spans at once. */
-  kept = false
+  retained = false
   /** The number of traces that had been kept when it was last looked whether this is one of them. */
   checked = -1
 

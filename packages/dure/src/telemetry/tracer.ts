@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { copyName, describeThrown } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { createRecorder, RECORDS, type KeptSpan, type Recorder } from './recorder.ts'
+import { createRecorder, RECORDS, type RetainedSpan, type Recorder } from './recorder.ts'
 import { createSampler, type Sampling } from './sampler.ts'
 import type { TelemetrySink } from './sink.ts'
 import { errorType, type ActiveSpan, type AttributeValue, type Attributes, type Span, type SpanStart } from './span.ts'
@@ -100,13 +100,13 @@ export function createTracer(options: {
     // What led to a failure, and what else came of it, is worth telling as well.
     if (error !== undefined && (flagsOf(own) & 1) === 0) recorder.keep(wordsOf(own.slice(3, 35)), recorder.shape(start))
   }
-  const emitKept = ({ traceId, spanId, parentId, random: isRandom, shape, at, ms, attributes }: KeptSpan): void => {
+  const emitRetained = ({ traceId, spanId, parentId, random: isRandom, shape, at, ms, attributes }: RetainedSpan): void => {
     const { name, kind, service } = shape
     const ids = { traceId, spanId, parentId, flags: isRandom ? 2 : 0, tracestate: undefined }
     const end = { status: 'unset', message: undefined, links: [] } as const
     tell({ ...ids, name, kind, service, start: wall(at), duration: ms, attributes: shortened(attributes), ...end })
   }
-  const recorder = createRecorder({ runtime, records, emit: emitKept })
+  const recorder = createRecorder({ runtime, records, emit: emitRetained })
 
   const traceOf: Tracer['traceOf'] = (traceparent) => placeOf(traceparent)?.trace ?? newTrace(random)
   const next = (): number => (last = (last + 1) | 0)

@@ -1,5 +1,3 @@
-import type { ServiceContext } from 'dure/service'
-
 /**
  * The port to whoever moves the money. It is outside and unreliable: a charge that failed may have happened all the
  * same, so each carries a key, and a charge with a known key is answered as before and not made again.
@@ -12,7 +10,13 @@ export type PaymentProvider = {
 }
 
 /** The call that a charge is part of: when it ends, and how it is followed on its way outside. */
-export type Asking = Pick<ServiceContext, 'signal'> & Partial<Pick<ServiceContext, 'http'>>
+export type Asking = {
+  readonly signal: AbortSignal
+  readonly http?: <Answer>(
+    request: { readonly method: string; readonly url: URL },
+    send: (outgoing: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal }) => Promise<Answer>,
+  ) => Promise<Answer>
+}
 
 export type Charge = {
   /** The invoice's number. */

@@ -20,7 +20,7 @@ import type { RetainedReading } from '../retention.ts'
 import type { ServiceStory, StoryQuestion } from '../story.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-import type { TracingProcess } from './kept-traces.ts'
+import type { TracingProcess } from './retained-traces.ts'
 
 type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 
@@ -53,12 +53,12 @@ const operations = {
   'dure.readings': asked<readonly ReactionReading[]>(),
   'dure.retained': asked<readonly RetainedReading[]>(),
   'dure.traces.keep': command({ input: plain<readonly string[]>(), output: plain<undefined>(), scope, deadline: 2_000 }),
-  'dure.traces.kept': query({ input: plain<number>(), output: plain<Kept>(), scope, deadline: 2_000 }),
+  'dure.traces.retained': query({ input: plain<number>(), output: plain<RetainedTraces>(), scope, deadline: 2_000 }),
   ...(Object.fromEntries(METHODS.map((method) => [nameOf(method), LETTERS[method]])) as Readonly<
     Record<ReturnType<typeof nameOf>, typeof read>
   >),
 }
-type Kept = ReturnType<Recorder['keptSince']>
+type RetainedTraces = ReturnType<Recorder['retainedSince']>
 type ControlContract = Contract<string, typeof operations>
 
 function controlOf(service: string): ControlContract {
@@ -85,7 +85,7 @@ export function serveControl(options: {
     'dure.readings': () => instance.readings(),
     'dure.retained': () => instance.retained(),
     'dure.traces.keep': (ids) => recorder?.keepToo(ids as readonly string[]),
-    'dure.traces.kept': (since) => recorder?.keptSince(since as number) ?? { ids: [], next: 0 },
+    'dure.traces.retained': (since) => recorder?.retainedSince(since as number) ?? { ids: [], next: 0 },
     ...Object.fromEntries(
       METHODS.map((method) => [
         nameOf(method),
@@ -152,7 +152,7 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
 export function remoteTracing(options: Way & { readonly instance: Pick<Instance, 'id'> }): TracingProcess {
   const { instance } = options
   const client = clientOf({ ...options, transport: toInstance(options) })
-  return { id: instance.id, keep: client['dure.traces.keep'], kept: client['dure.traces.kept'] }
+  return { id: instance.id, keep: client['dure.traces.keep'], retained: client['dure.traces.retained'] }
 }
 
 /** Dead letters are kept in the store of their service: any copy of it tells them. */

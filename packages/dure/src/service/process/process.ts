@@ -12,7 +12,7 @@ import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../syste
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 import { remoteAsk, remoteCopy, remoteLetters, remoteStory, remoteTracing, serveControl, type RemoteCopy } from './control.ts'
-import { shareKeptTraces, type TracingProcess } from './kept-traces.ts'
+import { shareRetainedTraces, type TracingProcess } from './retained-traces.ts'
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
@@ -129,7 +129,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   const serve = (instance: ServiceInstance): void =>
     serveControl({ instance, transport: local, deadlines, runtime, log, recorder })
   if (recorder !== undefined) {
-    const sharing = shareKeptTraces({ recorder, runtime, others: otherProcesses, takesCalls: here.length > 0 })
+    const sharing = shareRetainedTraces({ recorder, runtime, others: otherProcesses, takesCalls: here.length > 0 })
     disposables.add('traces that are kept', async () => sharing.stop())
   }
 

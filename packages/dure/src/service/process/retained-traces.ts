@@ -8,7 +8,7 @@ export type TracingProcess = {
   /** Has it make spans of what it has recorded of these traces. */
   readonly keep: (ids: readonly string[]) => Promise<void>
   /** Traces that it has decided to keep, from a number on. */
-  readonly kept: (since: number) => Promise<{ readonly ids: readonly string[]; readonly next: number }>
+  readonly retained: (since: number) => Promise<{ readonly ids: readonly string[]; readonly next: number }>
 }
 
 /** Milliseconds between two looks at what others keep. */
@@ -20,14 +20,14 @@ const IDLE = 15
  * Has the processes of a system keep the same traces, as well as they can: what fails in one is told to the others. Who takes
  * no calls (doors alone) cannot be told, and asks, as long as there is something of its own that it might keep.
  */
-export function shareKeptTraces(options: {
+export function shareRetainedTraces(options: {
   readonly recorder: Recorder
   readonly runtime: Pick<Runtime, 'timers'>
   readonly others: () => readonly TracingProcess[]
   readonly takesCalls: boolean
 }): { readonly stop: () => void } {
   const { recorder, runtime, others, takesCalls } = options
-  const untell = recorder.onKept((ids) => {
+  const untell = recorder.onRetained((ids) => {
     // One that does not hear of it is older, or on its way out.
     for (const other of others()) other.keep(ids).catch(() => {})
   })
@@ -43,9 +43,9 @@ export function shareKeptTraces(options: {
     if (recorded === 0 || idle > IDLE) return
     const now = others()
     const answers = await Promise.all(
-      now.map(async ({ id, kept }) => {
+      now.map(async ({ id, retained }) => {
         const since = seen.get(id) ?? 0
-        const { ids, next } = await kept(since).catch(() => ({ ids: [], next: since }))
+        const { ids, next } = await retained(since).catch(() => ({ ids: [], next: since }))
         return { id, ids, next }
       }),
     )
