@@ -26,10 +26,11 @@ export type Tracer = {
   readonly next: () => number
   readonly recorder: Recorder
   /**
-   * Holds back what is told of during some work until it is known whether it is worth telling: `isTold` is asked at its end,
-   * with what it failed with.
+   * Holds back what is told of a trace during some work until it is known whether it is worth telling: `isTold` is asked at its
+   * end, with what it failed with.
    */
   readonly holding: <T>(
+    traceparent: string | undefined,
     work: () => Promise<T>,
     isTold: (failure: { readonly error: unknown } | undefined) => boolean,
   ) => Promise<T>
