@@ -17,7 +17,7 @@ export function checkPackages(tree: Tree): readonly Finding[] {
 }
 
 function unresolved({ sources }: Tree, source: Source, { specifier, target, package: name, line }: Import): Finding | undefined {
-  if (specifier.startsWith('.') && (!specifier.endsWith('.ts') || !sources.has(target!)) && !specifier.endsWith('.json')) {
+  if (specifier.startsWith('.') && (!/\.tsx?$/.test(specifier) || !sources.has(target!)) && !specifier.endsWith('.json')) {
     return {
       file: source.path,
       line,

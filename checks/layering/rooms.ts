@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { Finding } from './finding.ts'
-import { isConformance, isTest, rooms } from './rules.ts'
+import { browserClients, isConformance, isTest, rooms } from './rules.ts'
 import type { Import, Source, Tree } from './sources.ts'
 
 const ROOMS = 'packages/dure/src/'
@@ -53,7 +53,7 @@ const isRoom = (folder: string): boolean => folder.startsWith(ROOMS) && !folder.
 export function checkDoors(tree: Tree): readonly Finding[] {
   const published = new Set(tree.packages.flatMap(({ subpaths }) => Object.values(subpaths)))
   return [...tree.sources.values()]
-    .filter(({ path }) => path.startsWith('packages/'))
+    .filter(({ path }) => path.startsWith('packages/') && !browserClients.some((client) => path.startsWith(client)))
     .flatMap((source) => source.imports.flatMap((each) => climbedIn(tree, source, each, published) ?? []))
 }
 

@@ -54,6 +54,9 @@ export const packageArrows: readonly {
   { from: 'docs', mayKnow: ['dure', '@dure/*'] },
 ]
 
+/** Programs for browsers: their folders are shelves of components, each a door of its own, in one bundle that nobody imports. */
+export const browserClients: readonly string[] = ['packages/platform/console/client/']
+
 /** Inside an example's `services/<name>/`. */
 export const serviceRules = {
   /** The only file of a service that its neighbours may import. */

@@ -84,7 +84,7 @@ function tooLong({ path, lines }: Source): readonly Finding[] {
 }
 
 function vague({ path }: Source): readonly Finding[] {
-  const word = path.split('/').find((part) => vagueNames.includes(part.replace(/\.(test|conformance|test-support)?\.?ts$/, '')))
+  const word = path.split('/').find((part) => vagueNames.includes(part.replace(/\.(test|conformance|test-support)?\.?tsx?$/, '')))
   if (word === undefined) return []
   return [
     {

@@ -44,7 +44,7 @@ const SKIP = ['node_modules', 'dist', '.git', 'coverage', '.data']
 /** Reads every TypeScript file below `root`. @throws when a file does not parse */
 export function readTree(root: string): Tree {
   const packages = readPackages(root)
-  const paths = globSync('**/*.ts', { cwd: root, exclude: (name) => SKIP.includes(name.split('/').at(-1)!) })
+  const paths = globSync('**/*.{ts,tsx}', { cwd: root, exclude: (name) => SKIP.includes(name.split('/').at(-1)!) })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => !path.endsWith('.d.ts'))
     .toSorted()

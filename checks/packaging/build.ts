@@ -42,7 +42,7 @@ export async function build(into: string): Promise<readonly Built[]> {
   const resolve: Resolve = (specifier) => doors.get(specifier)
   for (const each of packages) await compile(each, folderOf(each), types)
   // After all are compiled: which Node a door needs depends on the packages it imports.
-  for (const each of packages) complete(each, folderOf(each), packages, resolve)
+  for (const each of packages) await complete(each, folderOf(each), packages, resolve)
   return packages.map((each) => ({
     name: each.manifest.name,
     folder: folderOf(each),
@@ -87,7 +87,12 @@ async function compile(
   }
 }
 
-function complete({ path, manifest }: Package, folder: string, packages: readonly Package[], resolve: Resolve): void {
+async function complete(
+  { path, manifest }: Package,
+  folder: string,
+  packages: readonly Package[],
+  resolve: Resolve,
+): Promise<void> {
   const { repository } = readManifest()
   const published = publishedDoors(manifest).map(([subpath, door]) => {
     const file = join(folder, door.default)
@@ -101,6 +106,7 @@ function complete({ path, manifest }: Package, folder: string, packages: readonl
   // The folder is named as the page looks for it: packages/protocols/rest/src/api-page.ts.
   for (const file of files) cpSync(join(root, 'node_modules', from, file), join(folder, 'swagger-ui', file))
   if (manifest.name === 'dure') writeExamples(folder)
+  await writeClient(path, folder)
   const readme = join(folder, 'README.md')
   // What a page points to in the repository is not beside it once it is installed.
   writeFileSync(
@@ -129,6 +135,15 @@ function complete({ path, manifest }: Package, folder: string, packages: readonl
     engines: published.length === 0 ? manifest.engines : { node: `>=${published.map(({ oldest }) => oldest).toSorted()[0]!}` },
   }
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(result, undefined, 2)}\n`)
+}
+
+/** What a package serves to browsers is bundled when it is built: its users need no bundler. */
+async function writeClient(path: string, folder: string): Promise<void> {
+  const source = join(root, path, 'bundle.ts')
+  if (!existsSync(source)) return
+  const { bundle } = (await import(source)) as { readonly bundle: () => Promise<Readonly<Record<string, string>>> }
+  mkdirSync(join(folder, 'client'), { recursive: true })
+  for (const [name, text] of Object.entries(await bundle())) writeFileSync(join(folder, 'client', name), text)
 }
 
 function pick(manifest: Manifest, keys: readonly (keyof Manifest)[]): Partial<Manifest> {

@@ -62,13 +62,10 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
     read: store.read,
     snapshot: store.snapshot,
     transaction: (work, limits) =>
-      tracedTransaction(store, options, (origin, begun) =>
+      tracedTransaction(store, options, (origin) =>
         own(
           work,
-          (tx: StoreTransaction) => {
-            begun?.(tx)
-            return bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin })
-          },
+          (tx: StoreTransaction) => bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin }),
           (run) => store.transaction(run, limits),
           options,
         ),

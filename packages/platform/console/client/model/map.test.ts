@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { edgesOf, place } from './map.ts'
+
+const seen = [
+  { from: 'cart', to: 'stock', by: 'message' as const, times: 3, failed: 1 },
+  { from: 'cart', to: 'payment', by: 'call' as const, times: 2, failed: 0 },
+]
+
+test('an edge that nobody declared is marked, and so is one that nothing goes over', () => {
+  const edges = edgesOf(seen, [
+    { from: 'cart', to: 'stock', by: 'message' },
+    { from: 'order', to: 'cart', by: 'call' },
+  ])
+  assert.deepEqual(
+    edges.map(({ from, to, kind }) => [from, to, kind]),
+    [
+      ['cart', 'stock', 'usual'],
+      ['cart', 'payment', 'undeclared'],
+      ['order', 'cart', 'dead'],
+    ],
+  )
+  assert.ok(edgesOf(seen, undefined).every(({ kind }) => kind === 'usual'))
+})
+
+test('everything has a place inside the picture, circles and services without traffic too', () => {
+  const edges = edgesOf([...seen, { from: 'stock', to: 'cart', by: 'call', times: 1, failed: 0 }], undefined)
+  const placed = place(['cart', 'stock', 'payment', '고객'], edges, false)
+  assert.equal(placed.nodes.length, 4)
+  assert.equal(placed.edges.length, 3)
+  for (const { x, y } of placed.nodes) assert.ok(x > 0 && x < placed.width && y > 0 && y < placed.height)
+})

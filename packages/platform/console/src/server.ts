@@ -1,0 +1,118 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { OperatorRoutes } from '@dure/operator'
+import { failureOf, readJson, sendJson } from '@dure/operator/internal'
+import { CallError } from 'dure/contract'
+import type { Logger } from 'dure/telemetry'
+import type { Admission } from './access.ts'
+import type { ClientFiles } from './files.ts'
+
+export type ConsoleServerOptions = {
+  /** By which browsers may reach it: a page of somebody else whose name leads here is none of them. */
+  readonly hosts: ReadonlySet<string>
+  readonly files: ClientFiles
+  readonly operator: OperatorRoutes
+  readonly admission: () => Admission
+  readonly about: { readonly system: string; readonly production: boolean }
+  readonly log: Logger
+}
+
+/** Nothing from outside, no script or style in the page, in no frame. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+}
+const LONGEST_TOKEN = 1_000
+
+export function createConsoleServer(options: ConsoleServerOptions): Server {
+  const server = createServer({ maxHeaderSize: 65_536, requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
+    answer(options, request, response).catch((error: unknown) => {
+      const { status, failure } = failureOf(error)
+      if (status === 500) options.log.error('Cannot answer a request', { method: request.method, error })
+      if (response.headersSent) response.destroy()
+      else sendJson(response, status, { error: failure })
+    })
+  })
+  server.maxConnections = 500
+  return server
+}
+
+async function answer(options: ConsoleServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
+  refuseForeign(options, request)
+  const path = (request.url ?? '/').split('?')[0]!
+  if (path === '/api/session') return session(options, request, response)
+  if (path.startsWith('/api/')) {
+    if (await options.operator(request, response)) return
+    throw new CallError('UNIMPLEMENTED', `Cannot ${request.method} "${path.slice(0, 200)}": nothing is served there`)
+  }
+  await options.files.serve(path, request, response)
+}
+
+/**
+ * A name of somebody else that leads to this machine (DNS rebinding), and pages of other origins: their browsers say so.
+ * @throws {CallError} PERMISSION_DENIED
+ */
+function refuseForeign({ hosts }: ConsoleServerOptions, { headers, method, url = '/' }: IncomingMessage): void {
+  const { host = '', origin, 'sec-fetch-site': site } = headers
+  if (!hosts.has(host.toLowerCase()))
+    throw new CallError(
+      'PERMISSION_DENIED',
+      `Cannot serve "${host.slice(0, 200)}": the console is reached as ${[...hosts].join(', ')}`,
+    )
+  if (origin !== undefined && origin.replace(/^https?:\/\//, '').toLowerCase() !== host.toLowerCase())
+    throw new CallError('PERMISSION_DENIED', `Cannot take a request of "${origin.slice(0, 200)}": it is another origin`)
+  const asks = url.startsWith('/api/') || method !== 'GET'
+  if (asks && site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new CallError('PERMISSION_DENIED', 'Cannot take a request that a page of another origin sends')
+}
+
+/** Who looks, and at what; `POST` takes the token of a link for a cookie. */
+async function session(options: ConsoleServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { enter, caller } = options.admission()
+  if (request.method === 'POST') {
+    if (enter === undefined) throw new CallError('FAILED_PRECONDITION', 'Cannot open a link: this console gives out none; log in')
+    const { token } = ((await readJson(request, LONGEST_TOKEN)) ?? {}) as { readonly token?: unknown }
+    try {
+      response.setHeader('set-cookie', enter(String(token)))
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error
+      return sendJson(response, 401, { error: { code: 'LINK_USED', message: error.message } })
+    }
+    return sendJson(response, 200, {})
+  }
+  if (request.method !== 'GET') throw new CallError('UNIMPLEMENTED', 'Use GET or POST here')
+  const who = await caller(request)
+  if (who === undefined)
+    throw new CallError('UNAUTHENTICATED', 'Nobody has said who asks; open the link that "dure console" says')
+  sendJson(response, 200, { ...options.about, role: who.role, subject: who.name })
+}
+
+export const hostsOf = (port: number): readonly string[] => ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
+
+/** @throws {Error} that says what stood in the way and what to do */
+export async function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+  handed: number | undefined,
+): Promise<{ readonly port: number; readonly url: string }> {
+  await new Promise<void>((resolve, reject) => {
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      const why = cause.code === 'EADDRINUSE' ? 'the port is in use; choose another with --port console=N' : cause.message
+      reject(new Error(`Cannot open the console on ${host}:${port}: ${why}`, { cause }))
+    }
+    server.once('error', failed)
+    server.listen(handed === undefined ? { host, port } : { fd: handed }, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+  const { port: taken, address } = server.address() as AddressInfo
+  return { port: taken, url: `http://${address.includes(':') ? `[${address}]` : address}:${taken}` }
+}
