@@ -48,7 +48,8 @@ export function useAnswer<T>(contract: string, operation: string, input: unknown
       clearTimeout(timer)
     }
   }, [key, every, running, turn])
-  const current = answer.key === key ? answer : { key, value: undefined, error: undefined }
+  // Until another question is answered, what is there stays: a page that goes white each time is no better.
+  const current = answer.key === key || key === undefined ? answer : { key, value: answer.value, error: undefined }
   return {
     value: current.value,
     error: current.error,

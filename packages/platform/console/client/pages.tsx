@@ -8,6 +8,7 @@ import { Letters } from './pages/letters.tsx'
 import { Logs } from './pages/logs.tsx'
 import { Metrics } from './pages/metrics.tsx'
 import { Resilience } from './pages/resilience.tsx'
+import { StoryPage } from './pages/story.tsx'
 import { System } from './pages/system.tsx'
 import { Topics } from './pages/topics.tsx'
 import { Traces } from './pages/traces.tsx'
@@ -37,6 +38,7 @@ const drawn = (group: PageEntry['group'], contract: string, title: PageWord, key
 
 const ALL: readonly PageEntry[] = [
   page('see', 'health', 'page.system', System, 's'),
+  page('see', 'story', 'page.story', StoryPage, 'o'),
   page('see', 'traces', 'page.traces', Traces, 't'),
   page('see', 'logs', 'page.logs', Logs, 'l'),
   page('see', 'metrics', 'page.metrics', Metrics, 'm'),

@@ -18,6 +18,7 @@ const PAGES: Readonly<Record<string, readonly [path: string, there: string]>> = 
   traces: ['/traces', 'tbody tr'],
   trace: [`/traces/${TRACE}?span=0000000000000003`, 'aside.detail dl'],
   compare: [`/traces/aaaa/with/cccc`, 'tbody tr'],
+  story: ['/story/1042', '.story .reaction'],
   logs: ['/logs', 'tbody tr'],
   metric: ['/metrics/process.memory.usage', '.uplot canvas'],
   exceptions: ['/exceptions/v1:9f2a61c4d1e07b33', 'aside.detail pre'],

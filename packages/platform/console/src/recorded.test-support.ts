@@ -160,6 +160,33 @@ const summaries = Array.from({ length: 60 }, (_, at) => ({
   services: SERVICES.slice(0, 3 + (at % 5)).map((service) => ({ service, spans: 3 })),
 }))
 
+const exceptions = [
+  {
+    fingerprint: 'v1:9f2a61c4d1e07b33',
+    type: 'TypeError',
+    message: 'Cannot read properties of undefined (reading "zipCode")',
+    groupedBy: 'TypeError in labelOf (shipment/label)',
+    services: ['shipment'],
+    first: NOW - 7_200_000,
+    last: NOW - 40_000,
+    firstVersion: '1.4.1',
+    lastVersion: '1.4.2',
+    times: 214,
+  },
+  {
+    fingerprint: 'v1:00c1d2e3f4a5b697',
+    type: 'ProviderError',
+    message: 'The provider answered 503',
+    groupedBy: 'ProviderError in charge (payment/charge)',
+    services: ['payment'],
+    first: NOW - 180_000,
+    last: NOW - 2_000,
+    firstVersion: '1.4.2',
+    lastVersion: '1.4.2',
+    times: 112,
+  },
+]
+
 /** Answers by contract and operation. */
 export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   health: {
@@ -191,12 +218,13 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
   },
   traces: {
     list: ({ failed }) => ({ traces: failed === true ? summaries.filter((one) => one.failed > 0) : summaries }),
-    show: ({ trace }) => ({
+    show: ({ traceId: trace }) => ({
       spans: spansOf(
         /^e{4}/.test(String(trace)) ? 0 : /^b{4}/.test(String(trace)) ? 100_000 : String(trace).startsWith('a') ? 60 : 80,
         String(trace),
       ),
     }),
+    span: ({ traceId, spanId }) => spansOf(80, String(traceId)).find((one) => one.spanId === spanId),
     services: () => ({
       services: SERVICES.map((service) => ({ service, operations: OPERATIONS.map((name) => `${service}.${name}`) })),
     }),
@@ -236,7 +264,7 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
       lines: lines.filter((one) => (level === undefined || one.level === level) && one.body.includes(String(words ?? ''))),
       next: '1-0',
     }),
-    histogram: () => ({
+    count: () => ({
       step: 60_000,
       slots: Array.from({ length: 60 }, (_, at) => ({
         time: NOW - (60 - at) * 60_000,
@@ -245,7 +273,7 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
       complete: true,
     }),
     services: () => ({ services: SERVICES }),
-    around: () => ({ lines: lines.slice(0, 40) }),
+    surrounding: () => ({ lines: lines.slice(0, 40) }),
   },
   topics: {
     list: () =>
@@ -297,7 +325,7 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
   },
   metrics: {
     names: () => ({
-      names: [
+      metrics: [
         {
           name: 'rpc.server.call.duration',
           kind: 'histogram',
@@ -347,35 +375,9 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
     }),
   },
   exceptions: {
-    groups: () => ({
-      groups: [
-        {
-          fingerprint: 'v1:9f2a61c4d1e07b33',
-          type: 'TypeError',
-          message: 'Cannot read properties of undefined (reading "zipCode")',
-          groupedBy: 'TypeError in labelOf (shipment/label)',
-          services: ['shipment'],
-          first: NOW - 7_200_000,
-          last: NOW - 40_000,
-          firstVersion: '1.4.1',
-          lastVersion: '1.4.2',
-          times: 214,
-        },
-        {
-          fingerprint: 'v1:00c1d2e3f4a5b697',
-          type: 'ProviderError',
-          message: 'The provider answered 503',
-          groupedBy: 'ProviderError in charge (payment/charge)',
-          services: ['payment'],
-          first: NOW - 180_000,
-          last: NOW - 2_000,
-          firstVersion: '1.4.2',
-          lastVersion: '1.4.2',
-          times: 112,
-        },
-      ],
-    }),
-    samples: () => ({
+    groups: () => ({ groups: exceptions }),
+    show: ({ fingerprint }) => ({
+      group: exceptions.find((one) => one.fingerprint === fingerprint),
       samples: [
         {
           time: NOW - 40_000,
@@ -417,4 +419,66 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
       silent: [],
     }),
   },
+  story: {
+    tell: ({ about }) =>
+      String(about).startsWith('no') ? { ...STORY, messages: [], state: 'done', reasons: [] } : { ...STORY, about },
+  },
+}
+
+const reaction = (consumer: string, state: string, at: number, more: object = {}): object => ({
+  ...{ consumer, service: consumer.split('/')[0], state, time: NOW + at, attempts: 1, decisions: [], calls: [] },
+  ...more,
+})
+const told = (id: number, source: string, type: string, at: number, reactions: readonly object[]): object => ({
+  ...{
+    id: `m-${id}`,
+    type,
+    source,
+    key: 'order-1042',
+    time: NOW + at,
+    schemaVersion: 1,
+    correlationId: 'c-1042',
+    state: 'sent',
+    kind: 'topic',
+  },
+  ...{
+    data: { orderId: 1042, customer: { name: '(hidden)' }, total: 40_000 },
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    reactions,
+  },
+})
+const STORY = {
+  ...{ system: 'marketplace', about: '1042', state: 'failed', correlationIds: ['c-1042'], began: NOW, ended: NOW + 4_210 },
+  reasons: [
+    'shipment/invoice.issued: dead after 10 attempts: TypeError: Cannot read properties of undefined (reading "zipCode")',
+  ],
+  messages: [
+    told(1, 'cart', 'reserve.stock', 0, [reaction('stock/reserve.stock', 'done', 12)]),
+    told(2, 'stock', 'stock.confirmed', 13, [reaction('order/stock.confirmed', 'done', 31)]),
+    told(3, 'order', 'invoice.issued', 32, [
+      reaction('payment/invoice.issued', 'retrying', 1_900, {
+        attempts: 3,
+        next: 4_000,
+        error: 'The payment provider answered 503',
+      }),
+      reaction('shipment/invoice.issued', 'dead', 4_210, {
+        attempts: 10,
+        letter: 'letter-0000000b',
+        error: 'TypeError: Cannot read properties of undefined (reading "zipCode")',
+      }),
+      reaction('customer/invoice.issued', 'held', 40),
+    ]),
+  ],
+  sagas: [],
+  choreographies: [
+    {
+      service: 'order',
+      choreography: 'checkout',
+      key: 'order-1042',
+      ended: false,
+      path: [],
+      missing: [{ event: 'payment.confirmed', since: NOW - 60_000, late: true }],
+    },
+  ],
+  ...{ spans: [], cutOff: [], unseen: ['seller did not answer: its process is gone'] },
 }

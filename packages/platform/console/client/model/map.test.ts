@@ -4,19 +4,21 @@ import { edgesOf, place } from './map.ts'
 
 const seen = [
   { from: 'cart', to: 'stock', by: 'message' as const, times: 3, failed: 1 },
-  { from: 'cart', to: 'payment', by: 'call' as const, times: 2, failed: 0 },
+  { from: 'cart', to: 'payment', by: 'message' as const, times: 2, failed: 0 },
+  { from: 'cart', to: 'product', by: 'call' as const, times: 2, failed: 0 },
 ]
 
 test('an edge that nobody declared is marked, and so is one that nothing goes over', () => {
   const edges = edgesOf(seen, [
     { from: 'cart', to: 'stock', by: 'message' },
-    { from: 'order', to: 'cart', by: 'call' },
+    { from: 'order', to: 'cart', by: 'message' },
   ])
   assert.deepEqual(
     edges.map(({ from, to, kind }) => [from, to, kind]),
     [
       ['cart', 'stock', 'usual'],
       ['cart', 'payment', 'undeclared'],
+      ['cart', 'product', 'usual'],
       ['order', 'cart', 'dead'],
     ],
   )
@@ -25,8 +27,8 @@ test('an edge that nobody declared is marked, and so is one that nothing goes ov
 
 test('everything has a place inside the picture, circles and services without traffic too', () => {
   const edges = edgesOf([...seen, { from: 'stock', to: 'cart', by: 'call', times: 1, failed: 0 }], undefined)
-  const placed = place(['cart', 'stock', 'payment', '고객'], edges, false)
-  assert.equal(placed.nodes.length, 4)
-  assert.equal(placed.edges.length, 3)
+  const placed = place(['cart', 'stock', 'payment', 'product', '고객'], edges, false)
+  assert.equal(placed.nodes.length, 5)
+  assert.equal(placed.edges.length, 4)
   for (const { x, y } of placed.nodes) assert.ok(x > 0 && x < placed.width && y > 0 && y < placed.height)
 })

@@ -11,7 +11,7 @@ export type MapEdge = SeenEdge & {
 }
 
 /**
- * @param declared undefined: nobody says what is, and no edge is marked
+ * @param declared of messages; undefined: nobody says what is, and no edge is marked. Which calls there may be is said nowhere
  */
 export function edgesOf(seen: readonly SeenEdge[], declared: readonly Edge[] | undefined): readonly MapEdge[] {
   const key = ({ from, to, by }: Edge): string => JSON.stringify([from, to, by])
@@ -20,7 +20,7 @@ export function edgesOf(seen: readonly SeenEdge[], declared: readonly Edge[] | u
   return [
     ...seen.map((edge) => ({
       ...edge,
-      kind: allowed === undefined || allowed.has(key(edge)) ? ('usual' as const) : ('undeclared' as const),
+      kind: edge.by === 'call' || allowed === undefined || allowed.has(key(edge)) ? ('usual' as const) : ('undeclared' as const),
     })),
     ...(declared ?? [])
       .filter((edge) => !known.has(key(edge)))

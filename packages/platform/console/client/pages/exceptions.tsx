@@ -114,21 +114,20 @@ export function Exceptions(): JSX.Element {
             }
           </Shown>
         }
-        detail={
-          id === undefined ? undefined : (
-            <One key={id} id={id} group={answer.value?.groups.find(({ fingerprint }) => fingerprint === id)} />
-          )
-        }
+        detail={id === undefined ? undefined : <One key={id} id={id} />}
       />
     </Page>
   )
 }
 
-function One({ id, group }: { readonly id: string; readonly group: Group | undefined }): JSX.Element {
-  const answer = useAnswer<{ readonly samples: readonly Sample[] }>('exceptions', 'samples', { fingerprint: id })
+function One({ id }: { readonly id: string }): JSX.Element {
+  const answer = useAnswer<{ readonly group: Group; readonly samples: readonly Sample[] }>('exceptions', 'show', {
+    fingerprint: id,
+  })
+  const group = answer.value?.group
   return (
     <Detail
-      title={group?.type ?? t('exceptions.one')}
+      title={answer.value?.group.type ?? t('exceptions.one')}
       about={<code>{id}</code>}
       close={() => go(`/exceptions${location.search}`)}
     >

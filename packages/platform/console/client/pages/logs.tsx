@@ -28,6 +28,8 @@ export type LogLine = {
 type LogPage = { readonly lines: readonly LogLine[]; readonly next?: string }
 
 const LIMIT = 300
+/** Such a line has no place in the store yet, by which those around it could be asked for. */
+const FOLLOWED = 'followed '
 /** Lines that are held while they are followed. */
 const MOST_FOLLOWED = 2_000
 
@@ -120,7 +122,7 @@ function Chosen(): JSX.Element | null {
 
 function Found(): JSX.Element {
   const wanted = { ...filter(), ...times() }
-  const counts = useAnswer<Counts>('logs', 'histogram', wanted, 10_000)
+  const counts = useAnswer<Counts>('logs', 'count', wanted, 10_000)
   const answer = useAnswer<LogPage>('logs', 'search', { ...wanted, limit: LIMIT }, 4_000)
   return (
     <>
@@ -175,10 +177,11 @@ function Tail(): JSX.Element {
   useEffect(() => {
     if (!running) return undefined
     let waiting: LogLine[] = []
+    let count = 0
     let frame = 0
-    const { close } = follow<LogLine | { readonly lines: readonly LogLine[] }>('logs', 'tail', filter(), {
+    const { close } = follow<{ readonly lines: readonly Omit<LogLine, 'id'>[] }>('logs', 'tail', filter(), {
       value: (value) => {
-        waiting.push(...('lines' in value ? value.lines : [value]))
+        waiting.push(...value.lines.map((line) => ({ ...line, id: `${FOLLOWED}${++count}` })))
         // A burst is drawn once.
         frame ||= requestAnimationFrame(() => {
           frame = 0
@@ -228,7 +231,11 @@ function LineList({
   ]
   const look = async (id: string, sameService: boolean): Promise<void> => {
     try {
-      const { lines: found } = await ask<{ readonly lines: readonly LogLine[] }>('logs', 'around', { id, count: 50, sameService })
+      const { lines: found } = await ask<{ readonly lines: readonly LogLine[] }>('logs', 'surrounding', {
+        id,
+        count: 50,
+        sameService,
+      })
       setAround(found)
     } catch (error) {
       note((error as Error).message, { bad: true })
@@ -268,12 +275,16 @@ function LineList({
                   {t('logs.span')}
                 </a>
               )}
-              <button type="button" class="button" onClick={() => void look(open.id, false)}>
-                {t('logs.around')}
-              </button>
-              <button type="button" class="button" onClick={() => void look(open.id, true)}>
-                {t('logs.aroundService')}
-              </button>
+              {!open.id.startsWith(FOLLOWED) && (
+                <>
+                  <button type="button" class="button" onClick={() => void look(open.id, false)}>
+                    {t('logs.around')}
+                  </button>
+                  <button type="button" class="button" onClick={() => void look(open.id, true)}>
+                    {t('logs.aroundService')}
+                  </button>
+                </>
+              )}
             </section>
             {Object.keys(open.attributes).length > 0 && (
               <section>

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { useAnswer } from '../asking.ts'
-import { linesOf, type How, type Series } from '../model/series.ts'
+import { linesOf, type Series } from '../model/series.ts'
 import { Chart } from '../parts/chart.tsx'
 import { Choices, Last, Page, Search, since } from '../parts/page.tsx'
 import { Empty, Shown } from '../parts/state.tsx'
@@ -20,23 +20,26 @@ type Name = {
   readonly services: readonly string[]
 }
 
+/** How the collector is asked to tell it. */
+type How = 'value' | 'rate' | 'mean' | 'p50' | 'p95' | 'p99'
+
 /** Lines that are drawn; more cannot be told apart. */
 const MOST = 24
 
 export function Metrics(): JSX.Element {
   const name = path.value[1]
-  const names = useAnswer<{ readonly names: readonly Name[] }>('metrics', 'names', {}, 15_000)
-  const metric = names.value?.names.find((one) => one.name === name)
+  const names = useAnswer<{ readonly metrics: readonly Name[] }>('metrics', 'names', {}, 15_000)
+  const metric = names.value?.metrics.find((one) => one.name === name)
   return name === undefined ? <List names={names} /> : <One key={name} name={name} metric={metric} />
 }
 
-function List({ names }: { readonly names: ReturnType<typeof useAnswer<{ readonly names: readonly Name[] }>> }): JSX.Element {
+function List({ names }: { readonly names: ReturnType<typeof useAnswer<{ readonly metrics: readonly Name[] }>> }): JSX.Element {
   const words = (query.value.get('q') ?? '').toLowerCase()
   return (
     <Page title={t('page.metrics')} about={t('metrics.about')} tools={<Search label={t('metrics.search')} />}>
       <div class="body flush list" tabIndex={-1}>
         <Shown answer={names}>
-          {({ names: all }) => {
+          {({ metrics: all }) => {
             const found = all.filter(({ name, help }) => `${name} ${help}`.toLowerCase().includes(words))
             return found.length === 0 ? (
               <Empty title={t('metrics.none')}>
@@ -84,28 +87,25 @@ function sayIn(unit: string, how: How): (value: number) => string {
 }
 
 function One({ name, metric }: { readonly name: string; readonly metric: Name | undefined }): JSX.Element {
-  const from = since()
-  const answer = useAnswer<{ readonly series: readonly Series[]; readonly complete: boolean }>(
-    'metrics',
-    'series',
-    { name, from, limit: 200 },
-    10_000,
-  )
-  const kind = metric?.kind ?? answer.value?.series[0]?.kind ?? 'gauge'
+  const kind = metric?.kind ?? 'gauge'
   const ways: readonly (readonly [How, string])[] =
     kind === 'gauge'
-      ? [['raw', t('metrics.raw')]]
+      ? [['value', t('metrics.raw')]]
       : kind === 'counter'
         ? [
             ['rate', t('metrics.rate')],
-            ['raw', t('metrics.raw')],
+            ['value', t('metrics.raw')],
           ]
         : [
             ['p99', 'p99'],
+            ['p95', 'p95'],
             ['p50', 'p50'],
+            ['mean', t('metrics.mean')],
             ['rate', t('metrics.rate')],
           ]
   const how = ways.find(([one]) => one === query.value.get('how'))?.[0] ?? ways[0]![0]
+  const input = metric === undefined ? undefined : { name, as: how, from: since(), limit: 200 }
+  const answer = useAnswer<{ readonly series: readonly Series[]; readonly complete: boolean }>('metrics', 'series', input, 10_000)
   const words = (query.value.get('q') ?? '').toLowerCase()
   return (
     <Page
@@ -146,7 +146,7 @@ function Drawn({
   readonly name: string
   readonly unit: string
 }): JSX.Element {
-  const { times, lines } = useMemo(() => linesOf(series, how), [series, how])
+  const { times, lines } = useMemo(() => linesOf(series), [series])
   const drawn = useMemo(() => lines.slice(0, MOST), [lines])
   const say = sayIn(unit, how)
   const last = (values: readonly (number | null)[]): number => values.findLast((value) => value !== null) ?? 0

@@ -46,7 +46,11 @@ type Processes = {
   }[]
 }
 type Edges = { readonly edges: readonly SeenEdge[] }
-type Declared = { readonly edges: readonly Edge[] }
+type Topic = {
+  readonly events: readonly { readonly service: string }[]
+  /** `mail/order.placed`: the service and what it reacts to. */
+  readonly groups: readonly { readonly group: string }[]
+}
 
 /** Over so long the map counts what goes from whom to whom: milliseconds. */
 const WINDOW = 15 * 60_000
@@ -57,15 +61,10 @@ export function System(): JSX.Element {
   const traffic = useAnswer<Edges>(
     'traces',
     'edges',
-    operationOf('traces', 'edges') === undefined ? undefined : { last: WINDOW },
+    operationOf('traces', 'edges') === undefined ? undefined : { from: Math.floor((Date.now() - WINDOW) / 10_000) * 10_000 },
     5_000,
   )
-  const declared = useAnswer<Declared>(
-    'explorer',
-    'edges',
-    operationOf('explorer', 'edges') === undefined ? undefined : {},
-    60_000,
-  )
+  const topics = useAnswer<readonly Topic[]>('topics', 'list', has('topics') ? {} : undefined, 30_000)
   return (
     <Page title={t('page.system')} about={health.value && <Summary health={health.value} />}>
       <Shown answer={health}>
@@ -73,13 +72,23 @@ export function System(): JSX.Element {
           <Overview
             health={found}
             processes={processes.value}
-            edges={edgesOf(traffic.value?.edges ?? [], declared.value?.edges)}
-            counted={operationOf('traces', 'edges') !== undefined}
+            edges={edgesOf(traffic.value?.edges ?? [], declaredBy(topics.value))}
+            counted={traffic.value !== undefined}
           />
         )}
       </Shown>
     </Page>
   )
+}
+
+/** Who announces, and who is subscribed: contracts and the broker's groups say so. */
+function declaredBy(topics: readonly Topic[] | undefined): readonly Edge[] | undefined {
+  const all = topics?.flatMap(({ events, groups }) =>
+    events.flatMap(({ service }) =>
+      groups.map(({ group }) => ({ from: service, to: group.split('/')[0]!, by: 'message' as const })),
+    ),
+  )
+  return all?.filter(({ from, to }) => from !== to)
 }
 
 const Summary = ({ health }: { readonly health: Health }): JSX.Element => (

@@ -1,7 +1,7 @@
 import type { Columns, SpanReading } from '../model/columns.ts'
 
 export type ToWorker =
-  | { readonly kind: 'open'; readonly url: string; readonly input: unknown }
+  | { readonly kind: 'open'; readonly id: string }
   | { readonly kind: 'span'; readonly row: number }
   | { readonly kind: 'search'; readonly text: string }
 

@@ -35,7 +35,7 @@ export function openTrace(id: string): OpenTrace {
   })
   worker.addEventListener('error', ({ message }) => (failed.value = message || 'The worker failed'))
   const send = (message: ToWorker): void => worker.postMessage(message, {})
-  send({ kind: 'open', url: '/api/operator/traces/show', input: { trace: id } })
+  send({ kind: 'open', id })
   return {
     ...{ columns, traceId, failed, span, matches },
     show: (row) => {
