@@ -8,8 +8,8 @@ import { Orders } from '../call/order.ts'
 import { order, place, type Order, watch } from '../call/work.ts'
 
 /**
- * What it costs to know what happens: a typed call inside one process with metrics and 1 % of traces, over the same call
- * without. Ours writes its spans to the embedded store, as it does by default. Beside it the same difference
+ * What it costs to know what happens: a typed call inside one process with metrics, 1 % of traces and a record of each
+ * other call, over the same call without. Ours writes its spans to the embedded store, as it does by default. Beside it the same difference
  * for Moleculer's local call, whose spans go nowhere, and for a bare async function that is given one span and one
  * record of a histogram by OpenTelemetry's SDK, whose spans go to an exporter that throws them away.
  */
@@ -24,7 +24,8 @@ export async function bench({ progress, peer }: BenchContext): Promise<BenchResu
     const contenders: Record<string, () => Promise<unknown>> = {
       bare: () => place(order),
       dure_off: keep(await dureCall(join(directory, 'off'), false)),
-      dure_metrics: keep(await dureCall(join(directory, 'metrics'), { sampling: 0 })),
+      dure_metrics: keep(await dureCall(join(directory, 'metrics'), { sampling: 0, records: 0 })),
+      dure_recorded: keep(await dureCall(join(directory, 'recorded'), { sampling: 0 })),
       dure_on: keep(await dureCall(join(directory, 'on'), { sampling: 0.01 })),
       moleculer_off: keep(await moleculerCall(peer, false)),
       moleculer_on: keep(await moleculerCall(peer, true)),
@@ -50,6 +51,7 @@ export async function bench({ progress, peer }: BenchContext): Promise<BenchResu
       figures: {
         cost_us: cost,
         metrics_cost_us: microseconds('dure_metrics', 'dure_off'),
+        recorder_cost_us: microseconds('dure_recorded', 'dure_metrics'),
         moleculer_cost_us: moleculer,
         opentelemetry_cost_us: opentelemetry,
         ...Object.fromEntries(Object.entries(best).map(([name, ns]) => [`${name}_ns`, ns])),

@@ -58,7 +58,7 @@ export function simulatedProvider(options: {
     charges,
     from: ({ timers }) => ({
       forget: async () => charges.clear(),
-      charge: async (charge, signal) => {
+      charge: async (charge, { signal }) => {
         const attempt = (asked.get(charge.key) ?? 0) + 1
         asked.set(charge.key, attempt)
         const chance = (what: string): number => fractionOf(seed, `${charge.key} ${attempt} ${what}`)

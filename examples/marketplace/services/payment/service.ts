@@ -9,7 +9,7 @@ import { InvoiceIssued } from '../order/contract.ts'
 import type { CheckoutCustomer, Recipient } from '../values.ts'
 import { Payment, PaymentConfirmed, PaymentFailed, PaymentRefused, PayOrder } from './contract.ts'
 import { paymentLines } from './domain/lines.ts'
-import type { Charge, Outcome, PaymentProvider } from './domain/provider.ts'
+import type { Asking, Charge, Outcome, PaymentProvider } from './domain/provider.ts'
 import { deletePayments, insertPayment, listPayments, paymentOf, paymentTotals, type PaymentRow } from './store/payments.ts'
 import { paymentDatabase, type PaymentTables } from './store/tables.ts'
 
@@ -46,10 +46,8 @@ export function payment(provider: PaymentProvider): Service<typeof Payment> {
       }
       type Invoice = { readonly data: EventData<typeof InvoiceIssued> }
       // Outside of any transaction; a second attempt finds the first by its key.
-      const prepare = (
-        { data: { customer, invoiceNumber, totalInvoice } }: Invoice,
-        { signal }: { readonly signal: AbortSignal },
-      ) => provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), signal)
+      const prepare = ({ data: { customer, invoiceNumber, totalInvoice } }: Invoice, call: Asking) =>
+        provider.charge(chargeOf(customer, invoiceNumber, totalInvoice), call)
       return [
         on(InvoiceIssued, {
           ...{ ...options, prepare },

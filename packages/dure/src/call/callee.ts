@@ -2,8 +2,7 @@ import { CallError, type AnyOperation, type Issue } from '../contract/contract.t
 import { partOf, type Parser } from '../contract/internal.ts'
 import type { Priority } from '../resilience/resilience.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
-import type { Attributes } from '../telemetry/telemetry.ts'
-import type { Tracer } from '../telemetry/internal.ts'
+import type { Shape, Tracer } from '../telemetry/internal.ts'
 import type { AccessCheck, CallerCheck, InputCheck } from './access.ts'
 import type { Cancellation, CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -67,8 +66,8 @@ export type Callee = EndpointOptions & {
   readonly denied: InputCheck | undefined
   /** Whose calls are turned away first where there is not room for all. */
   readonly priority: Priority
-  /** What every span of this operation says. */
-  readonly attributes: Attributes
+  /** What its spans have in common; undefined without a tracer. */
+  readonly shape: Shape | undefined
   readonly parseInput: Parser
   /** Of channels only. */
   readonly parseIncoming: Parser | undefined

@@ -14,7 +14,7 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { ActiveSpan, Tracer } from '../telemetry/internal.ts'
 import { CallerCancellation } from './cancellation.ts'
 import type { CallOptions } from './context.ts'
-import { OUTSIDE, recordSent, rpcAttributes, sampledBy } from './tracing.ts'
+import { OUTSIDE, rpcAttributes, sampledBy } from './tracing.ts'
 import { refusedOptions } from './options.ts'
 import { outgoing, type Caller, type OutgoingCall, type Way } from './outgoing-call.ts'
 import type { Transport } from './transport.ts'
@@ -213,17 +213,10 @@ function failed(error: CallError): AsyncIterable<never> {
 }
 
 function beginSent({ place, attributes }: Way, tracer: Tracer, context: OutgoingCall): ActiveSpan {
-  const span = tracer.begin({
-    name: place,
-    kind: 'client',
-    service: context.caller ?? OUTSIDE,
-    parent: context.parentTrace,
-    tracestate: context.tracestate,
-    at: context.sentAt,
-    attributes,
-  })
-  context.leave(span)
-  return span
+  const sampled = sampledBy(context, tracer)
+  const shape = { name: place, kind: 'client', service: context.caller ?? OUTSIDE, attributes } as const
+  const { tracestate, sentAt: at, traceparent: own } = context
+  return tracer.begin({ ...shape, parent: context.parentTrace, own, tracestate, at }, sampled)
 }
 
 async function followed(way: Way, tracer: Tracer, input: unknown, context: OutgoingCall): Promise<unknown> {
@@ -238,14 +231,9 @@ async function followed(way: Way, tracer: Tracer, input: unknown, context: Outgo
   }
 }
 
-/** Begins its span when it is sampled; otherwise only a failure is told. A stream's lasts to where its caller had seen enough. */
+/** Begins its span. A stream's lasts to where its caller had seen enough. */
 function beginTelling(way: Way, tracer: Tracer, context: OutgoingCall): (error: unknown) => void {
-  if (sampledBy(context)) {
-    const span = beginSent(way, tracer, context)
-    return (error) => span.end(error)
-  }
+  const span = beginSent(way, tracer, context)
   context.leave()
-  return (error) => {
-    if (error !== undefined) recordSent(tracer, way, context, error)
-  }
+  return (error) => span.end(error)
 }

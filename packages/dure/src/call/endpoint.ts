@@ -6,7 +6,7 @@ import { createFailureMapper } from './failure.ts'
 import type { OperationMetrics } from './metrics.ts'
 import { PendingCall } from './pending-call.ts'
 import { PendingStream } from './pending-stream.ts'
-import { rpcAttributes } from './tracing.ts'
+import { rpcAttributes, servedShape } from './tracing.ts'
 import { promised, type Route, type StartCall } from './transport.ts'
 
 /**
@@ -25,7 +25,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     refused: secured ? accessCheck(place, operation) : undefined,
     denied: secured ? inputCheck(place, operation) : undefined,
     priority: operation.policy?.priority ?? 'normal',
-    attributes: rpcAttributes(place),
+    shape: options.tracer?.recorder.shape(servedShape(place, rpcAttributes(place))),
     parseInput: parserOf(operation.input, 'input'),
     parseIncoming: operation.kind === 'channel' ? parserOf(operation.incoming, 'input') : undefined,
     parseOutput: parserOf(operation.output, 'output'),

@@ -167,7 +167,7 @@ export function endCases(conforms: Conforms): void {
       const { runtime, admission, clientOf, remembered, unlink } = rig
       const parent = new CountedCancellation()
       const { signal } = new AbortController()
-      const tracer = createTracer({ runtime, ratio: 0.5, sinks: [] })
+      const tracer = createTracer({ runtime, sampling: 0.5, sinks: [] })
       const askOf = (cancellation: Cancellation) => clientOf(callerOf(cancellation), tracer) as unknown as Ask
       const ask = askOf(parent)
       const followers = (): readonly number[] => [getEventListeners(signal, 'abort').length, parent.listeners.size]

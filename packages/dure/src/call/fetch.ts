@@ -1,12 +1,8 @@
-import { CallError, type Status } from '../contract/contract.ts'
-import type { Runtime, Timer } from '../runtime/runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import { whyFetchFailed } from '../runtime/internal.ts'
-import { type Attributes } from '../telemetry/telemetry.ts'
-import { keepTracestate, type Tracer } from '../telemetry/internal.ts'
-import type { Cancellation, CancelListener, CancelReason } from './cancellation.ts'
-import type { CallContext } from './context.ts'
+import type { Tracer } from '../telemetry/internal.ts'
+import { beginSpan, OpenRequest, requestError, type RequestingCall } from './open-request.ts'
 import { refusedOptions } from './options.ts'
-import { sampledBy } from './tracing.ts'
 
 /** What `fetch` takes, and how long the request may take. */
 export type FetchOptions = RequestInit & {
@@ -27,7 +23,7 @@ export function fetchFactory(options: {
   service: string
   runtime: Runtime
   tracer: Tracer | undefined
-}): (call: CallContext & { readonly cancellation: Cancellation }) => ContextFetch {
+}): (call: RequestingCall) => ContextFetch {
   return (call) => (input, init) => {
     const answer = send(options, call, input, init)
     // It ends with the call, also where nobody waits for it: a rejection that nobody looks at would end the process.
@@ -38,7 +34,7 @@ export function fetchFactory(options: {
 
 async function send(
   { service, runtime, tracer }: { service: string; runtime: Runtime; tracer: Tracer | undefined },
-  call: CallContext & { readonly cancellation: Cancellation },
+  call: RequestingCall,
   input: string | URL | Request,
   { timeout, ...init }: FetchOptions = {},
 ): Promise<Response> {
@@ -52,26 +48,18 @@ async function send(
     throw requestError('UNIMPLEMENTED', `Cannot ask ${place}: this runtime leads to no network; give its "fetch"`)
   }
   const given = init.signal ?? (input instanceof Request ? input.signal : undefined)
-  const open = new OpenFetch({ place, call, controller, signal: given })
-  const { traceparent, end } = beginSpan({ service, tracer }, call, { method: request.method, url })
-  for (const [name, value] of [
-    ['traceparent', traceparent],
-    ['tracestate', keepTracestate(call.tracestate)],
-  ] as const) {
-    if (value !== undefined && !request.headers.has(name)) request.headers.set(name, value)
-  }
+  const open = new OpenRequest({ place, call, controller, signal: given })
+  const { headers, end } = beginSpan({ service, tracer }, call, { method: request.method, url })
+  for (const [name, value] of headers) if (!request.headers.has(name)) request.headers.set(name, value)
   open.begin(timeout === undefined ? undefined : (late) => runtime.timers.after(timeout, late), end)
+  const failed = (cause: unknown): unknown =>
+    open.fail(open.ended ?? requestError('UNAVAILABLE', `Request to ${place} failed: ${whyFetchFailed(cause)}`, cause))
+  if (open.ended !== undefined) throw open.ended
   try {
-    open.throwIfEnded()
-    return open.follow(await runtime.fetch(request))
+    return follow(await runtime.fetch(request), open, failed)
   } catch (error) {
-    throw open.fail(error)
+    throw failed(error)
   }
-}
-
-/** Whom a handler asks is for its own service to know: its callers are told what they can do, not of which host. */
-function requestError(code: Status, message: string, cause?: unknown): CallError {
-  return new CallError(code, message, { cause, inside: true })
 }
 
 /** Neither a URL's credentials nor its query are for messages, logs or spans. */
@@ -87,149 +75,34 @@ function requestOf(input: string | URL | Request, init: RequestInit): Request {
   return new Request(input, init)
 }
 
-type EndSpan = (error: unknown, status: number | undefined) => void
-
-/** The span of a request, named as OpenTelemetry's conventions for HTTP clients name it. */
-function beginSpan(
-  { service, tracer }: { service: string; tracer: Tracer | undefined },
-  call: CallContext,
-  { method, url }: { readonly method: string; readonly url: URL },
-): { readonly traceparent: string | undefined; readonly end: EndSpan } {
-  if (tracer === undefined) return { traceparent: call.traceparent, end: () => {} }
-  const attributes: Attributes = {
-    'http.request.method': method,
-    'server.address': url.hostname,
-    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-    'url.full': `${url.origin}${url.pathname}`,
+/** The same answer, whose reading belongs to the request. */
+function follow(response: Response, open: OpenRequest, failed: (cause: unknown) => unknown): Response {
+  open.answered(response.status)
+  if (response.body === null) {
+    open.done()
+    return response
   }
-  const { traceparent: parent, tracestate } = call
-  const { traceparent, end } = tracer.begin(
-    { name: method, kind: 'client', service, parent, tracestate, attributes },
-    sampledBy(call),
-  )
-  return { traceparent, end: (error, status) => end(error, status === undefined ? {} : { 'http.response.status_code': status }) }
-}
-
-/** One request under way, until its answer has been read, or something ends it. */
-class OpenFetch implements CancelListener {
-  readonly #place: string
-  readonly #call: { readonly cancellation: Cancellation }
-  readonly #controller: AbortController
-  readonly #signal: AbortSignal | undefined
-  #end: EndSpan = () => {}
-  #timer: Timer | undefined
-  #status: number | undefined
-  #closed = false
-  #ended: CallError | undefined
-
-  constructor(options: {
-    place: string
-    call: { readonly cancellation: Cancellation }
-    controller: AbortController
-    signal: AbortSignal | null | undefined
-  }) {
-    this.#place = options.place
-    this.#call = options.call
-    this.#controller = options.controller
-    this.#signal = options.signal ?? undefined
-  }
-
-  begin(start: ((late: () => void) => Timer) | undefined, end: EndSpan): void {
-    this.#end = end
-    this.#timer = start?.(() => this.onCancel('deadline'))
-    if (this.#signal?.aborted === true) this.#abortedByUser()
-    else this.#signal?.addEventListener('abort', this.#abortedByUser, { once: true })
-    this.#call.cancellation.add(this)
-  }
-
-  throwIfEnded(): void {
-    if (this.#ended !== undefined) throw this.#ended
-  }
-
-  onCancel(reason: CancelReason): void {
-    const [code, why] = REASONS[reason]
-    this.#abort(requestError(code, `Request to ${this.#place} ${why}`), true)
-  }
-
-  /** The handler has answered: what it did not wait for, or did not read, is no failure. */
-  onOver(): void {
-    this.#abort(requestError('CANCELLED', `Request to ${this.#place} was ended: the call that made it is over`), false)
-  }
-
-  readonly #abortedByUser = (): void => {
-    this.#abort(requestError('CANCELLED', `Request to ${this.#place} was cancelled by the signal it was given`), true)
-  }
-
-  #abort(error: CallError, failed: boolean): void {
-    if (this.#closed) return
-    this.#ended = error
-    this.#close(failed ? error : undefined)
-    this.#controller.abort(error)
-  }
-
-  #close(error: unknown): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#timer?.cancel()
-    this.#signal?.removeEventListener('abort', this.#abortedByUser)
-    this.#call.cancellation.remove(this)
-    const status = this.#status
-    const failure =
-      error ?? (status === undefined || status < 400 ? undefined : new AnsweredWith(`It was answered with ${status}`, status))
-    this.#end(failure, status)
-  }
-
-  /** What it failed with, in words for the handler. */
-  fail(cause: unknown): unknown {
-    const error = this.#ended ?? requestError('UNAVAILABLE', `Request to ${this.#place} failed: ${whyFetchFailed(cause)}`, cause)
-    this.#close(error)
-    return error
-  }
-
-  /** The same answer, whose reading belongs to the request. */
-  follow(response: Response): Response {
-    this.#status = response.status
-    if (response.body === null) {
-      this.#close(undefined)
-      return response
-    }
-    const reader = response.body.getReader()
-    const body = new ReadableStream<Uint8Array>(
-      {
-        pull: async (to) => {
-          try {
-            const { done, value } = await reader.read()
-            if (!done) return to.enqueue(value)
-            this.#close(undefined)
-            to.close()
-          } catch (cause) {
-            to.error(this.fail(cause))
-          }
-        },
-        cancel: (reason) => {
-          this.#close(undefined)
-          return reader.cancel(reason)
-        },
+  const reader = response.body.getReader()
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: async (to) => {
+        try {
+          const { done, value } = await reader.read()
+          if (!done) return to.enqueue(value)
+          open.done()
+          to.close()
+        } catch (cause) {
+          to.error(failed(cause))
+        }
       },
-      { highWaterMark: 0 },
-    )
-    const { status, statusText, headers, url, redirected } = response
-    const followed = new Response(body, { status, statusText, headers })
-    return Object.defineProperties(followed, { url: { value: url }, redirected: { value: redirected } })
-  }
+      cancel: (reason) => {
+        open.done()
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const { status, statusText, headers, url, redirected } = response
+  const followed = new Response(body, { status, statusText, headers })
+  return Object.defineProperties(followed, { url: { value: url }, redirected: { value: redirected } })
 }
-
-/** An answer, and a failure to whoever looks at spans. */
-class AnsweredWith extends Error {
-  readonly code: string
-  constructor(message: string, status: number) {
-    super(message)
-    this.code = String(status)
-  }
-}
-
-const REASONS = {
-  deadline: ['DEADLINE_EXCEEDED', 'was not answered before its deadline'],
-  caller: ['CANCELLED', 'was ended: the caller has cancelled the call that made it'],
-  stopping: ['UNAVAILABLE', 'was ended: the service is stopping'],
-} as const satisfies Readonly<Record<CancelReason, readonly ['DEADLINE_EXCEEDED' | 'CANCELLED' | 'UNAVAILABLE', string]>>

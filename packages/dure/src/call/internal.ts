@@ -12,6 +12,7 @@ export { createEndpoint } from './endpoint.ts'
 export { createAdmission, type Admission } from './admission.ts'
 export { Pending } from './pending.ts'
 export { fetchFactory } from './fetch.ts'
+export { httpFactory } from './http.ts'
 export { createJoinedTransport } from './joined.ts'
 export { createLocalTransport, type LocalTransport } from './local.ts'
 export {
@@ -38,3 +39,4 @@ export {
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
 export { checkPolicies, remoteChanges } from './guarded/policies.ts'
 export { hystrixCommand } from './guarded/hystrix.ts'
+export { PLACE, placeOfCall } from './tracing.ts'

@@ -2,9 +2,10 @@ import type { AnyOperation, Metadata, Principal } from '../contract/contract.ts'
 import type { AnsweredBy } from '../resilience/resilience.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
-import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
+import { isSampled, traceparentOf, type SpanPlace, type Tracer, type TraceWords } from '../telemetry/internal.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
+import { PARENT, PLACE, placeOfCall } from './tracing.ts'
 import type { Route } from './transport.ts'
 
 /** The idempotency key of one command that is called with none. */
@@ -43,6 +44,9 @@ export function outgoing(way: Way, caller: Caller, options: CallOptions | undefi
 
 /** The context of one call. Its ids are made only when somebody reads them. */
 export class OutgoingCall implements CallContext {
+  /** Its place in its trace; undefined where nothing is traced. */
+  readonly trace: TraceWords | undefined
+  readonly low: number
   readonly sentAt: number
   readonly deadline: number
   cancellation: Cancellation | undefined
@@ -73,7 +77,10 @@ export class OutgoingCall implements CallContext {
     const origin = parent ?? caller
     this.principal = origin.principal
     this.metadata = origin.metadata
-    this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer)
+    this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer, now)
+    const before = options?.traceparent === undefined ? parent && placeOfCall(parent) : undefined
+    this.trace = before?.trace ?? tracer?.traceOf(options?.traceparent ?? parent?.traceparent)
+    this.low = tracer === undefined ? 0 : tracer.next()
     this.#way = way
     this.#parent = parent
     this.#options = options
@@ -95,20 +102,33 @@ export class OutgoingCall implements CallContext {
   get traceparent(): string | undefined {
     const { tracer } = this.#way
     if (tracer === undefined) return this.parentTrace
-    return (this.#traceparent ??= tracer.child(this.parentTrace, this.sampled === true))
+    return (this.#traceparent ??= traceparentOf(this as SpanPlace, this.sampled === true))
+  }
+
+  get high(): number {
+    return this.#way.tracer?.high ?? 0
+  }
+
+  get [PLACE](): SpanPlace | undefined {
+    return this.trace === undefined ? undefined : (this as SpanPlace)
+  }
+
+  get [PARENT](): SpanPlace | string | undefined {
+    const parent = this.#parent
+    return this.#options?.traceparent ?? (parent && (placeOfCall(parent) ?? parent.traceparent))
   }
 
   /** It goes to another process, which makes a span of its own: what travels is all that process knows. */
-  leave(span?: ActiveSpan): void {
-    this.#traceparent = span?.traceparent ?? this.traceparent
+  leave(): void {
+    this.#traceparent = this.traceparent
     this.sampled = undefined
   }
 }
 
 /** Once, where the trace begins; everything after does as it was decided there. */
-function decide(given: string | undefined, parent: CallContext | undefined, tracer: Tracer): boolean {
+function decide(given: string | undefined, parent: CallContext | undefined, tracer: Tracer, now: number): boolean {
   if (given !== undefined) return isSampled(given)
-  if (parent === undefined) return tracer.sample()
+  if (parent === undefined) return tracer.sample(now)
   if (parent.sampled !== undefined) return parent.sampled
-  return parent.traceparent === undefined ? tracer.sample() : isSampled(parent.traceparent)
+  return parent.traceparent === undefined ? tracer.sample(now) : isSampled(parent.traceparent)
 }

@@ -3,7 +3,7 @@ import { isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 import { cancelledError } from './failure.ts'
-import { beginServed, recordServed, sampledBy, TracedCall } from './tracing.ts'
+import { beginServed, parentOfCall, placeOfCall, recordServed, TracedCall } from './tracing.ts'
 
 /**
  * A call, stream or channel under way at its callee, in one object: its own end (what the handler's signal follows), its
@@ -34,9 +34,8 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   /** Lets it in, or says why not; `leave` must follow when it is in. */
   protected enter(): Error | undefined {
     const { shared } = this
-    if (shared.tracer !== undefined && this.call.sampled === undefined && sampledBy(this.call)) {
-      this.call = new TracedCall(this.call, beginServed(shared, shared.tracer, this.call))
-    }
+    if (shared.tracer !== undefined && this.call.sampled === undefined)
+      this.call = beginServed(shared.shape!, shared.tracer, this.call)
     const { call } = this
     if (call.deadline <= call.sentAt) return this.#refused(cancelledError(shared.place, 'deadline'))
     const refused = shared.barred?.(call.caller) ?? shared.refused?.(call.principal)
@@ -57,8 +56,9 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     shared.deadlines.remove(this)
     call.cancellation?.remove(this)
     shared.admission.leave()
-    shared.metrics?.record(shared.clock.monotonic() - call.sentAt, error)
-    this.#tell(error)
+    const ms = shared.clock.monotonic() - call.sentAt
+    shared.metrics?.record(ms, error)
+    this.#tell(error, ms)
   }
 
   /** What its caller sees of what was thrown; the log is told of what is the service's own fault. */
@@ -73,16 +73,21 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   #refused(error: Error): Error {
     this.settled = true
     this.shared.metrics?.record(0, error)
-    this.#tell(error)
+    this.#tell(error, 0)
     return error
   }
 
-  /** Ends the span of a sampled call, and makes one of a call that was not and failed. */
-  #tell(error: Error | undefined): void {
-    const { tracer } = this.shared
-    if (tracer === undefined) return
-    if (this.call instanceof TracedCall) this.call.span.end(error)
-    else if (error !== undefined || this.call.sampled === true) recordServed(this.shared, tracer, this.call, error)
+  /** Ends its span, makes one of what was sampled or failed within this process, and has the rest recorded. */
+  #tell(error: Error | undefined, ms: number): void {
+    const { tracer, shape } = this.shared
+    if (tracer === undefined || shape === undefined) return
+    const { call } = this
+    if (call instanceof TracedCall) call.span.end(error)
+    else if (error !== undefined || call.sampled === true) recordServed(shape, tracer, call, error)
+    else {
+      const place = placeOfCall(call)
+      if (place !== undefined) tracer.recorder.note(shape, { place, parent: parentOfCall(call), at: call.sentAt, ms })
+    }
   }
 
   /** The deadline has passed, or the service has waited long enough for its calls. */

@@ -19,7 +19,7 @@ function rig(options: { ratio: number; reserve?: () => unknown; lost?: boolean; 
   const nothing = (): Promise<void> => Promise.resolve()
   const sink = { name: 'test', take: (span: Span) => void spans.push(span), dropped: () => 0, flush: nothing, stop: nothing }
   const world = virtualRuntime()
-  const tracer = createTracer({ runtime: world, ratio: options.ratio, sinks: [sink] })
+  const tracer = createTracer({ runtime: world, sampling: options.ratio, sinks: [sink] })
   const admission = createAdmission({ service: 'stock', capacity: 10 })
   const local = createLocalTransport()
   const seen: CallContext[] = []

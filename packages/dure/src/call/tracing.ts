@@ -1,8 +1,22 @@
-import { CallError, type Metadata, type Principal } from '../contract/contract.ts'
+import type { Metadata, Principal } from '../contract/contract.ts'
 import { type Attributes } from '../telemetry/telemetry.ts'
-import { isSampled, type ActiveSpan, type Tracer } from '../telemetry/internal.ts'
+import { isSampled, type ActiveSpan, type SpanPlace, type SpanShape, type Tracer } from '../telemetry/internal.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext } from './context.ts'
+
+/** Its place in its trace in numbers, for those calls that have it without building a text; and that of which it is a child. */
+export const PLACE: unique symbol = Symbol('place')
+export const PARENT: unique symbol = Symbol('parent')
+
+type Placed = { readonly [PLACE]?: SpanPlace | undefined; readonly [PARENT]?: SpanPlace | string | undefined }
+
+export function placeOfCall(call: CallContext): SpanPlace | undefined {
+  return (call as Placed)[PLACE]
+}
+
+export function parentOfCall(call: CallContext): SpanPlace | string | undefined {
+  return (call as Placed)[PARENT]
+}
 
 /** What spans of a call say, in OpenTelemetry's words; made once per operation. */
 export function rpcAttributes(place: string): Attributes {
@@ -10,20 +24,19 @@ export function rpcAttributes(place: string): Attributes {
   return { 'rpc.system': 'dure', 'rpc.service': place.slice(0, dot), 'rpc.method': place.slice(dot + 1) }
 }
 
-/** Whether spans are made of a call: as was decided where its trace began. */
-export function sampledBy(call: CallContext): boolean {
-  return call.sampled ?? (call.traceparent !== undefined && isSampled(call.traceparent))
+/** Whether spans are made of a call: as was decided where its trace began, which is here when nothing has led to it. */
+export function sampledBy(call: CallContext, tracer: Tracer): boolean {
+  return call.sampled ?? (call.traceparent === undefined ? tracer.sample() : isSampled(call.traceparent))
 }
 
-/** A sampled call as its handler sees it: whatever follows from it is a child of the callee's span. */
+/** A call from another process as its handler sees it: whatever follows from it is a child of the callee's span. */
 export class TracedCall implements CallContext {
   readonly sentAt: number
   readonly deadline: number
   readonly cancellation: Cancellation | undefined
   readonly causationId: string | undefined
-  readonly traceparent: string
   readonly tracestate: string | undefined
-  readonly sampled = true
+  readonly sampled: boolean
   readonly caller: string | undefined
   readonly idempotencyKey: string | undefined
   readonly principal: Principal | undefined
@@ -31,12 +44,12 @@ export class TracedCall implements CallContext {
   readonly span: ActiveSpan
   readonly #call: CallContext
 
-  constructor(call: CallContext, span: ActiveSpan) {
+  constructor(call: CallContext, span: ActiveSpan, sampled: boolean) {
     this.sentAt = call.sentAt
     this.deadline = call.deadline
     this.cancellation = call.cancellation
     this.causationId = call.causationId
-    this.traceparent = span.traceparent
+    this.sampled = sampled
     this.tracestate = call.tracestate
     this.caller = call.caller
     this.idempotencyKey = call.idempotencyKey
@@ -49,59 +62,35 @@ export class TracedCall implements CallContext {
   get correlationId(): string {
     return this.#call.correlationId
   }
+
+  get traceparent(): string {
+    return this.span.traceparent
+  }
+
+  get [PLACE](): SpanPlace | undefined {
+    return this.span.place
+  }
 }
 
-type Traced = { readonly place: string; readonly attributes: Attributes; readonly tracer?: Tracer | undefined }
+/** The shape of the callee's spans of an operation. */
+export function servedShape(place: string, attributes: Attributes): SpanShape {
+  return { name: place, kind: 'server', service: attributes['rpc.service'] as string, attributes }
+}
 
-/** Begins the callee's span of a sampled call that came from another process. */
-export function beginServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext): ActiveSpan {
-  return tracer.begin({
-    name: place,
-    kind: 'server',
-    service: attributes['rpc.service'] as string,
-    parent: call.traceparent,
-    tracestate: call.tracestate,
-    at: call.sentAt,
-    attributes,
-  })
+/** Begins the callee's span of a call that came from another process. */
+export function beginServed(shape: SpanShape, tracer: Tracer, call: CallContext): TracedCall {
+  const { traceparent: parent, tracestate, sentAt: at } = call
+  const sampled = sampledBy(call, tracer)
+  return new TracedCall(call, tracer.begin({ ...shape, parent, tracestate, at }, sampled), sampled)
 }
 
 /**
- * Tells of a call that is over and has no span yet. In one process a call is one span, which takes the place that the
- * call itself has in the trace; what came from elsewhere is a child of its caller's.
+ * Tells of a call that came from this process, is over, and was sampled or failed. It is one span, which takes the place that the call itself has
+ * in the trace.
  */
-export function recordServed({ place, attributes }: Traced, tracer: Tracer, call: CallContext, error: Error | undefined): void {
-  const { traceparent } = call
-  tracer.record({
-    name: place,
-    kind: 'server',
-    service: attributes['rpc.service'] as string,
-    ...(call.sampled === undefined ? { parent: traceparent } : { own: traceparent, parent: call.parentTrace }),
-    tracestate: call.tracestate,
-    at: call.sentAt,
-    attributes,
-    error,
-  })
-}
-
-/** Tells of a call to another process that failed and was not sampled. */
-export function recordSent(
-  tracer: Tracer,
-  sent: { readonly place: string; readonly attributes: Attributes },
-  call: CallContext,
-  error: unknown,
-): void {
-  tracer.record({
-    name: sent.place,
-    kind: 'client',
-    service: call.caller ?? OUTSIDE,
-    own: call.traceparent,
-    parent: call.parentTrace,
-    tracestate: call.tracestate,
-    at: call.sentAt,
-    attributes: sent.attributes,
-    error: error ?? new CallError('UNKNOWN', `Call to ${sent.place} failed`),
-  })
+export function recordServed(shape: SpanShape, tracer: Tracer, call: CallContext, error: Error | undefined): void {
+  const { traceparent: own, parentTrace: parent, tracestate, sentAt: at } = call
+  tracer.record({ ...shape, own, parent, tracestate, at, error })
 }
 
 /** Who calls when no service does: a door's client, a test, a command line. */

@@ -62,10 +62,13 @@ export function bindDatabase<Tables>(options: BindOptions & { readonly store: St
     read: store.read,
     snapshot: store.snapshot,
     transaction: (work, limits) =>
-      tracedTransaction(store, options, (origin) =>
+      tracedTransaction(store, options, (origin, begun) =>
         own(
           work,
-          (tx: StoreTransaction) => bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin }),
+          (tx: StoreTransaction) => {
+            begun?.(tx)
+            return bindTransaction<Tables>(tx, origin === options.origin ? options : { ...options, origin })
+          },
           (run) => store.transaction(run, limits),
           options,
         ),

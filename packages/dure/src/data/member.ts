@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { SqlRow, SqlTransaction, SqlValue, StoreTransaction } from './database.ts'
+import type { StatementCounts } from './transaction.ts'
 import { transactionOver } from './errors.ts'
 
 /** One transaction: what its work is given, and what it leaves behind. */
@@ -17,7 +18,7 @@ export type Member<Tx extends StoreTransaction = SqlTransaction> = {
 
 /** @param make what this transaction has of its own; `guard` throws once it is over */
 export function createMemberOf<Tx extends StoreTransaction>(
-  make: (guard: () => void) => Omit<Tx, keyof StoreTransaction> & Pick<Tx, 'client'>,
+  make: (guard: () => void) => Omit<Tx, keyof StoreTransaction> & Pick<Tx, 'client' | 'counts'>,
 ): Member<Tx> {
   const beforeCommit: (() => Promise<void>)[] = []
   const onCommit: (() => void)[] = []
@@ -53,23 +54,36 @@ export function createMemberOf<Tx extends StoreTransaction>(
 export function createMember(options: {
   readonly all: (sql: string, parameters: readonly SqlValue[]) => Promise<readonly SqlRow[]>
   readonly run: (sql: string, parameters: readonly SqlValue[]) => Promise<number>
-  /** Makes the transaction's Kysely, when it is first asked for. `guard` throws once the transaction is over. */
+  /**
+   * Makes the transaction's Kysely, when it is first asked for. `guard` throws once the transaction is over; what it runs is
+   * to be added to `counts`.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any
-  readonly kysely: (guard: () => void) => Kysely<any>
+  readonly kysely: (guard: () => void, counts: StatementCounts) => Kysely<any>
 }): Member {
+  const counts: StatementCounts = { statements: 0, rows: 0 }
+  const count = (rows: number): void => {
+    counts.statements++
+    counts.rows += rows
+  }
   // oxlint-disable-next-line typescript/no-explicit-any
   let kysely: Kysely<any> | undefined
   return createMemberOf<SqlTransaction>((guard) => ({
     get kysely() {
-      return (kysely ??= options.kysely(guard))
+      return (kysely ??= options.kysely(guard, counts))
     },
     all: async (sql, parameters = []) => {
       guard()
-      return options.all(sql, parameters)
+      const rows = await options.all(sql, parameters)
+      count(rows.length)
+      return rows
     },
     run: async (sql, parameters = []) => {
       guard()
-      return options.run(sql, parameters)
+      const changed = await options.run(sql, parameters)
+      count(changed)
+      return changed
     },
+    counts,
   }))
 }

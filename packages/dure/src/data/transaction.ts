@@ -1,7 +1,12 @@
 import type { Kysely } from 'kysely'
 
+/** Statements of a transaction until now, and the rows that they answered with or changed. */
+export type StatementCounts = { statements: number; rows: number }
+
 /** One transaction of a store, of whatever kind. */
 export type StoreTransaction = {
+  /** What it has done until now, where the store speaks SQL. */
+  readonly counts?: Readonly<StatementCounts>
   /** What handlers have of it: the store's own client, in this transaction. A store that speaks SQL has Kysely instead. */
   readonly client?: unknown
   /** Runs after the work and before the commit, in the same transaction: the place to write in one go what the work gathered. */

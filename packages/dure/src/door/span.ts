@@ -21,14 +21,20 @@ export function traceRequest(
     readonly kind?: SpanKind
     readonly traceparent: string | undefined
     readonly tracestate: string | undefined
+    /** The same for all requests of its name. */
     readonly attributes: Attributes
+    /** What this one has beside them. */
+    readonly details?: Attributes
   },
 ): RequestTrace {
-  const { name, kind = 'server', traceparent: given, attributes } = request
+  const { name, kind = 'server', traceparent: given, attributes, details } = request
   const tracestate = given === undefined ? undefined : keepTracestate(request.tracestate)
   const tracer = state.world.telemetry?.tracer
   if (tracer === undefined) return { traceparent: given, tracestate, begun: false, end: () => {} }
-  const start = { name, kind, service: state.door, parent: given, tracestate, attributes }
+  const start = { name, kind, service: state.door, parent: given, tracestate, attributes, details, numbers: STATUSES }
   const { traceparent, end } = tracer.begin(start, given === undefined ? tracer.sample() : isSampled(given))
   return { traceparent, tracestate, begun: true, end }
 }
+
+/** What a record of a request that is not sampled holds of its end. */
+const STATUSES = ['http.response.status_code', 'rpc.grpc.status_code']

@@ -15,7 +15,7 @@ const LONGEST = 64
 const written: Buffer = Buffer.alloc(LONGEST)
 
 /** Writes the lowest bits of a number, four for each digit. */
-function write(into: Buffer, at: number, digits: number, bits: number): void {
+export function writeHex(into: Buffer, at: number, digits: number, bits: number): void {
   for (let i = 0; i < digits; i++) into[at + i] = DIGITS[(bits >>> ((digits - 1 - i) * 4)) & 15]!
 }
 
@@ -48,15 +48,15 @@ export function createIds(options: { clock: Clock; random: Random }): Ids {
       }
       const high = random.word()
       const low = random.word()
-      write(id, 15, 3, counter)
-      write(id, 19, 4, 0x8000 | ((high >>> 16) & 0x3fff))
-      write(id, 24, 4, high & 0xffff)
-      write(id, 28, 8, low)
+      writeHex(id, 15, 3, counter)
+      writeHex(id, 19, 4, 0x8000 | ((high >>> 16) & 0x3fff))
+      writeHex(id, 24, 4, high & 0xffff)
+      writeHex(id, 28, 8, low)
       return id.toString('latin1')
     },
     hex: (bytes) => {
       const into = bytes * 2 + 8 > LONGEST ? Buffer.alloc(bytes * 2 + 8) : written
-      for (let at = 0; at < bytes * 2; at += 8) write(into, at, 8, random.word())
+      for (let at = 0; at < bytes * 2; at += 8) writeHex(into, at, 8, random.word())
       return into.toString('latin1', 0, bytes * 2)
     },
   }

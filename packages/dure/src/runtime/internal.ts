@@ -3,7 +3,7 @@ export { createAlarm, type Alarm } from './alarm.ts'
 export { backoff, longestBackoff, type BackoffPolicy } from './backoff.ts'
 export { cautiousTime, steadyTime } from './clock.ts'
 export { aliveFor, inTime, sleepWith, timeLeft } from './timers.ts'
-export { createIds } from './ids.ts'
+export { createIds, writeHex } from './ids.ts'
 export { createFlush, type Flush } from './flush.ts'
 export { sharedRun, type SharedRun } from './shared-run.ts'
 export {

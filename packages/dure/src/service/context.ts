@@ -1,5 +1,14 @@
 import { type CallContext, type Transport } from '../call/call.ts'
-import { clientFactory, fetchFactory, type Caller, type CallKeys, type Cancellation } from '../call/internal.ts'
+import {
+  clientFactory,
+  fetchFactory,
+  httpFactory,
+  PLACE,
+  placeOfCall,
+  type Caller,
+  type CallKeys,
+  type Cancellation,
+} from '../call/internal.ts'
 import type { AnySchema, Metadata, OutputOf, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime, Timers } from '../runtime/runtime.ts'
@@ -160,6 +169,10 @@ export function contextFactory(options: {
       return this.#call.sampled
     }
 
+    get [PLACE](): ReturnType<typeof placeOfCall> {
+      return placeOfCall(this.#call)
+    }
+
     get tracestate(): string | undefined {
       return this.#call.tracestate
     }
@@ -201,17 +214,9 @@ export function contextFactory(options: {
     }
   }
 
-  const lazily = (name: string, make: (call: HandlerCall) => unknown): void => {
-    Object.defineProperty(HandlerCall.prototype, name, {
-      get(this: HandlerCall) {
-        const value = make(this)
-        Object.defineProperty(this, name, { value })
-        return value
-      },
-    })
-  }
-  const fetchFor = fetchFactory({ service, runtime, tracer })
-  lazily('fetch', fetchFor)
+  const lazily = (name: string, make: (call: HandlerCall) => unknown): void => defineLazily(HandlerCall.prototype, name, make)
+  for (const [name, make] of Object.entries({ fetch: fetchFactory, http: httpFactory }))
+    lazily(name, make({ service, runtime, tracer }))
   for (const [name, contract] of Object.entries(needs)) {
     const clientFor = clientFactory({ contract, transport, runtime, tracer })
     lazily(name, (call) => clientFor(HandlerCall.caller(call)))
@@ -219,4 +224,15 @@ export function contextFactory(options: {
   if (database !== undefined) lazily('database', HandlerCall.database)
 
   return (call, cancellation, operation, keys) => new HandlerCall(call, cancellation, operation, keys)
+}
+
+/** Made when a call first reaches for it, once. */
+function defineLazily<Call extends object>(prototype: Call, name: string, make: (call: Call) => unknown): void {
+  Object.defineProperty(prototype, name, {
+    get(this: Call) {
+      const value = make(this)
+      Object.defineProperty(this, name, { value })
+      return value
+    },
+  })
 }

@@ -1,5 +1,5 @@
 /** What handlers of a service have: their input, a client for each need, the service's own database. */
-import type { CallContext, Client, ContextFetch } from '../call/call.ts'
+import type { CallContext, Client, ContextFetch, ContextHttp } from '../call/call.ts'
 import type {
   AnyContract,
   AnyOperation,
@@ -31,6 +31,7 @@ export type ServiceContext = CallContext & {
   readonly ids: Ids
   readonly random: Random
   readonly fetch: ContextFetch
+  readonly http: ContextHttp
 }
 
 /** Answers in place of what a service needs and does not get; one that throws fails the call with both errors. */

@@ -91,7 +91,8 @@ const PLACES: readonly (readonly [where: string, option: string, use: (options: 
   ...each('keys of a service', ['atLeast', 'atMost', 'rows'], (keys) => define({ retention: { keys } })),
   ...each('reaction', ['concurrency'], reacting),
   ...each('reaction that is tried again', ['attempts'], (retry) => reacting({ retry })),
-  ...each('telemetry', ['sampling'], (given) => openTelemetry({ store: false, ...(given as object) }, world)),
+  ...each('telemetry', ['records'], (given) => openTelemetry({ store: false, ...(given as object) }, world)),
+  ...each('sampling', ['perSecond', 'ratio'], (sampling) => openTelemetry({ store: false, sampling: sampling as object }, world)),
   ...each('span store', ['bytes'], spanStore),
   ...each('OTLP', ['timeout', 'metrics'], otlp),
   ...each('span sink', ['capacity', 'batch', 'interval', 'attempts', 'shutdownTimeout'], (limits) =>

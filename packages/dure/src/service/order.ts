@@ -189,6 +189,7 @@ const RESERVED: ReadonlySet<string> = new Set(
     ids: true,
     random: true,
     fetch: true,
+    http: true,
     database: true,
     config: true,
   } satisfies Record<keyof HandlerContext<{}, {}, {}, unknown>, true>),

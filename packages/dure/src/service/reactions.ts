@@ -62,7 +62,7 @@ export function reactionsOf(options: {
 
   return service.reactions.map((given): ConsumerReaction => {
     const { kind, event, name: reaction, prepare, handle, instead, concurrency, retry } = given
-    const inSpan = consumerTracing({ group: name, reaction, runtime, tracer })
+    const { inSpan, ...tracing } = consumerTracing({ group: name, reaction, retry, tracer })
     return {
       kind,
       event,
@@ -73,7 +73,7 @@ export function reactionsOf(options: {
         prepare &&
         (async (received) => {
           const cancellation = new Cancellation()
-          return inSpan(received.message, 'prepare', (traceparent) => {
+          return inSpan(received, 'prepare', (traceparent) => {
             const key = preparedKey(`${name}/${reaction}`, received.message.id)
             const call = callFor({ received, key, service: name, cancellation, runtime, traceparent })
             const context = contexts(call, cancellation, undefined, preparedKeys(key))
@@ -87,11 +87,12 @@ export function reactionsOf(options: {
         }),
       handle: (received, tx, prepared) =>
         inSpan(
-          received.message,
+          received,
           'process',
           (traceparent) => handle(eventOf(received), effectContext(received, tx, traceparent), prepared),
-          tx.onCommit,
+          tx,
         ),
+      ...tracing,
       instead:
         instead &&
         ((received, error) => {

@@ -1,8 +1,9 @@
 import type { CallContext } from '../call/call.ts'
+import { placeOfCall } from '../call/internal.ts'
 import { CallError } from '../contract/contract.ts'
 import { initiatorOf } from '../contract/internal.ts'
 import { bindDatabase, createOutbox } from '../data/data.ts'
-import { INBOX_RETENTION, type Join } from '../data/internal.ts'
+import { INBOX_RETENTION, tellRelayed, type Join } from '../data/internal.ts'
 import type { Database, DatabaseAdapter, Origin, Outbox, OutboxMessage, Store, StoreTransaction } from '../data/data.ts'
 import { type Broker } from '../messaging/messaging.ts'
 import { openAside, type OutboxAside } from '../messaging/internal.ts'
@@ -67,11 +68,20 @@ export async function openData(options: {
   try {
     checkKind(service, store)
     let delivered = 0
+    const told = { service: name, tracer: telemetry?.tracer, runtime }
     const toBroker = async (messages: readonly OutboxMessage[]): Promise<void> => {
       await deliver(broker, messages)
       delivered += messages.length
+      tellRelayed(messages, told)
     }
-    const aside = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
+    const opened = await openAside({ store, runtime, log, deliver: toBroker, taken: () => delivered })
+    const aside: OutboxAside = {
+      ...opened,
+      put: (messages, how) => {
+        if (how.failure !== undefined) tellRelayed(messages, { ...told, failure: how.failure })
+        return opened.put(messages, how)
+      },
+    }
     const outbox = bounded(name, await (store.outbox ?? createOutbox)({ store, runtime, log, deliver: toBroker, aside }), service)
     const beside: Store[] = []
     const joins: Join[] = [() => UNASKED]
@@ -190,5 +200,8 @@ function originOf(service: string, call: CallContext): Origin {
     },
     initiator: initiatorOf(call.principal),
     sampled: call.sampled,
+    get place() {
+      return placeOfCall(call)
+    },
   }
 }

@@ -1,16 +1,25 @@
-import { checkNumbers, SHARE } from '../runtime/internal.ts'
+import { checkNumbers, COUNT_OR_NONE } from '../runtime/internal.ts'
 import { collectorSink } from './export/collector.ts'
 import { spanStore, type StoreOptions } from './export/store.ts'
 import type { LogRecord } from './log-tap.ts'
 import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
 import { prometheusText } from './prometheus.ts'
+import type { Sampling } from './sampler.ts'
 import type { Exporter, ExporterWorld } from './sink.ts'
 import { createTracer, type Tracer } from './tracer.ts'
 
 /** What a system says about itself, and to whom. */
 export type TelemetryOptions = {
-  /** Share of traces of which spans are made, from 0 to 1. Default 0.01. What fails is always told of. */
-  readonly sampling?: number
+  /**
+   * Of which traces spans are made: so many of each second, all of a quiet process, and a share of the others; or a share alone,
+   * from 0 to 1. Default `{ perSecond: 20, ratio: 0.01 }`. What fails is always told of.
+   */
+  readonly sampling?: Sampling
+  /**
+   * Records of what is not sampled, 64 bytes each: they become spans when its trace fails, is slow or leaves a message behind.
+   * Default 32,768; 0 for none.
+   */
+  readonly records?: number
   /** Where spans and metrics go besides the store: `[otlp({ endpoint })]`. Default none. */
   readonly exporters?: readonly Exporter[]
   /** The embedded store that `dure trace` reads. Default: 64 MiB in the system's directory; false for none. */
@@ -33,29 +42,36 @@ export type Telemetry = {
 
 /**
  * Opens a system's telemetry; false makes none, and then nothing is measured.
- * @throws {TypeError} when the share is not a number from 0 to 1
+ * @throws {TypeError} when a number of the options cannot be used
  */
 export function openTelemetry(
   options: TelemetryOptions | false | undefined,
   world: Omit<ExporterWorld, 'metrics'> & { readonly copy?: number | undefined },
 ): Telemetry | undefined {
   if (options === false) return undefined
-  const { sampling = 0.01, exporters = [], store = {} } = options ?? {}
-  checkNumbers('open telemetry', { sampling }, { sampling: SHARE })
+  const { sampling, records, exporters = [], store = {} } = options ?? {}
+  checkNumbers('open telemetry', { records }, { records: COUNT_OR_NONE })
   const metrics = createMetrics(world.copy)
   const all = [...(store === false ? [] : [spanStore(store)]), collectorSink(), ...exporters]
   const sinks = all.map((make) => make({ ...world, metrics }))
   metrics.observe(() =>
     sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
   )
+  const tracer = createTracer({ runtime: world.runtime, sampling, records, copy: world.copy, sinks })
   return {
-    tracer: createTracer({ runtime: world.runtime, ratio: sampling, copy: world.copy, sinks }),
+    tracer,
     metrics,
     log: (line) => {
       for (const sink of sinks) sink.log?.(line)
     },
     prometheus: async () => prometheusText(await metrics.readEverywhere()),
-    flush: async () => void (await Promise.all(sinks.map((sink) => sink.flush()))),
-    stop: async (how) => void (await Promise.all(sinks.map((sink) => sink.stop(how)))),
+    flush: async () => {
+      tracer.recorder.flush()
+      await Promise.all(sinks.map((sink) => sink.flush()))
+    },
+    stop: async (how) => {
+      tracer.recorder.flush()
+      await Promise.all(sinks.map((sink) => sink.stop(how)))
+    },
   }
 }

@@ -171,7 +171,7 @@ test('no span holds more text than a line or two', () => {
   const taken: Span[] = []
   const world = virtualRuntime()
   const keep = batchingSink({ name: 'keep', runtime: world, log: silentLogger(), deliver: () => {} })
-  const tracer = createTracer({ runtime: world, ratio: 1, sinks: [{ ...keep, take: (one) => void taken.push(one) }] })
+  const tracer = createTracer({ runtime: world, sampling: 1, sinks: [{ ...keep, take: (one) => void taken.push(one) }] })
   const attributes = { short: 'as it is', long: 'x'.repeat(100_000) }
   tracer.begin({ ...span(), parent: undefined, attributes }).end(undefined, { late: 'y'.repeat(100_000) })
   assert.deepEqual(

@@ -1,4 +1,5 @@
 import { describeThrown, isInstance, partOf } from '../contract/internal.ts'
+import type { SpanPlace } from './trace-words.ts'
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type AttributeValue = string | number | boolean
@@ -35,17 +36,29 @@ export type Span = {
 /** Another span that led to this one, without being its parent. */
 export type SpanLink = { readonly traceId: string; readonly spanId: string }
 
-/** What is known when a span begins. */
-export type SpanStart = {
+/** What all spans of one piece of work have in common. */
+export type SpanShape = {
   readonly name: string
   readonly kind: SpanKind
   readonly service: string
+  readonly attributes: Attributes
+  /** Names of attributes that are numbers and differ: a record of what is not sampled holds up to four of them. */
+  readonly numbers?: readonly string[] | undefined
+}
+
+/** What is known when a span begins. */
+export type SpanStart = SpanShape & {
   /** The `traceparent` it is a child of; undefined, or malformed, begins a trace. */
   readonly parent: string | undefined
+  /** The same in numbers, where it has them: `parent` is not looked at then. */
+  readonly parentPlace?: SpanPlace | undefined
+  /** Its own `traceparent`, where it has had one; else it gets one. */
+  readonly own?: string | undefined
   readonly tracestate?: string | undefined
   /** Monotonic milliseconds; default now. */
   readonly at?: number
-  readonly attributes: Attributes
+  /** What this one has beside `attributes`: ids, texts. */
+  readonly details?: Attributes | undefined
   readonly links?: readonly SpanLink[]
 }
 
@@ -53,6 +66,8 @@ export type SpanStart = {
 export type ActiveSpan = {
   /** What travels with everything that it leads to. */
   readonly traceparent: string
+  /** The same in numbers, where it is not sampled. */
+  readonly place?: SpanPlace
   readonly tracestate: string | undefined
   /** Ends it; an error marks it as failed. Only the first end counts. */
   readonly end: (error?: unknown, attributes?: Attributes) => void

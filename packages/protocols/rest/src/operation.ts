@@ -50,7 +50,8 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
         name: words,
         traceparent: steering.traceparent,
         tracestate: header('tracestate'),
-        attributes: { 'http.request.method': request.method, 'http.route': route.path, 'url.path': path },
+        attributes: { 'http.request.method': request.method, 'http.route': route.path },
+        details: { 'url.path': path },
       })
       traceId = traceIdOf(trace.traceparent)
       // W3C Trace Context level 2: whoever asked can look the trace up.

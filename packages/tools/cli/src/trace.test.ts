@@ -12,7 +12,7 @@ async function kept(traces: readonly string[], name: string = 'orders.place'): P
   const directory = temporary()
   const runtime = realRuntime()
   const store = spanStore()({ system: 'shop', directory, runtime, log: silentLogger(), metrics: createMetrics() })
-  const tracer = createTracer({ runtime, ratio: 1, sinks: [store] })
+  const tracer = createTracer({ runtime, sampling: 1, sinks: [store] })
   for (const id of traces) {
     const parent = `00-${id}-00f067aa0ba902b7-01`
     const call = tracer.begin({ name, kind: 'server', service: 'orders', parent, attributes: {} })
@@ -57,7 +57,7 @@ test('a trace in which all went well in the end is not listed as failed', async 
   const directory = temporary()
   const runtime = realRuntime()
   const store = spanStore()({ system: 'shop', directory, runtime, log: silentLogger(), metrics: createMetrics() })
-  const tracer = createTracer({ runtime, ratio: 1, sinks: [store] })
+  const tracer = createTracer({ runtime, sampling: 1, sinks: [store] })
   const attributes = { 'messaging.message.id': 'm1', 'messaging.consumer.group.name': 'mail/order.placed' }
   const about = {
     name: 'process order.placed',

@@ -1,5 +1,5 @@
 import type { Pool } from 'undici'
-import type { Charge, Outcome, PaymentProvider } from '../domain/provider.ts'
+import type { Asking, Charge, Outcome, PaymentProvider } from '../domain/provider.ts'
 
 /** No usable answer came from the payment provider. Whether it charged is not known; the same key may be tried again. */
 export class ProviderError extends Error {
@@ -23,18 +23,31 @@ export function httpProvider(options: {
     return new Pool(origin, { connections: 32, connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout })
   }
 
-  const send = async (path: string, headers: Record<string, string>, body: unknown, signal?: AbortSignal): Promise<unknown> => {
+  const post = async (
+    path: string,
+    options: { readonly headers?: object; readonly body: unknown; readonly signal?: AbortSignal },
+  ) => {
+    const { headers, body, signal = null } = options
+    const { statusCode, body: answer } = await (
+      await (pool ??= open())
+    ).request({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+      signal,
+    })
+    return { statusCode, text: await answer.text() }
+  }
+
+  const send = async (path: string, { body, headers = {}, call }: Sent): Promise<unknown> => {
     try {
-      const { statusCode, body: answer } = await (
-        await (pool ??= open())
-      ).request({
-        method: 'POST',
-        path,
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-        signal: signal ?? null,
-      })
-      const text = await answer.text()
+      const { statusCode, text } =
+        call?.http === undefined
+          ? await post(path, { headers, body, ...(call !== undefined && { signal: call.signal }) })
+          : await call.http({ method: 'POST', url: new URL(path, await url) }, ({ headers: own, signal }) =>
+              post(path, { headers: { ...headers, ...own }, body, signal }),
+            )
       if (statusCode !== 200) {
         throw new ProviderError(`The payment provider answered ${statusCode} to ${path}: ${text.slice(0, 200)}`)
       }
@@ -47,13 +60,20 @@ export function httpProvider(options: {
   }
 
   return {
-    charge: async ({ key, ...charge }: Charge, signal) =>
-      outcomeOf(await send('/charges', { 'idempotency-key': key }, charge, signal)),
+    charge: async ({ key, ...charge }: Charge, call) =>
+      outcomeOf(await send('/charges', { headers: { 'idempotency-key': key }, body: charge, call })),
     forget: async () => {
-      await send('/forget', {}, {})
+      await send('/forget', { body: {} })
     },
     close: async () => (await pool?.catch(() => undefined))?.destroy(),
   }
+}
+
+type Sent = {
+  readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** The call that it is part of; undefined when it is of none. */
+  readonly call?: Asking
 }
 
 function outcomeOf(answer: unknown): Outcome {

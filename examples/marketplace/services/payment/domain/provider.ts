@@ -4,9 +4,18 @@
  */
 export type PaymentProvider = {
   /** @throws when no answer came; try again later with the same key */
-  readonly charge: (charge: Charge, signal: AbortSignal) => Promise<Outcome>
+  readonly charge: (charge: Charge, call: Asking) => Promise<Outcome>
   /** Forgets every charge: for a marketplace that starts anew. */
   readonly forget: () => Promise<void>
+}
+
+/** The call that a charge is part of: when it ends, and how it is followed on its way outside. */
+export type Asking = {
+  readonly signal: AbortSignal
+  readonly http?: <Answer>(
+    request: { readonly method: string; readonly url: URL },
+    send: (outgoing: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal }) => Promise<Answer>,
+  ) => Promise<Answer>
 }
 
 export type Charge = {

@@ -145,7 +145,7 @@ export function createAttempt(options: {
   const member = createMember({
     all: async (sql, parameters) => (await query(numbered(sql), parameters)).rows,
     run: async (sql, parameters) => (await query(numbered(sql), parameters)).changed,
-    kysely: (guard) => postgresKysely.transaction(kyselyConnection({ guard, query })),
+    kysely: (guard, counts) => postgresKysely.transaction(kyselyConnection({ guard, query, counts })),
   })
   return {
     member,

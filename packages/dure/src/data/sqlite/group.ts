@@ -63,7 +63,8 @@ export function createGroup(options: {
   const memberParts: Parameters<typeof createMember>[0] = {
     all: async (sql, parameters) => attempt(() => statements.all(sql, parameters)),
     run: async (sql, parameters) => attempt(() => Number(statements.run(sql, parameters).changes)),
-    kysely: (guard) => sqliteKysely.transaction(kyselyConnection({ statements, guard, explain: explainStatement, whole: true })),
+    kysely: (guard, counts) =>
+      sqliteKysely.transaction(kyselyConnection({ statements, guard, counts, explain: explainStatement, whole: true })),
   }
 
   const finish = (ok: boolean, others: boolean): void => {

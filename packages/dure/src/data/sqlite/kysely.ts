@@ -8,6 +8,7 @@ import {
 } from 'kysely'
 import { directKysely, type DirectKysely } from '../kysely.ts'
 import { isLocked, type Patience } from '../sqlite-file/sqlite-file.ts'
+import type { StatementCounts } from '../transaction.ts'
 import type { Statements } from './statements.ts'
 
 /** How Kysely reaches one connection; `guard` is asked before every use and throws when it is not allowed any more. */
@@ -22,10 +23,17 @@ export function kyselyConnection(options: {
   readonly whole?: boolean
   /** How a lock of another process is waited for. */
   readonly locked?: () => Patience
+  /** What it runs is added to these. */
+  readonly counts?: StatementCounts
   /** Waited for before rows are handed over, when there is something to wait for. */
   readonly durable?: () => Promise<void> | undefined
 }): KyselyConnection {
-  const { statements, guard, explain, whole = false, locked, durable } = options
+  const { statements, guard, explain, whole = false, locked, durable, counts } = options
+  const count = (rows: number): void => {
+    if (counts === undefined) return
+    counts.statements++
+    counts.rows += rows
+  }
   return {
     statements,
     executeQuery: async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
@@ -35,11 +43,13 @@ export function kyselyConnection(options: {
         try {
           if (statements.answers(sql)) {
             const rows = statements.all(sql, parameters) as unknown as R[]
+            count(rows.length)
             const flushed = durable?.()
             if (flushed !== undefined) await flushed
             return { rows }
           }
           const { changes, lastInsertRowid } = statements.run(sql, parameters)
+          count(Number(changes))
           return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
         } catch (error) {
           if (locked === undefined || !isLocked(error) || !(await (wait ??= locked())())) throw explain(error)

@@ -2,8 +2,24 @@ import type { AnyEvent, Message } from '../../contract/contract.ts'
 import type { Fence, Inbox, Mark, StoreTransaction } from '../../data/data.ts'
 import { decoderOf } from '../decode.ts'
 
-/** A message with its data read. */
-export type Received = { readonly message: Message; readonly data: unknown }
+/** A message with its data read, and how it came. */
+export type Received = {
+  readonly message: Message
+  readonly data: unknown
+  readonly delivery: DeliveryOf
+  /** It shares a transaction with others: should that fail, it comes again alone, and this was no try. */
+  readonly together?: boolean
+}
+
+/** How a message came to who works on it: for whoever looks at it. */
+export type DeliveryOf = {
+  /** Which try this is, from 1 on. */
+  readonly attempt: number
+  /** Of its topic; undefined for what has none. */
+  readonly partition: number | undefined
+  /** Where it stands there, as its broker says it; not known any more when it is tried again. */
+  readonly position: string | undefined
+}
 
 /** What happens to a message: before its transaction, and in it. */
 export type Effect<Tx = StoreTransaction> = {
@@ -11,12 +27,16 @@ export type Effect<Tx = StoreTransaction> = {
   readonly handle: (received: Received, tx: Tx, prepared: unknown) => Promise<void> | void
   /** What is done, in a transaction of its own, in place of an effect that failed with this error; undefined: it is tried again. */
   readonly instead?: ((received: Received, error: unknown) => ((tx: Tx) => Promise<void>) | undefined) | undefined
+  /** Told of a message whose data cannot be read. */
+  readonly unreadable?: ((message: Message, delivery: DeliveryOf, error: unknown) => void) | undefined
+  /** Stands around a try that is not the first. */
+  readonly around?: ((message: Message, attempt: number, work: () => Promise<void>) => Promise<void>) | undefined
 }
 
 /** The way of every message, whoever takes it along: read, prepare, then mark and effect in one transaction. */
 export type EffectPipeline = {
   /** @throws {NonRetryableError} (or rejects with it) when the data cannot be read */
-  readonly read: (message: Message) => Received | Promise<Received>
+  readonly read: (message: Message, delivery: DeliveryOf) => Received | Promise<Received>
   readonly prepare: Effect['prepare']
   readonly handle: Effect['handle']
   readonly instead: NonNullable<Effect['instead']>
@@ -46,7 +66,7 @@ export function createEffectPipeline(options: {
   effect: Effect
 }): EffectPipeline {
   const { inbox, consumer, kind, events, effect } = options
-  const { prepare, handle, instead = () => undefined } = effect
+  const { prepare, handle, instead = () => undefined, unreadable } = effect
   const decoders = new Map(events.map((event) => [event.name, decoderOf(event)]))
   const [only] = decoders.values()
   const unparked = kind === 'queue'
@@ -56,9 +76,18 @@ export function createEffectPipeline(options: {
     handle,
     instead,
     markOf,
-    read: (message) => {
-      const data = (decoders.get(message.type) ?? only!)(message)
-      return data instanceof Promise ? data.then((late) => ({ message, data: late })) : { message, data }
+    read: (message, delivery) => {
+      const received = (data: unknown): Received => ({ message, data, delivery })
+      const failed = (error: unknown): never => {
+        unreadable?.(message, delivery, error)
+        throw error
+      }
+      try {
+        const data = (decoders.get(message.type) ?? only!)(message)
+        return data instanceof Promise ? data.then(received, failed) : received(data)
+      } catch (error) {
+        return failed(error)
+      }
     },
     apply: async (tx, { received, prepared, fence, instead: other }, begins) => {
       if (!(await inbox.markAll(tx, [markOf(received.message, fence)]))) return 'duplicate'

@@ -4,7 +4,8 @@ import type { Semaphore } from './semaphore.ts'
 
 /** Takes what the broker hands over of one partition: within limits, with care after a crash, one by one after trouble. */
 export type Intake = {
-  readonly take: (messages: readonly Message[]) => Promise<void>
+  /** `positions`: where each of them stands in its partition. */
+  readonly take: (messages: readonly Message[], positions?: readonly string[]) => Promise<void>
   readonly inHand: () => number
   /** So much is parked that nothing more is read. */
   readonly full: () => boolean
@@ -21,7 +22,7 @@ export function createIntake(options: {
   /** What the consumer has parked, in all its partitions. */
   readonly count: () => ParkedCount
   readonly keyOf: (message: Message) => string
-  readonly process: (messages: readonly Message[], alone: boolean) => Promise<void>
+  readonly process: (messages: readonly Message[], alone: boolean, positions?: readonly string[]) => Promise<void>
 }): Intake {
   const { kind, consumer, limits, semaphore, parked, count, keyOf, process } = options
   let { careful } = options
@@ -46,25 +47,25 @@ export function createIntake(options: {
     }
   }
 
-  const take = async (messages: readonly Message[]): Promise<void> => {
+  const take = async (messages: readonly Message[], positions: readonly string[] | undefined): Promise<void> => {
     // What is to wait holds nobody meanwhile.
     const [{ id, delay = 0 }] = messages as readonly [Message]
     if (kind === 'queue' && delay > 0) return parked.add(messages.map((message) => ({ message, key: id, delay })))
     // What was parked when the trouble came may be there, though nobody was told.
     if (troubled) await parked.reload()
-    await (careful > 0 ? readWithCare(messages) : process(messages, troubled))
+    await (careful > 0 ? readWithCare(messages) : process(messages, troubled, positions))
   }
 
   return {
     inHand: () => inHand,
     full: () => stopped && isFull(),
-    take: async (messages) => {
+    take: async (messages, positions) => {
       stopped = isFull()
       if (stopped) throw new Error(fullText(consumer, count(), limits.parked))
       const taken = await semaphore.take(messages.length)
       inHand += messages.length
       try {
-        await take(messages)
+        await take(messages, positions)
         troubled = false
       } catch (error) {
         troubled = true

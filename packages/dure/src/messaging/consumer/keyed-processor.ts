@@ -10,6 +10,7 @@ export type Counters = { handled: number; duplicates: number; parked: number }
 /** One message of a batch on its way through. */
 type InFlightMessage = {
   readonly message: Message
+  readonly position: string | undefined
   readonly key: string
   received: Received | undefined
   /** The message of the same key before it. */
@@ -39,7 +40,7 @@ export function createKeyedProcessor(options: {
   parked: Parked
   counters: Counters
   batcher: TransactionBatcher
-}): (messages: readonly Message[], alone: boolean) => Promise<void> {
+}): (messages: readonly Message[], alone: boolean, positions?: readonly string[]) => Promise<void> {
   const { store, fence, pipeline, keyOf, concurrency, parked, counters, batcher } = options
   const shares = pipeline.prepare === undefined
   // A store with one writer runs transactions in the order in which they were asked for: then all of a batch can be
@@ -47,13 +48,13 @@ export function createKeyedProcessor(options: {
   const inOrder = store.sharing === 'exclusive'
   const pass = passing(store, pipeline, fence)
 
-  const admit = (messages: readonly Message[]): readonly InFlightMessage[] => {
+  const admit = (messages: readonly Message[], positions: readonly string[] = []): readonly InFlightMessage[] => {
     const last = new Map<string, InFlightMessage>()
-    return messages.map((message) => {
+    return messages.map((message, i) => {
       const key = keyOf(message)
       const outcome = parked.holds(key) ? 'behind' : undefined
       const state = { received: undefined, begun: false, written: false, outcome, failure: undefined } as const
-      const current: InFlightMessage = { message, key, previous: last.get(key), ...state }
+      const current: InFlightMessage = { message, position: positions[i], key, previous: last.get(key), ...state }
       last.set(key, current)
       return current
     })
@@ -73,7 +74,7 @@ export function createKeyedProcessor(options: {
   const shareOf = ({ message, key, received }: InFlightMessage): Share => ({
     ...pipeline.markOf(message, fence),
     key,
-    handle: (tx) => pipeline.handle(received!, tx, undefined),
+    handle: (tx) => pipeline.handle({ ...received!, together: true }, tx, undefined),
   })
 
   const passAlone = async (inFlight: readonly InFlightMessage[]): Promise<void> => {
@@ -111,12 +112,12 @@ export function createKeyedProcessor(options: {
     counters.parked += entries.length
   }
 
-  return async (messages, alone) => {
-    const inFlight = admit(messages)
+  return async (messages, alone, positions) => {
+    const inFlight = admit(messages, positions)
     const held = inFlight.filter(({ outcome }) => outcome === 'behind')
     for (const { key } of held) parked.reserve(key)
     try {
-      await readAll(pipeline, inFlight)
+      await readAll(pipeline, inFlight, fence)
       if (alone) await passAlone(inFlight)
       else if (shares) await passTogether(inFlight)
       else await passByKey(inFlight)
@@ -127,11 +128,12 @@ export function createKeyedProcessor(options: {
   }
 }
 
-async function readAll(pipeline: EffectPipeline, inFlight: readonly InFlightMessage[]): Promise<void> {
+async function readAll(pipeline: EffectPipeline, inFlight: readonly InFlightMessage[], fence: Fence | undefined): Promise<void> {
   for (const current of inFlight) {
     if (current.outcome === 'behind') continue
     try {
-      const received = pipeline.read(current.message)
+      const { position } = current
+      const received = pipeline.read(current.message, { attempt: 1, partition: fence?.partition, position })
       current.received = received instanceof Promise ? await received : received
     } catch (error) {
       current.outcome = 'failed'

@@ -146,20 +146,23 @@ function opening(
       ...{ store, consumer, runtime, log, retry, hands, fence, crashed, lost },
       lease: kind === 'queue' && store.sharing === 'shared' ? LEASE[pipeline.prepare ? 'prepared' : 'plain'] : undefined,
       isForLater: async (message) => newer.is(message) && !(await newer.isAlone()),
-      tryAgain: async (message, finish) => {
-        const received = await pipeline.read(message)
-        const prepared = await pipeline.prepare?.(received)
-        const attempt = (instead?: ReturnType<typeof pipeline.instead>): Promise<void> =>
-          store.transaction(async (tx) => {
-            if (!(await finish(tx))) return
-            const outcome = await pipeline.apply(tx, { received, prepared, fence, instead })
-            tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
+      tryAgain: (message, finish, attempt) => {
+        const work = async (): Promise<void> => {
+          const received = await pipeline.read(message, { attempt, partition: fence?.partition, position: undefined })
+          const prepared = await pipeline.prepare?.(received)
+          const apply = (instead?: ReturnType<typeof pipeline.instead>): Promise<void> =>
+            store.transaction(async (tx) => {
+              if (!(await finish(tx))) return
+              const outcome = await pipeline.apply(tx, { received, prepared, fence, instead })
+              tx.onCommit(() => void (outcome === 'handled' ? counters.handled++ : counters.duplicates++))
+            })
+          await apply().catch((error: unknown) => {
+            const instead = pipeline.instead(received, error)
+            if (instead === undefined) throw error
+            return apply(instead)
           })
-        await attempt().catch((error: unknown) => {
-          const instead = pipeline.instead(received, error)
-          if (instead === undefined) throw error
-          return attempt(instead)
-        })
+        }
+        return reaction.around === undefined || attempt === 1 ? work() : reaction.around(message, attempt, work)
       },
     })
     const process = createKeyedProcessor({ store, fence, pipeline, keyOf, concurrency, parked, counters, batcher })
@@ -177,9 +180,9 @@ async function subscribe(
   const types = new Set([event, ...others].map(({ name }) => name))
   const onError = (error: unknown): void =>
     log.warn('Messages could not be taken; the broker brings them again', { consumer, error })
-  const take = async (messages: readonly Message[], partition: number): Promise<void> => {
+  const take = async (messages: readonly Message[], partition: number, positions?: readonly string[]): Promise<void> => {
     try {
-      await (await partitions.of(partition)).intake.take(messages)
+      await (await partitions.of(partition)).intake.take(messages, positions)
     } catch (error) {
       if (error instanceof FencedError) partitions.lost(partition)
       throw error
@@ -203,11 +206,13 @@ async function subscribe(
     revoked: ({ partition }) => partitions.revoked(partition),
     deliver: async (batch, { partition }) => {
       // Others of its topic are for others; of what nobody can read nobody knows for whom it is.
-      const own = batch.map(({ message }) => message).filter((message) => types.has(message.type) || isUnreadable(message))
+      const ours = batch.filter(({ message }) => types.has(message.type) || isUnreadable(message))
+      const own = ours.map(({ message }) => message)
+      const positions = ours.map(({ position }) => position)
       const at = own.findIndex(newer.is)
-      if (at < 0 || (await newer.isAlone())) return own.length > 0 ? take(own, partition) : undefined
+      if (at < 0 || (await newer.isAlone())) return own.length > 0 ? take(own, partition, positions) : undefined
       // What comes before it is known; done now, it is known again by its marks.
-      if (at > 0) await take(own.slice(0, at), partition)
+      if (at > 0) await take(own.slice(0, at), partition, positions)
       throw newer.refusal(own[at]!)
     },
   })

@@ -10,7 +10,7 @@ import { createKeySchedule, type Head, type Key } from './key-schedule.ts'
 import type { Hands } from './hands.ts'
 import { createTries, type TryAgain } from './tries.ts'
 
-export { declaredIn, type ParkedEntry, type ParkedStore } from './entry.ts'
+export { declaredIn, isLastTry, type ParkedEntry, type ParkedStore } from './entry.ts'
 export { createHands } from './hands.ts'
 export { firstLine, letterOf, OUTBOX, outboxOf } from './fingerprint.ts'
 

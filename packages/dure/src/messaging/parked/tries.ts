@@ -8,8 +8,8 @@ import type { RetryPolicy } from '../retry.ts'
 import { errorText, type ParkedStore } from './entry.ts'
 import { groupOf, letterOf } from './fingerprint.ts'
 
-/** One try of a parked message: its effect and `finish` in one transaction. Rejects when it fails. */
-export type TryAgain = (message: Message, finish: (tx: StoreTransaction) => Promise<boolean>) => Promise<void>
+/** One try of a parked message, the `attempt`th: its effect and `finish` in one transaction. Rejects when it fails. */
+export type TryAgain = (message: Message, finish: (tx: StoreTransaction) => Promise<boolean>, attempt: number) => Promise<void>
 
 /** After a failure: whether the message is dead, and else when it is due. */
 export type TryOutcome = { readonly dead: boolean; readonly nextAt: number; readonly failedAt: number }
@@ -105,7 +105,9 @@ export function createTries(options: {
       let finishes = false
       untold.add(messageId)
       try {
-        await tryAgain(message, async (tx) => (finishes = await records.finish(tx, { ...its, revision: begun.revision })))
+        const finish = async (tx: StoreTransaction): Promise<boolean> =>
+          (finishes = await records.finish(tx, { ...its, revision: begun.revision }))
+        await tryAgain(message, finish, begun.started)
       } catch (error) {
         if (error instanceof FencedError) throw error
         const outcome = await fail(begun, error, false)

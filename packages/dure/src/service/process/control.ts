@@ -12,7 +12,7 @@ import { OPERATE, outward, OWN_PROCESS } from '../../contract/internal.ts'
 import type { DeadLetters, ReactionReading } from '../../messaging/messaging.ts'
 import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
-import { plainLogger } from '../../telemetry/internal.ts'
+import { plainLogger, type Recorder } from '../../telemetry/internal.ts'
 import { plainSchema as plain } from '../plain-schema.ts'
 import { away } from '../health.ts'
 import type { ExtensionQuestion } from '../extensions.ts'
@@ -20,6 +20,7 @@ import type { RetainedReading } from '../retention.ts'
 import type { ServiceStory, StoryQuestion } from '../story.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
+import type { TracingProcess } from './retained-traces.ts'
 
 type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 
@@ -51,10 +52,13 @@ const operations = {
   'dure.metrics': asked<readonly MetricFamily[]>(),
   'dure.readings': asked<readonly ReactionReading[]>(),
   'dure.retained': asked<readonly RetainedReading[]>(),
+  'dure.traces.keep': command({ input: plain<readonly string[]>(), output: plain<undefined>(), scope, deadline: 2_000 }),
+  'dure.traces.retained': query({ input: plain<number>(), output: plain<RetainedTraces>(), scope, deadline: 2_000 }),
   ...(Object.fromEntries(METHODS.map((method) => [nameOf(method), LETTERS[method]])) as Readonly<
     Record<ReturnType<typeof nameOf>, typeof read>
   >),
 }
+type RetainedTraces = ReturnType<Recorder['retainedSince']>
 type ControlContract = Contract<string, typeof operations>
 
 function controlOf(service: string): ControlContract {
@@ -68,8 +72,9 @@ export function serveControl(options: {
   readonly deadlines: Deadlines
   readonly runtime: Runtime
   readonly log: Logger
+  readonly recorder: Recorder | undefined
 }): void {
-  const { instance, transport, deadlines, runtime, log } = options
+  const { instance, transport, deadlines, runtime, log, recorder } = options
   const handlers: Readonly<Record<string, (input: unknown, caller: unknown) => unknown>> = {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.story': (question) => instance.story(question as StoryQuestion),
@@ -79,6 +84,8 @@ export function serveControl(options: {
     'dure.metrics': () => instance.metrics(),
     'dure.readings': () => instance.readings(),
     'dure.retained': () => instance.retained(),
+    'dure.traces.keep': (ids) => recorder?.keepToo(ids as readonly string[]),
+    'dure.traces.retained': (since) => recorder?.retainedSince(since as number) ?? { ids: [], next: 0 },
     ...Object.fromEntries(
       METHODS.map((method) => [
         nameOf(method),
@@ -114,12 +121,15 @@ export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health'> & {
 
 type Way = { readonly service: string; readonly transport: Transport; readonly runtime: Runtime }
 
+function toInstance({ transport, instance }: Way & { readonly instance: Pick<Instance, 'id'> }): Transport {
+  return { route: (target) => transport.route({ ...target, instance: instance.id }) }
+}
+
 /** Asks this one instance, and no other. */
 export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'id' | 'metadata'> }): RemoteCopy {
-  const { service, transport, instance } = options
+  const { service, instance } = options
   const copy = instance.metadata['copy'] ?? service
-  const toInstance: Transport = { route: (target) => transport.route({ ...target, instance: instance.id }) }
-  const client = clientOf({ ...options, transport: toInstance })
+  const client = clientOf({ ...options, transport: toInstance(options) })
   return {
     copy,
     health: async () => {
@@ -136,6 +146,13 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
     readings: () => client['dure.readings']().catch(() => undefined),
     retained: () => client['dure.retained'](),
   }
+}
+
+/** The process in which an instance is. */
+export function remoteTracing(options: Way & { readonly instance: Pick<Instance, 'id'> }): TracingProcess {
+  const { instance } = options
+  const client = clientOf({ ...options, transport: toInstance(options) })
+  return { id: instance.id, keep: client['dure.traces.keep'], retained: client['dure.traces.retained'] }
 }
 
 /** Dead letters are kept in the store of their service: any copy of it tells them. */

@@ -11,7 +11,8 @@ import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { ServiceInstance } from '../service-instance.ts'
-import { remoteAsk, remoteCopy, remoteLetters, remoteStory, serveControl, type RemoteCopy } from './control.ts'
+import { remoteAsk, remoteCopy, remoteLetters, remoteStory, remoteTracing, serveControl, type RemoteCopy } from './control.ts'
+import { shareRetainedTraces, type TracingProcess } from './retained-traces.ts'
 import type { SystemProcessOptions } from './options.ts'
 import { ownBroker } from '../own-broker.ts'
 import { BROKER_SERVICE, brokerElsewhere, brokerHere } from './shared-broker.ts'
@@ -84,6 +85,19 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       .instances(service)
       .filter((instance) => instance.id !== id && callAddress(instance) !== undefined)
       .map((instance) => remoteCopy({ service, instance, transport, runtime }))
+  let known: ReadonlyMap<string, TracingProcess> = new Map()
+  /** Each of the other processes once, by one of its services. */
+  const otherProcesses = (): readonly TracingProcess[] => {
+    const found = new Map<string, TracingProcess>()
+    for (const { contract } of system.services)
+      for (const instance of registry.instances(contract.name))
+        if (instance.id !== id && !found.has(instance.id) && callAddress(instance) !== undefined) {
+          const before = known.get(instance.id)
+          found.set(instance.id, before ?? remoteTracing({ service: contract.name, instance, transport, runtime }))
+        }
+    known = found
+    return [...found.values()]
+  }
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
   telemetry?.metrics.elsewhere(async () => {
@@ -111,7 +125,13 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     disposables.add('registration', registrations.withdraw)
     await registrations.open(listener)
   }
-  const serve = (instance: ServiceInstance): void => serveControl({ instance, transport: local, deadlines, runtime, log })
+  const recorder = telemetry?.tracer.recorder
+  const serve = (instance: ServiceInstance): void =>
+    serveControl({ instance, transport: local, deadlines, runtime, log, recorder })
+  if (recorder !== undefined) {
+    const sharing = shareRetainedTraces({ recorder, runtime, others: otherProcesses, takesCalls: here.length > 0 })
+    disposables.add('traces that are kept', async () => sharing.stop())
+  }
 
   const certified = new Set(namesOf(members))
   const certify: SystemProcess['certify'] = async (service, where) => {

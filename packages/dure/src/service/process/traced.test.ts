@@ -57,10 +57,10 @@ async function rig(t: TestContext) {
   return { doors: await run('doors'), directory, received, stop }
 }
 
-/** `kind service name`, nested under its parent; the reaction's place among its siblings is a matter of time. */
+/** `kind service name`, nested under its parent, but for what the relay does: its place among its siblings is a matter of time. */
 function tree(spans: readonly Span[], parentId: string, depth = 0): string[] {
   return spans
-    .filter((span) => span.parentId === parentId)
+    .filter((span) => span.parentId === parentId && !span.name.startsWith('relay '))
     .flatMap((span) => [`${'  '.repeat(depth)}${span.kind} ${span.service} ${span.name}`, ...tree(spans, span.spanId, depth + 1)])
 }
 
@@ -126,7 +126,49 @@ test('a failure in another process is kept by both sides without being sampled',
   assert.deepEqual(spans.map(({ kind, service, name, status }) => `${kind} ${service} ${name} ${status}`).toSorted(), [
     'client orders stock.reserve error',
     'client outside orders.place error',
+    'client stock transaction stock error',
     'server orders orders.place error',
     'server stock stock.reserve error',
   ])
 })
+
+/** Waits for what the store has of a trace; the test's own timeout is the bound. */
+async function kept(directory: string, traceId: string, enough: (spans: readonly Span[]) => boolean): Promise<readonly Span[]> {
+  for (;;) {
+    const traces = openTraces(directory)
+    const spans = traces?.trace(traceId) ?? []
+    traces?.close()
+    if (enough(spans)) return spans
+    await new Promise((resolve) => void setTimeout(resolve, 20))
+  }
+}
+
+test(
+  'what fails in one process late has the others tell of what led to it, though nothing was sampled',
+  { timeout: 120_000 },
+  async (t) => {
+    const { doors, directory, stop } = await rig(t)
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4737'
+    const traceparent = `00-${traceId}-00f067aa0ba902b7-00`
+    // Its letter is cursed: it dies long after the call was answered.
+    await doors.client(Orders).place({ orderId: 'cursed', quantity: 13 }, { traceparent })
+    const spans = await kept(directory, traceId, (found) =>
+      found.some(({ kind, service }) => kind === 'client' && service === 'outside'),
+    )
+    await stop()
+    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), [
+      'client outside orders.place',
+      '  server orders orders.place',
+      '    client orders stock.reserve',
+      '      server stock stock.reserve',
+      '        client stock transaction stock',
+      '    client orders transaction orders',
+      '      producer orders publish order.placed',
+      '        consumer mail process order.placed',
+    ])
+    assert.deepEqual(
+      spans.filter(({ status }) => status === 'error').map(({ name, attributes }) => [name, attributes['dure.message.dead']]),
+      [['process order.placed', true]],
+    )
+  },
+)
