@@ -1,5 +1,5 @@
 import { CallError, type AnyOperation, type Issue } from '../contract/contract.ts'
-import { partOf, type Parser } from '../contract/internal.ts'
+import { partOf, type Found, type Parser } from '../contract/internal.ts'
 import type { Priority } from '../resilience/resilience.ts'
 import type { Clock, Deadlines } from '../runtime/runtime.ts'
 import type { Shape, Tracer } from '../telemetry/internal.ts'
@@ -66,6 +66,8 @@ export type Callee = EndpointOptions & {
   readonly denied: InputCheck | undefined
   /** Whose calls are turned away first where there is not room for all. */
   readonly priority: Priority
+  /** What of its input must not be told by spans and logs; undefined where there is no such thing. */
+  readonly hidden: ((input: unknown) => readonly Found[]) | undefined
   /** What its spans have in common; undefined without a tracer. */
   readonly shape: Shape | undefined
   readonly parseInput: Parser

@@ -1,5 +1,5 @@
 import { type AnyOperation } from '../contract/contract.ts'
-import { parserOf } from '../contract/internal.ts'
+import { parserOf, privateFieldsOf, wireOf } from '../contract/internal.ts'
 import { accessCheck, callerCheck, inputCheck } from './access.ts'
 import type { Callee, EndpointOptions } from './callee.ts'
 import { createFailureMapper } from './failure.ts'
@@ -17,6 +17,19 @@ import { promised, type Route, type StartCall } from './transport.ts'
  */
 export type Endpoint = Route & { readonly operation: AnyOperation; readonly metrics: OperationMetrics | undefined }
 
+function hiddenIn({ input }: AnyOperation): Callee['hidden'] {
+  const fields = privateFieldsOf(input, 'input')
+  if (fields === undefined) return undefined
+  return (given) => {
+    try {
+      return fields.values(wireOf(input, 'input').toJson(given))
+    } catch {
+      // It is no input at all, and was refused.
+      return []
+    }
+  }
+}
+
 export function createEndpoint(options: EndpointOptions): Endpoint {
   const { operation, place, secured = true } = options
   const shared: Callee = {
@@ -25,6 +38,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     refused: secured ? accessCheck(place, operation) : undefined,
     denied: secured ? inputCheck(place, operation) : undefined,
     priority: operation.policy?.priority ?? 'normal',
+    hidden: hiddenIn(operation),
     shape: options.tracer?.recorder.shape(servedShape(place, rpcAttributes(place))),
     parseInput: parserOf(operation.input, 'input'),
     parseIncoming: operation.kind === 'channel' ? parserOf(operation.incoming, 'input') : undefined,

@@ -18,6 +18,7 @@ export class PendingCall extends Pending {
   start(input: unknown): void {
     const refused = this.enter()
     if (refused !== undefined) return this.#to.reject(refused)
+    if (this.shared.hidden !== undefined) this.given = input
     try {
       this.watch()
       const parsed = this.shared.parseInput(input)

@@ -54,6 +54,7 @@ export class PendingStream extends Pending {
     this.watch()
     // Let go of already: the handler never starts.
     if (this.settled) return undefined
+    if (this.shared.hidden !== undefined) this.given = input
     const parsed = this.shared.parseInput(input)
     return parsed instanceof Promise ? parsed.then(this.#begin) : this.#begin(parsed)
   }

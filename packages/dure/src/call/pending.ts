@@ -1,4 +1,6 @@
+import { withoutPrivate } from '../contract/internal.ts'
 import type { DeadlineEntry } from '../runtime/runtime.ts'
+import { tellInstead } from '../telemetry/internal.ts'
 import { isFault, type Callee } from './callee.ts'
 import { Cancellation, type CancelListener, type CancelReason } from './cancellation.ts'
 import type { CallContext } from './context.ts'
@@ -15,6 +17,8 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
   following: DeadlineEntry | undefined = undefined
   protected readonly shared: Callee
   protected call: CallContext
+  /** What came in, where some of it must not be told. */
+  protected given: unknown = undefined
   /** Its caller has got the end. */
   protected settled = false
 
@@ -57,8 +61,8 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     call.cancellation?.remove(this)
     shared.admission.leave()
     const ms = shared.clock.monotonic() - call.sentAt
-    shared.metrics?.record(ms, error)
-    this.#tell(error, ms)
+    shared.metrics?.record(ms, error, call.sampled === true ? call.traceparent : undefined)
+    this.#tell(error && (this.#without(error) as Error), ms)
   }
 
   /** What its caller sees of what was thrown; the log is told of what is the service's own fault. */
@@ -66,7 +70,11 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     const { shared, call } = this
     const overdue = shared.clock.monotonic() >= call.deadline
     const error = shared.toFailure(thrown, this.reason, overdue)
-    if (isFault(error, thrown)) shared.onFault(shared.place, thrown, call)
+    if (isFault(error, thrown)) {
+      const told = this.#without(thrown)
+      tellInstead(error, told)
+      shared.onFault(shared.place, told, call)
+    }
     return error
   }
 
@@ -88,6 +96,12 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
       const place = placeOfCall(call)
       if (place !== undefined) tracer.recorder.note(shape, { place, parent: parentOfCall(call), at: call.sentAt, ms })
     }
+  }
+
+  /** As it may be told of. */
+  #without(thrown: unknown): unknown {
+    const { hidden } = this.shared
+    return hidden === undefined ? thrown : withoutPrivate(thrown, hidden(this.given))
   }
 
   /** The deadline has passed, or the service has waited long enough for its calls. */

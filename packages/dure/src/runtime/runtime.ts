@@ -7,6 +7,8 @@
 import { heldFetch } from './network.ts'
 import { createIds } from './ids.ts'
 import { realClock } from './clock.ts'
+import { diagnose } from './diagnose.ts'
+import { watchProcess } from './process-watch.ts'
 import { realRandom } from './random.ts'
 import { realTimers } from './timers.ts'
 import type { Runtime } from './world.ts'
@@ -17,6 +19,7 @@ export { type Timer, type Timers } from './timers.ts'
 export { seededRandom, type Random } from './random.ts'
 export { type Ids } from './ids.ts'
 export { createDeadlines, type Deadlines, type DeadlineEntry } from './deadlines.ts'
+export type { ProfileKind, StackFrame, Stall } from './diagnose.ts'
 export { keepAlive } from './alive.ts'
 export { makeFolder } from './folder.ts'
 export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
@@ -35,5 +38,13 @@ export { virtualRuntime, type VirtualRuntime } from './virtual.ts'
 export function realRuntime(): Runtime {
   const clock = realClock()
   const random = realRandom()
-  return { clock, timers: realTimers(), random, ids: createIds({ clock, random }), fetch: heldFetch() }
+  return {
+    clock,
+    timers: realTimers(),
+    random,
+    ids: createIds({ clock, random }),
+    fetch: heldFetch(),
+    process: watchProcess,
+    diagnose,
+  }
 }

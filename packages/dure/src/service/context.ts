@@ -12,8 +12,8 @@ import {
 import type { AnySchema, Metadata, OutputOf, Principal } from '../contract/contract.ts'
 import { NO_METADATA } from '../contract/internal.ts'
 import type { Runtime, Timers } from '../runtime/runtime.ts'
-import { type Logger } from '../telemetry/telemetry.ts'
-import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
+import type { Logger, Meter } from '../telemetry/telemetry.ts'
+import { createMeter, traceIdOf, type ServiceMeter, type Tracer } from '../telemetry/internal.ts'
 import type { Needs } from './definition.ts'
 
 /** Makes the context of one call; `operation` is undefined for a reaction to an event, whose commands carry `keys`. */
@@ -90,12 +90,15 @@ export function contextFactory(options: {
   /** The service's database as seen by one call, if it has one. */
   database: ((context: CallContext, operation: string | undefined, call: CallContext) => unknown) | undefined
   tracer: Tracer | undefined
+  /** Default: names are checked, and nothing is measured. */
+  meter?: ServiceMeter | undefined
   /** By the kinds of its extensions. */
   offered?: ReadonlyMap<object, unknown>
   /** What its settings are now, and the schema that they are of. */
   settings?: Settings | undefined
 }): MakeContext {
-  const { service, needs, transport, runtime, database, tracer, settings } = options
+  const { service, needs, transport, runtime, database, tracer, settings, log } = options
+  const meter = options.meter ?? createMeter({ service, metrics: undefined, clock: runtime.clock, log }).meter
 
   class HandlerCall implements CallContext {
     readonly deadline: number
@@ -198,21 +201,14 @@ export function contextFactory(options: {
     }
 
     get log(): Logger {
-      return options.log.with({ correlationId: this.correlationId, traceId: traceIdOf(this.traceparent) })
+      return log.with({ correlationId: this.correlationId, traceId: traceIdOf(this.traceparent) })
     }
 
-    get clock() {
-      return runtime.clock
-    }
-
-    get ids() {
-      return runtime.ids
-    }
-
-    get random() {
-      return runtime.random
+    get metrics(): Meter {
+      return meter(this.sampled === false ? undefined : this.traceparent)
     }
   }
+  Object.assign(HandlerCall.prototype, { clock: runtime.clock, ids: runtime.ids, random: runtime.random })
 
   const lazily = (name: string, make: (call: HandlerCall) => unknown): void => defineLazily(HandlerCall.prototype, name, make)
   for (const [name, make] of Object.entries({ fetch: fetchFactory, http: httpFactory }))

@@ -28,7 +28,7 @@ import type {
 } from '../data/data.ts'
 import type { Broker, Capabilities, Consumer, DeadLetters, RetryPolicy } from '../messaging/messaging.ts'
 import type { Clock, Ids, Random, Runtime } from '../runtime/runtime.ts'
-import type { Logger, Reading } from '../telemetry/telemetry.ts'
+import type { Logger, Meter, Reading } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
 import type { Configured, Fallbacks, HandlerContext, Handlers, Needs, Requesting } from './handler.ts'
 
@@ -60,6 +60,8 @@ export type ReceivedEvent<E extends AnyEvent> = {
 export type EffectContext<Tables, Joined = {}, Config = undefined> = Configured<Config> & {
   readonly tx: TransactionOf<Tables, Joined & Requesting>
   readonly log: Logger
+  /** Numbers of the application's own; what they count stays counted when the transaction is rolled back. */
+  readonly metrics: Meter
   readonly clock: Clock
   readonly ids: Ids
   readonly random: Random

@@ -15,7 +15,7 @@ import type {
 } from '../contract/contract.ts'
 import type { DatabaseOf } from '../data/data.ts'
 import type { Clock, Ids, Random } from '../runtime/runtime.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
+import type { Logger, Meter } from '../telemetry/telemetry.ts'
 
 /** What a service may ask of others: a name of its own choosing for each contract. */
 export type Needs = Readonly<Record<string, AnyContract>>
@@ -27,6 +27,8 @@ export type ServiceContext = CallContext & {
   /** Aborts when the deadline passes or the caller goes away. */
   readonly signal: AbortSignal
   readonly log: Logger
+  /** Numbers of the application's own. */
+  readonly metrics: Meter
   readonly clock: Clock
   readonly ids: Ids
   readonly random: Random

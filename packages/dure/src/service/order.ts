@@ -185,6 +185,7 @@ const RESERVED: ReadonlySet<string> = new Set(
     metadata: true,
     signal: true,
     log: true,
+    metrics: true,
     clock: true,
     ids: true,
     random: true,

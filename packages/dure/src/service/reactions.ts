@@ -1,7 +1,7 @@
 import { type CallContext } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
 import { CallError } from '../contract/contract.ts'
-import { servicePrincipal } from '../contract/internal.ts'
+import { privateFieldsOf, servicePrincipal, withoutPrivate } from '../contract/internal.ts'
 import { type StoreTransaction } from '../data/data.ts'
 import { bindTransaction } from '../data/internal.ts'
 import type { ConsumerReaction } from '../messaging/messaging.ts'
@@ -9,12 +9,12 @@ import type { Received } from '../messaging/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
-import { traceIdOf, type Tracer } from '../telemetry/internal.ts'
+import { traceIdOf, type ServiceMeter, type Tracer } from '../telemetry/internal.ts'
 import type { MakeContext, Settings } from './context.ts'
 import type { EffectContext, ReceivedEvent, Service } from './definition.ts'
 import type { ServiceData } from './service-data.ts'
 import { preparedKey, preparedKeys } from './prepared-keys.ts'
-import { consumerTracing } from './consumer-tracing.ts'
+import { consumerTracing, type ConsumerTracing } from './consumer-tracing.ts'
 
 /** Milliseconds one `prepare` may take, with its calls. */
 const PREPARE_DEADLINE = 30_000
@@ -30,9 +30,10 @@ export function reactionsOf(options: {
   runtime: Runtime
   log: Logger
   tracer?: Tracer | undefined
+  meter: ServiceMeter
   settings?: Settings | undefined
 }): readonly ConsumerReaction[] {
-  const { service, contexts, data, runtime, log, tracer, settings } = options
+  const { service, contexts, data, runtime, log, tracer, meter, settings } = options
   const name = service.contract.name
 
   const effectContext = (
@@ -53,6 +54,9 @@ export function reactionsOf(options: {
       get log() {
         return log.with({ correlationId, traceId: traceIdOf(traceparent) })
       },
+      get metrics() {
+        return meter(traceparent)
+      },
       clock: runtime.clock,
       ids: runtime.ids,
       random: runtime.random,
@@ -62,7 +66,8 @@ export function reactionsOf(options: {
 
   return service.reactions.map((given): ConsumerReaction => {
     const { kind, event, name: reaction, prepare, handle, instead, concurrency, retry } = given
-    const { inSpan, ...tracing } = consumerTracing({ group: name, reaction, retry, tracer })
+    const { inSpan: traced, ...tracing } = consumerTracing({ group: name, reaction, retry, tracer })
+    const inSpan = telling(event, traced)
     return {
       kind,
       event,
@@ -101,6 +106,25 @@ export function reactionsOf(options: {
         }),
     }
   })
+}
+
+/** What a reaction throws is written to spans, logs and beside the message: without what its event hides. */
+function telling(
+  { schema }: Service['reactions'][number]['event'],
+  inSpan: ConsumerTracing['inSpan'],
+): ConsumerTracing['inSpan'] {
+  const fields = privateFieldsOf(schema, 'output')
+  if (fields === undefined) return inSpan
+  return (received, step, work, tx) => {
+    const told = async (traceparent: string | undefined) => {
+      try {
+        return await work(traceparent)
+      } catch (error) {
+        throw withoutPrivate(error, fields.values(JSON.parse(received.message.data)))
+      }
+    }
+    return inSpan(received, step, told, tx)
+  }
 }
 
 function tooSlow(service: string, reaction: string): CallError {

@@ -1,8 +1,6 @@
 import type { CallContext } from '../call/call.ts'
 import { Cancellation } from '../call/internal.ts'
-import { CallError } from '../contract/contract.ts'
-import { describeThrown, outward, servicePrincipal } from '../contract/internal.ts'
-import type { Store } from '../data/data.ts'
+import { describeThrown, servicePrincipal } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { inTime } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -27,21 +25,8 @@ export function healthCheckCall(service: string, runtime: Runtime): CallContext 
   }
 }
 
-/** Why a service is not ready, in words: its database does not answer, or it says so itself. */
-export async function notReadyBecause(options: {
-  readonly store: Store | undefined
-  readonly ask: ((cancellation: Cancellation) => unknown) | undefined
-  readonly runtime: Runtime
-  readonly log: Logger
-}): Promise<readonly string[]> {
-  const { store, ask, runtime, log } = options
-  const trouble = await storeTrouble(store, runtime, log)
-  const reason = ask && (await readiness(ask, runtime, log))
-  return reason === undefined ? trouble : [...trouble, reason]
-}
-
 /** What a service says of its readiness; one that throws, or says nothing in time, is not ready. */
-async function readiness(
+export async function readiness(
   ask: (cancellation: Cancellation) => unknown,
   { timers }: Runtime,
   log: Logger,
@@ -59,20 +44,5 @@ async function readiness(
     return 'It cannot tell whether it is ready; its log says why'
   } finally {
     cancellation.over()
-  }
-}
-
-async function storeTrouble(store: Store | undefined, { timers }: Runtime, log: Logger): Promise<readonly string[]> {
-  if (store === undefined) return []
-  const late = (): never => {
-    throw new CallError('UNAVAILABLE', `It has not within ${READY_TIMEOUT} ms`)
-  }
-  try {
-    await inTime(timers, READY_TIMEOUT, store.ping(), late)
-    return []
-  } catch (error) {
-    log.warn('The database of a service does not answer', { error })
-    const told = error instanceof CallError ? outward(error).message : 'its log says why'
-    return [`Its database does not answer: ${told}`]
   }
 }

@@ -1,7 +1,7 @@
 import type { Broker, ReactionReading } from '../messaging/messaging.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { FAMILIES, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import { tellerOf } from '../telemetry/internal.ts'
+import { PROCESS, tellerOf } from '../telemetry/internal.ts'
 import type { RetainedReading } from './retention.ts'
 import type { ServiceStatus } from './system.ts'
 
@@ -80,9 +80,10 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
   ]
 }
 
-/** What is told of one service, out of what its process tells. */
+/** What is told of one service, out of what its process tells; and of the process, which whoever reads has from one of its services. */
 export function familiesOf(families: readonly MetricFamily[], service: string): readonly MetricFamily[] {
   return families.map((family): MetricFamily => {
-    return { ...family, points: family.points.filter(({ attributes }) => tellerOf(attributes) === service) }
+    const mine = family.points.filter(({ attributes }) => tellerOf(attributes) === service || attributes[PROCESS] !== undefined)
+    return { ...family, points: mine }
   })
 }

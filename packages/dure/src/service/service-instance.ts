@@ -19,10 +19,11 @@ import { deadLetters, joinedDeadLetters, recordedLetters } from '../messaging/in
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import { plainLogger, traceIdOf, type Acts, type Metrics } from '../telemetry/internal.ts'
+import { createMeter, plainLogger, traceIdOf, type Acts, type Metrics } from '../telemetry/internal.ts'
 import type { Configuration } from '../config/internal.ts'
 import { contextFactory, type MakeContext, type Settings } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
+import { undiagnosed, type DiagnoseCopy } from './diagnostics.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
 import { openExtensions, type Extensions } from './extensions.ts'
 import { HANDED_ON, keyedIn, type Keyed } from './keyed/keyed.ts'
@@ -30,12 +31,12 @@ import { isAskedAgain } from './prepared-keys.ts'
 import { releaseKeys, releasing } from './release.ts'
 import { openData, type ServiceData } from './service-data.ts'
 import { reactionsOf } from './reactions.ts'
-import { healthCheckCall, notReadyBecause } from './readiness.ts'
+import { createServiceHealth } from './service-health.ts'
 import { familiesOf } from './readings.ts'
 import { createSettled } from './settled.ts'
 import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
 import { tellStory, type ServiceStory, type StoryQuestion } from './story.ts'
-import type { ServiceHealth, ServiceStatus, World } from './system.ts'
+import type { ServiceHealth, ServicePulse, ServiceStatus, World } from './system.ts'
 
 /** `outboxAge`: milliseconds since the oldest event in the outbox was published; `outboxSize`: bytes of their data. */
 type ServiceCounts = ServiceStatus & { readonly published: number; readonly outboxAge: number; readonly outboxSize: number }
@@ -48,6 +49,8 @@ export type ServiceInstance = {
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
+  /** Whether it does its work, without asking anybody else. */
+  readonly pulse: () => ServicePulse
   readonly counts: () => ServiceCounts
   /** The same, with an outbox above 0 as well where not all is known to be delivered. */
   readonly status: () => Promise<ServiceCounts>
@@ -62,6 +65,8 @@ export type ServiceInstance = {
   readonly story: (question: StoryQuestion) => Promise<ServiceStory>
   /** Asks its extensions of one kind. */
   readonly ask: Extensions['ask']
+  /** Looks into the process that it runs in, or changes how much it logs. */
+  readonly diagnose: DiagnoseCopy
   /** What is measured of it. */
   readonly metrics: () => Promise<readonly MetricFamily[]>
   /** How the calls that leave it stand. */
@@ -94,6 +99,8 @@ export type ServiceInstanceOptions = {
   readonly callers?: readonly string[] | undefined
   /** What its settings are, where it has some. */
   readonly configuration?: Configuration | undefined
+  /** Looks into this process on behalf of a service. Default: nobody does. */
+  readonly diagnoses?: (service: string) => DiagnoseCopy
   /** Its id in the registry, where other processes can call it. */
   readonly instance?: string | undefined
 }
@@ -116,8 +123,9 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const offered = new Map<object, unknown>()
   const data = await openOwnData(options, log, offered)
   const guarded = options.guards?.around(transport, name, service.calls) ?? transport
+  const own = createMeter({ service: name, metrics: telemetry?.metrics, clock: runtime.clock, log: each })
   const ways = { service: name, transport: guarded, runtime, log: each, database: data?.databaseFor, tracer: telemetry?.tracer }
-  const outgoing = { ...ways, offered, settings: settingsOf(options) }
+  const outgoing = { ...ways, meter: own.meter, offered, settings: settingsOf(options) }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const host = data && hostOf(options, data, log, outgoing)
   const extensions = await openExtensions(service, { host, joins: data?.joins ?? [], acts: options.acts }).catch(
@@ -141,24 +149,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     await extensions.listen()
   }
 
-  const letters =
-    data &&
-    deadLetters({
-      // Its `retention` says how long.
-      ...{ store: data.store, runtime, events: service.contract.events, auditRetention: Infinity },
-      reactions: service.reactions.map(({ kind, event, name: reaction }) => ({ kind, event, consumer: `${name}/${reaction}` })),
-      changed: () => {
-        consumer?.reload()
-        data.aside.reload().catch((error: unknown) => log.warn('Cannot look at what the outbox has set aside', { error }))
-      },
-    })
-
-  const allLetters =
-    letters &&
-    recordedLetters(
-      joinedDeadLetters(() => [letters, ...extensions.consumers().flatMap((one) => one.deadLetters ?? [])]),
-      { service: name, acts: options.acts },
-    )
+  const { letters, shown } = lettersOf(options, { data, extensions, log, reload: () => consumer?.reload() })
 
   const tidying =
     data &&
@@ -181,17 +172,15 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     local.remove(name)
     if (tidying !== undefined) await inTime(runtime.timers, left(), tidying.stop(), () => {})
     await data?.stop(left)
+    own.stop()
     state = 'stopped'
   }
 
-  const health = async (): Promise<ServiceHealth> => {
-    const ask =
-      service.ready && ((cancellation: Cancellation) => service.ready!(contexts(healthCheckCall(name, runtime), cancellation)))
-    const own = [...(consumer?.status().reasons ?? []), ...extensions.reasons()]
-    const reasons =
-      state === 'running' ? [...(await notReadyBecause({ store: data?.store, ask, runtime, log })), ...own] : [`It is ${state}`]
-    return { service: name, copy, state, live: state !== 'stopped', ready: reasons.length === 0, reasons, ...warned(options) }
-  }
+  const { health, pulse } = createServiceHealth({
+    ...{ service, copy, broker, store: data?.store, contexts, configuration: options.configuration, runtime, log },
+    state: () => state,
+    reasons: () => [...(consumer?.status().reasons ?? []), ...extensions.reasons()],
+  })
 
   const counts = () => {
     const { waiting = 0, dead = 0, inHand = 0 } = consumer?.status() ?? {}
@@ -240,17 +229,48 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
 
   const calls = (): readonly CallReading[] => options.guards?.readings().filter(({ caller }) => caller === name) ?? []
 
-  const asked = { health, counts, status, readings, dataReadings, retained, metrics, calls, story: storyOf(service, data) }
-  return { name, copy, listen, ...asked, deadLetters: () => allLetters, ask: extensions.ask, stop }
+  const asked = { health, pulse, counts, status, readings, dataReadings, retained, metrics, calls }
+  return {
+    name,
+    copy,
+    listen,
+    ...asked,
+    deadLetters: () => shown,
+    story: storyOf(service, data),
+    ask: extensions.ask,
+    diagnose: options.diagnoses?.(name) ?? undiagnosed,
+    stop,
+  }
 }
 
 function storyOf(service: Service, data: ServiceData | undefined): ServiceInstance['story'] {
   return (question) => tellStory(service, data?.store, question)
 }
 
-function warned({ configuration }: ServiceInstanceOptions): Pick<ServiceHealth, 'warnings'> {
-  const warnings = configuration?.warnings() ?? []
-  return warnings.length === 0 ? {} : { warnings }
+/** Its dead letters, and as operators decide about them: with those of its extensions, written down. */
+function lettersOf(
+  { service, acts, world }: ServiceInstanceOptions,
+  own: {
+    readonly data: ServiceData | undefined
+    readonly extensions: Extensions
+    readonly log: Logger
+    readonly reload: () => void
+  },
+): { readonly letters: DeadLetters | undefined; readonly shown: DeadLetters | undefined } {
+  const { data, extensions, log, reload } = own
+  const { name } = service.contract
+  if (data === undefined) return { letters: undefined, shown: undefined }
+  const letters = deadLetters({
+    // Its `retention` says how long.
+    ...{ store: data.store, runtime: world.runtime, events: service.contract.events, auditRetention: Infinity },
+    reactions: service.reactions.map(({ kind, event, name: reaction }) => ({ kind, event, consumer: `${name}/${reaction}` })),
+    changed: () => {
+      reload()
+      data.aside.reload().catch((error: unknown) => log.warn('Cannot look at what the outbox has set aside', { error }))
+    },
+  })
+  const all = joinedDeadLetters(() => [letters, ...extensions.consumers().flatMap((one) => one.deadLetters ?? [])])
+  return { letters, shown: recordedLetters(all, { service: name, acts }) }
 }
 
 function settingsOf({ service, configuration }: ServiceInstanceOptions): Settings | undefined {
@@ -340,7 +360,10 @@ function addEndpoints(
         admission,
         clock: runtime.clock,
         deadlines,
-        metrics: telemetry === undefined || own || final ? undefined : measured(telemetry.metrics, name, operationName),
+        metrics:
+          telemetry === undefined || own || final
+            ? undefined
+            : measured(telemetry.metrics, { service: name, operation: operationName, clock: runtime.clock }),
         onFault: (place, thrown, call) =>
           log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
             error: thrown,
@@ -354,8 +377,11 @@ function addEndpoints(
   }
 }
 
-function measured(metrics: Metrics, service: string, operation: string): OperationMetrics {
-  const own = createOperationMetrics()
+function measured(
+  metrics: Metrics,
+  { service, operation, clock }: { readonly service: string; readonly operation: string; readonly clock: Runtime['clock'] },
+): OperationMetrics {
+  const own = createOperationMetrics(clock)
   metrics.add({ service, operation, duration: own.duration, codes: () => own.codes })
   return own
 }

@@ -33,6 +33,8 @@ export { configOf } from './context.ts'
 export { keyedState, type KeyedState, type KeyedStateOptions } from './keyed/keyed.ts'
 export type { Authenticate, Credentials, DoorCallOptions, OnBehalf, Security } from '../door/door.ts'
 export { SystemError } from '../contract/internal.ts'
+export type { CopyLevel, Diagnostics } from './diagnostics.ts'
+export type { DependencyHealth } from './dependencies.ts'
 export type { ConsumerLag, Lag, OutboxLag } from './lag.ts'
 export type { Bounds, RetainedReading, RetentionOptions } from './retention.ts'
 export { groupsOf, parseReplicas, type Group, type Placement } from './placement.ts'
@@ -53,8 +55,10 @@ export type {
   CopyReading,
   Health,
   OpenDoor,
+  Pulse,
   Running,
   ServiceHealth,
+  ServicePulse,
   ServiceStatus,
   StopOptions,
   System,

@@ -2,17 +2,26 @@ import { type Client } from '../call/call.ts'
 import { clientFactory, createGuards, createLocalTransport } from '../call/internal.ts'
 import { lastGoodFiles, noConfiguration, openConfiguration, type Configuration } from '../config/internal.ts'
 import { CallError, type AnyContract } from '../contract/contract.ts'
+import { copyName } from '../contract/internal.ts'
 import type { Registry } from '../discovery/discovery.ts'
 import { createDeadlines, realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { aliveFor, checkNumbers, COUNT, standardError, WAIT_OR_NONE } from '../runtime/internal.ts'
-import { createLogger, foldRepeats, type Logger, type RecordAct } from '../telemetry/telemetry.ts'
-import { createActs, createLogTap, openTelemetry, safeLogger, type Acts } from '../telemetry/internal.ts'
+import { createLogger, foldRepeats, type Logger, type LogLevel, type RecordAct } from '../telemetry/telemetry.ts'
+import {
+  createActs,
+  createLogGate,
+  createLogTap,
+  openTelemetry,
+  safeLogger,
+  type Acts,
+  type LogGate,
+} from '../telemetry/internal.ts'
 import { callerFor, createAuthenticate, createDoorCalls, type OnBehalf } from '../door/door.ts'
 import { announceDoor } from './announce-door.ts'
 import { callersOf } from './allow.ts'
 import { alone } from './copies.ts'
 import { withExternal } from './with-external.ts'
-import { callsOf, healthOf, statusOf } from './health.ts'
+import { callsOf, createHealth, pulseOf, statusOf } from './health.ts'
 import { lagOf, readersOf } from './lag.ts'
 import { lagReadings } from './readings.ts'
 import { storeAdapters } from './service-data.ts'
@@ -30,6 +39,8 @@ import { BROKER } from './placement.ts'
 import { ownBroker } from './own-broker.ts'
 import { createDisposables, type Disposables } from './disposables.ts'
 import { announceSchemas } from './announce-schemas.ts'
+import { createDiagnoses, createDiagnostics } from './diagnostics.ts'
+import { privateNames } from './private-names.ts'
 import { openHosted } from './hosted.ts'
 import { openServiceInstance } from './service-instance.ts'
 
@@ -40,6 +51,11 @@ export type StartOptions = {
   readonly runtime?: Runtime
   /** Default: JSON lines on standard error. */
   readonly log?: Logger
+  /**
+   * What is logged while nobody changes it (`dure log level`): lines of this level and above. Default `info`; with a `log` of your own,
+   * all, and that decides.
+   */
+  readonly logLevel?: LogLevel
   /** Milliseconds a stop takes in all: what is under way has until then, and is ended after that. Default 10,000. */
   readonly shutdownTimeout?: number
   /**
@@ -94,26 +110,47 @@ export async function start(system: System, options: StartOptions): Promise<Runn
 
 async function startOrDispose(system: System, options: StartOptions & { readonly runtime: Runtime }): Promise<Running> {
   const { runtime, directory, sockets, copy, metadata, network, shutdownTimeout = 10_000 } = options
-  const own = createLogger({ clock: runtime.clock, write: standardError, fields: { system: system.name } })
-  const tap = createLogTap(runtime.clock)
-  const log = foldRepeats(tap.around(options.log === undefined ? own : safeLogger(options.log, own)), runtime)
-  const telemetry = openTelemetry(system.telemetry, { system: system.name, directory, runtime, log, copy })
+  const own = createLogger({ clock: runtime.clock, write: standardError, level: 'debug', fields: { system: system.name } })
+  const gate = createLogGate(runtime, options.logLevel ?? (options.log === undefined ? 'info' : 'debug'))
+  const tap = createLogTap(runtime.clock, (service) => gate.levelOf(service).until !== undefined)
+  const said = options.log === undefined ? own : safeLogger(options.log, own)
+  // Whatever is written, and told of, has passed the gate.
+  const log = foldRepeats(gate.around(tap.around(said)), runtime)
+  const telemetry = openTelemetry(system.telemetry, {
+    system: system.name,
+    directory,
+    runtime,
+    log,
+    copy,
+    process: nameOf(options),
+  })
   tap.to((line) => telemetry?.log(line))
   const scope = network && (network.system ?? system.name)
   const world: World = { directory, runtime, log, telemetry, sockets, copy, metadata, scope }
   const disposables = createDisposables({ runtime, log, shutdownTimeout })
   if (telemetry !== undefined) disposables.add('telemetry', ({ timeout }) => telemetry.stop({ timeout }))
   try {
-    return await startAll(system, options, world, disposables)
+    return await startAll(system, { ...options, gate }, world, disposables)
   } catch (error) {
     await disposables.dispose()
     throw error
   }
 }
 
-async function startAll(system: System, options: StartOptions, world: World, disposables: Disposables): Promise<Running> {
+/** What this process is called among those of its system; undefined: it is the only one. */
+function nameOf({ part, copy = 1 }: StartOptions): string | undefined {
+  return part && copyName(part.join('+'), copy)
+}
+
+async function startAll(
+  system: System,
+  options: StartOptions & { readonly gate: LogGate },
+  world: World,
+  disposables: Disposables,
+): Promise<Running> {
   const { runtime, log, telemetry } = world
   const { part: members, network } = options
+  for (const service of system.services) options.gate.hide(service.contract.name, privateNames(service))
   const configuration = await configurationOf(system, world, disposables)
   const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
@@ -139,6 +176,12 @@ async function startAll(system: System, options: StartOptions, world: World, dis
 
   const record = actsOf(system, (service, question) => host.ask(service, question))
   const acts = createActs({ record, runtime, log })
+  const ended = new AbortController()
+  const diagnoses = createDiagnoses({ runtime, gate: options.gate, ended: ended.signal })
+  disposables.add('diagnoses', async () => {
+    ended.abort()
+    options.gate.stop()
+  })
   const secured = system.security !== 'off'
   const { instances, place } = await openHosted({
     ...{ system, process: part, services: part?.services ?? system.services, runtime, telemetry, disposables },
@@ -147,7 +190,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
       return openServiceInstance({
         ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured, configuration },
         callers: callersOf(system.allow, service.contract.name),
-        instance: part?.id,
+        ...{ instance: part?.id, diagnoses },
       })
     },
   })
@@ -158,6 +201,7 @@ async function startAll(system: System, options: StartOptions, world: World, dis
   const deadLetters: DoorHost['deadLetters'] = (service) =>
     part === undefined ? instances.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(instances, service)
   const readers = readersOf(system.services)
+  const healthOf = createHealth({ services: system.services, runtime })
   const contracts = system.services.map(({ contract }) => contract)
   const tracer = telemetry?.tracer
   const external = system.external.map(({ contract }) => contract)
@@ -178,6 +222,8 @@ async function startAll(system: System, options: StartOptions, world: World, dis
     authenticate: createAuthenticate(system.security),
     registry,
     health: () => part?.health(instances) ?? healthOf(alone(instances)),
+    pulse: () => pulseOf(instances),
+    diagnostics: createDiagnostics({ copies: () => part?.copies(instances) ?? alone(instances), acts }),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
     config: configuration.status,

@@ -17,6 +17,8 @@ import { embeddedBroker } from '../messaging/messaging.ts'
 import { sqlite } from '../data/data.ts'
 import type { Extension, Service, StoreAdapter } from './definition.ts'
 import type { DoorCalls, OnBehalf, Security } from '../door/door.ts'
+import type { DependencyHealth } from './dependencies.ts'
+import type { Diagnostics } from './diagnostics.ts'
 import type { Lag } from './lag.ts'
 import type { ExtensionQuestion } from './extensions.ts'
 import type { External } from './external.ts'
@@ -238,7 +240,11 @@ export type DoorHost = DoorCalls & {
   /** The same of the services of all processes, as far as they answer, and of the doors of this one. */
   readonly callsEverywhere: () => Promise<readonly CopyReading[]>
   readonly health: () => Promise<Health>
+  /** Of this process alone, told at once. */
+  readonly pulse: () => Pulse
   readonly status: () => Promise<SystemStatus>
+  /** Looks into the processes of the system while they run, and changes how much they log. */
+  readonly diagnostics: Diagnostics
   /** How far every consumer is behind, over all processes. */
   readonly lag: () => Promise<Lag>
   /** How the settings of this process stand, and what they are; secrets are left out. */
@@ -320,10 +326,10 @@ export type Running = DoorHost & {
   readonly stop: (options?: StopOptions) => Promise<void>
 }
 
-/** Health, with reasons (O1). */
 /** Of the calls of one copy of a service: `orders`, `orders#2`; undefined: of a door. */
 export type CopyReading = CallReading & { readonly copy: string | undefined }
 
+/** Health, with reasons (O1). */
 export type Health = {
   /** This process does its work; a supervisor restarts what is not live. */
   readonly live: boolean
@@ -333,13 +339,27 @@ export type Health = {
   readonly services: readonly ServiceHealth[]
 }
 
-export type ServiceHealth = {
+/** What a process knows of itself without asking anybody: whoever would restart it must not do so because another is away. */
+export type Pulse = {
+  readonly live: boolean
+  /** Everything that runs in this process has started. */
+  readonly started: boolean
+  readonly services: readonly ServicePulse[]
+}
+
+export type ServicePulse = {
   readonly service: string
   /** `orders`, `orders#2`. */
   readonly copy: string
   readonly state: 'starting' | 'running' | 'draining' | 'stopped'
   readonly live: boolean
+  readonly started: boolean
+}
+
+export type ServiceHealth = ServicePulse & {
   readonly ready: boolean
+  /** What it needs from outside itself: its store, the broker, other services. None where it cannot be asked. */
+  readonly dependencies: readonly DependencyHealth[]
   /** Why it is not, in words; empty when all is well. */
   readonly reasons: readonly string[]
   /** What is not as it should be though it takes calls: settings that may be old, a change of them that was refused. */

@@ -1,8 +1,9 @@
-import { describeThrown, isInstance } from '../contract/internal.ts'
+import { isInstance } from '../contract/internal.ts'
 import type { Clock } from '../runtime/runtime.ts'
+import { exceptionAttributes } from './exception.ts'
 import { logText } from './log-text.ts'
 import { loggerWith, type LogFields, type Logger, type LogLevel } from './log.ts'
-import { errorType, type AttributeValue, type Attributes } from './span.ts'
+import type { AttributeValue, Attributes } from './span.ts'
 
 /** A log line as sinks get it. */
 export type LogRecord = {
@@ -30,10 +31,11 @@ const EARLY = 200
 /** Characters of a text, and fields of a line. */
 const [LONGEST, MOST] = [4_000, 64]
 
-/** Debugging stays where it is written: there is far more of it than of all else. */
-const TOLD: ReadonlySet<LogLevel> = new Set(['info', 'warn', 'error'])
-
-export function createLogTap(clock: Clock): LogTap {
+/**
+ * @param wants whether debugging of a service is told of. Default: it stays where it is written, as there is far more of it than of all
+ * else
+ */
+export function createLogTap(clock: Clock, wants: (service: string) => boolean = () => false): LogTap {
   const early: LogRecord[] = []
   let take = (line: LogRecord): void => {
     if (early.length < EARLY) early.push(line)
@@ -41,9 +43,9 @@ export function createLogTap(clock: Clock): LogTap {
   const around = (logger: Logger, own: LogFields | undefined): Logger => {
     const at = (level: LogLevel): Logger['info'] => {
       const write = logger[level]
-      if (!TOLD.has(level)) return write
       return (message, fields) => {
         write(message, fields)
+        if (level === 'debug' && !wants(String(own?.['service'] ?? ''))) return
         try {
           take(recordOf(clock.now(), level, message, own, fields))
         } catch {
@@ -71,7 +73,7 @@ function recordOf(time: number, level: LogLevel, message: string, ...fields: rea
       const value = holder[name]
       if (value === undefined || room-- <= 0) continue
       if ((name === 'service' || name === 'traceId' || name === 'spanId') && typeof value === 'string') found[name] = value
-      else if (isInstance(value, Error)) Object.assign(attributes, exceptionOf(value))
+      else if (isInstance(value, Error)) Object.assign(attributes, exceptionAttributes(value))
       else attributes[name] = plain(value)
     }
   }
@@ -83,13 +85,4 @@ function plain(value: unknown): AttributeValue {
   if (typeof value === 'string') return value.slice(0, LONGEST)
   if (typeof value === 'number' || typeof value === 'boolean') return value
   return logText(value).slice(0, LONGEST)
-}
-
-function exceptionOf(error: Error): Attributes {
-  const { message, stack } = describeThrown(error)
-  return {
-    'exception.type': errorType(error),
-    'exception.message': message.slice(0, LONGEST),
-    ...(stack === undefined ? {} : { 'exception.stacktrace': stack.slice(0, LONGEST) }),
-  }
 }

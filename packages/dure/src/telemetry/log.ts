@@ -1,4 +1,6 @@
+import { partOf } from '../contract/internal.ts'
 import type { Clock } from '../runtime/runtime.ts'
+import { fingerprintOf } from './exception.ts'
 import { fieldsText } from './log-text.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -18,6 +20,9 @@ export type Logger = {
 export function loggerWith(at: (level: LogLevel) => Logger['info'], more: Logger['with']): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: more }
 }
+
+/** From the least to the most. */
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
@@ -48,12 +53,21 @@ export function createLogger(options: {
       ? (): void => {}
       : (message: string, more?: LogFields): void => {
           try {
-            write(`${fieldsText({ time: new Date(clock.now()).toJSON(), level: lineLevel, message }, fields, more)}\n`)
+            const head = { time: new Date(clock.now()).toJSON(), level: lineLevel, message }
+            write(`${fieldsText(head, fields, more, groupOf(lineLevel, more))}\n`)
           } catch {
             // There is nowhere left to say it.
           }
         }
   return loggerWith(at, (more) => createLogger({ clock, write, level, fields: merged(fields, more) }))
+}
+
+/** Which error a line tells of, so that those of one cause are found together. */
+function groupOf(level: LogLevel, fields: LogFields | undefined): LogFields | undefined {
+  const error = RANK[level] < RANK.warn ? undefined : partOf(fields, 'error')
+  if (error === undefined || error === null) return undefined
+  const { fingerprint, groupedBy } = fingerprintOf(error)
+  return { 'dure.exception.fingerprint': fingerprint, 'dure.exception.grouped_by': groupedBy }
 }
 
 /** Somebody's logger, as one that never throws: what it fails to say is said by `otherwise`. */

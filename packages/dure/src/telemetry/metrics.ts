@@ -1,5 +1,6 @@
 import { copyName } from '../contract/internal.ts'
-import type { Histogram } from './histogram.ts'
+import { FAMILIES, prometheusName, type Family } from './families.ts'
+import type { Exemplars, Histogram } from './histogram.ts'
 import type { Attributes } from './span.ts'
 
 /** The numbers of a system, read when somebody asks; names, units and attributes are OpenTelemetry's. */
@@ -7,7 +8,9 @@ export type Metrics = {
   /** Adds one operation: how often it was answered, with which code, how long it took. Added again, it counts anew. */
   readonly add: (operation: OperationReading) => void
   /** Adds what is read at the time of asking; answers a way to take it out again. */
-  readonly observe: (observer: () => Promise<readonly Reading[]> | readonly Reading[]) => () => void
+  readonly observe: (observer: () => Promise<readonly Observed[]> | readonly Observed[]) => () => void
+  /** Takes a name for numbers of this kind and unit. @throws {TypeError} when others have it, or one that reads the same for Prometheus */
+  readonly define: (family: Family) => void
   /** All of this process, by name. An observer that fails is left out. */
   readonly read: () => Promise<readonly MetricFamily[]>
   /** Adds the metrics of other processes to what `readEverywhere` gives. */
@@ -24,19 +27,10 @@ export type OperationReading = {
   readonly codes: () => ReadonlyMap<string, number>
 }
 
+export type Observed = Reading | MetricFamily
+
 /** One number of one family. */
 export type Reading = { readonly family: Family; readonly attributes: Attributes; readonly value: number }
-
-export type Family = {
-  /** `messaging.consumer.lag`. */
-  readonly name: string
-  readonly help: string
-  /** UCUM, as OpenTelemetry has it: `s`, `{message}`. */
-  readonly unit: string
-  readonly kind: 'counter' | 'gauge' | 'histogram'
-  /** It tells what is in a service's store, so all copies of the service tell the same. */
-  readonly shared?: boolean
-}
 
 export type MetricFamily = Family & { readonly points: readonly Point[] }
 export type Point = NumberPoint | HistogramPoint
@@ -44,165 +38,14 @@ export type NumberPoint = { readonly attributes: Attributes; readonly value: num
 export type HistogramPoint = {
   readonly attributes: Attributes
   readonly count: number
-  /** Seconds. */
+  /** Seconds, or what its unit says. */
   readonly sum: number
-  /** Records up to each of BOUNDS, cumulative; the rest is above the last. */
+  /** Records up to each of the bounds, cumulative; the rest is above the last. */
   readonly below: readonly number[]
-}
-
-type FamilyName =
-  | 'duration'
-  | 'calls'
-  | 'inFlight'
-  | 'lag'
-  | 'lagAge'
-  | 'lost'
-  | 'outboxDepth'
-  | 'outboxSize'
-  | 'outboxAge'
-  | 'outboxLanes'
-  | 'outboxHorizon'
-  | 'outboxSlotHeld'
-  | 'outboxSlotBehind'
-  | 'connections'
-  | 'connectionsWaiting'
-  | 'crossed'
-  | 'atOnce'
-  | 'walSize'
-  | 'lostCommits'
-  | 'dead'
-  | 'waiting'
-  | 'deadLetters'
-  | 'deadLettersAge'
-  | 'held'
-  | 'retained'
-  | 'retainedSize'
-  | 'retainedAge'
-  | 'sagas'
-  | 'sagasAge'
-  | 'scheduleLate'
-  | 'scheduleAge'
-  | 'scheduleFailed'
-  | 'modelBehind'
-  | 'modelAge'
-  | 'breaker'
-  | 'guarded'
-  | 'asked'
-  | 'keyShares'
-  | 'keysHandedOn'
-  | 'keyedStates'
-  | 'keyedStatesSize'
-  | 'configVersion'
-  | 'configStale'
-  | 'configRefused'
-  | 'dropped'
-
-const of =
-  (kind: Family['kind']) =>
-  (name: string, unit: string, help: string): Family => ({ name, help, unit, kind })
-const [gauge, counter, histogram] = [of('gauge'), of('counter'), of('histogram')]
-const shared: typeof gauge = (...words) => ({ ...gauge(...words), shared: true })
-
-/**
- * The metrics that Dure measures, by name: what each is called, its unit and what it means.
- *
- * @example
- * ```ts
- * import { FAMILIES } from 'dure/telemetry'
- *
- * console.log(Object.keys(FAMILIES).length > 10) // → true
- * ```
- */
-export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
-  duration: histogram('rpc.server.call.duration', 's', 'Time from a call to its answer'),
-  calls: counter('rpc.server.calls', '{call}', 'Calls answered, by code'),
-  inFlight: gauge('rpc.server.active_calls', '{call}', 'Calls being worked on'),
-  lag: gauge('messaging.consumer.lag', '{message}', 'Messages a consumer group has not read yet'),
-  lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
-  lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),
-  outboxDepth: shared('dure.outbox.depth', '{message}', 'Messages committed and not yet with the broker'),
-  outboxSize: shared('dure.outbox.size', 'By', 'Bytes of their data'),
-  outboxAge: shared('dure.outbox.age', 's', 'Age of the oldest message in the outbox'),
-  outboxLanes: gauge('dure.outbox.lanes', '{lane}', 'Lanes of the outbox that this process delivers'),
-  outboxHorizon: gauge(
-    'dure.outbox.horizon.held',
-    's',
-    'For how long somebody has been keeping vacuum from the outbox; delivery does not wait',
-  ),
-  outboxSlotHeld: gauge(
-    'dure.outbox.slot.held',
-    'By',
-    'Bytes of the log that the database keeps on its disk for the replication slot of the outbox',
-  ),
-  outboxSlotBehind: gauge('dure.outbox.slot.behind', 'By', 'Bytes of the log that the outbox has not delivered yet'),
-  connections: gauge(
-    'db.client.connection.count',
-    '{connection}',
-    'Connections to the database, by pool and by whether they are in use',
-  ),
-  connectionsWaiting: gauge(
-    'db.client.connection.pending_requests',
-    '{request}',
-    'Transactions or reads that wait for a connection',
-  ),
-  crossed: counter(
-    'dure.transaction.crossed',
-    '{transaction}',
-    'Times that a transaction was begun again because another crossed it',
-  ),
-  walSize: gauge(
-    'dure.store.wal.size',
-    'By',
-    'Write-ahead log of an embedded store: it grows while a snapshot or a stream is open',
-  ),
-  atOnce: gauge(
-    'dure.transaction.at_once',
-    '{transaction}',
-    'Transactions that may run at once, as much as they cross each other',
-  ),
-  lostCommits: counter(
-    'dure.transaction.lost_commits',
-    '{transaction}',
-    'Commits whose answer was lost, by what was found out about them',
-  ),
-  dead: shared('dure.consumer.dead', '{message}', 'Dead letters, and messages held behind them'),
-  waiting: shared('dure.consumer.waiting', '{message}', 'Messages waiting for another try, and those behind them'),
-  deadLetters: shared('dure.consumer.dead_letters', '{message}', 'Dead letters'),
-  deadLettersAge: shared('dure.consumer.dead_letters.age', 's', 'Age of the oldest dead letter'),
-  retained: shared('dure.store.retained', '{row}', 'What a service keeps in its store for a time, by part'),
-  retainedSize: shared('dure.store.retained.size', 'By', 'Bytes of its texts'),
-  retainedAge: shared('dure.store.retained.age', 's', 'Age of the oldest of it'),
-  held: shared('dure.consumer.held', '{message}', 'Messages held behind dead letters'),
-  sagas: shared('dure.saga.open', '{instance}', 'Sagas that have not ended, by state'),
-  sagasAge: shared('dure.saga.age', 's', 'Time since the oldest of them began'),
-  scheduleLate: shared('dure.schedule.late', 's', 'For how long a tick of a schedule has been due that nobody has begun'),
-  scheduleAge: shared('dure.schedule.last_run.age', 's', 'Time since its last run began'),
-  scheduleFailed: shared(
-    'dure.schedule.last_run.failed',
-    '{run}',
-    '1 when its last run that ended has failed, was cut off or lost; else 0',
-  ),
-  modelBehind: shared('dure.model.behind', '{event}', 'Events that a build of a read model has not taken yet'),
-  modelAge: shared('dure.model.age', 's', 'Time since the first of them was published'),
-  breaker: gauge('dure.breaker.state', '1', 'Breaker of the calls of an operation: 0 closed, 1 half open, 2 open'),
-  guarded: counter(
-    'dure.client.calls',
-    '{call}',
-    'Calls under policies, by how they ended: who answered, or what kept them from being made',
-  ),
-  asked: counter('rpc.client.calls', '{call}', 'Calls asked for, by who asked (`dure.caller`; empty at the door)'),
-  keyShares: gauge('dure.keyed.shares', '{share}', 'Shares of the keys, of 64, whose calls run in this copy'),
-  keysHandedOn: counter(
-    'dure.keyed.handed_on',
-    '{call}',
-    'Calls that came to this copy and were handed on to the one with their key',
-  ),
-  keyedStates: gauge('dure.keyed.states', '{state}', 'States of keys that are in memory'),
-  keyedStatesSize: gauge('dure.keyed.states.size', 'By', 'Bytes that they take, about'),
-  configVersion: gauge('dure.config.version', '{change}', 'Settings that were accepted since the start'),
-  configStale: gauge('dure.config.stale', '{source}', 'Sources of settings that cannot be reached'),
-  configRefused: gauge('dure.config.refused', '1', 'Whether the last change of settings was refused'),
-  dropped: counter('dure.telemetry.dropped', '{span}', 'Spans lost because a sink was full or failing'),
+  /** Default: BOUNDS. */
+  readonly bounds?: readonly number[]
+  /** By the place of their bucket in `below`; behind the last bound one more. */
+  readonly exemplars?: Exemplars
 }
 
 /** @param copy which copy of its services this process is: from the second on, its numbers bear the copy's name */
@@ -210,6 +53,7 @@ export function createMetrics(copy = 1): Metrics {
   const operations = new Map<string, OperationReading>()
   const observers = new Set<Parameters<Metrics['observe']>[0]>()
   const others: (() => Promise<readonly MetricFamily[]>)[] = []
+  const defined = new Map(Object.values(FAMILIES).flatMap((family) => namesOf(family).map((name) => [name, family])))
   const read = async (): Promise<readonly MetricFamily[]> => {
     const readings = await gatherAll([...observers].map((observer) => async () => observer()))
     const families = merged([durations([...operations.values()]), calls([...operations.values()]), ...readings.map(familyOf)])
@@ -220,6 +64,13 @@ export function createMetrics(copy = 1): Metrics {
     observe: (observer) => {
       observers.add(observer)
       return () => void observers.delete(observer)
+    },
+    define: (family) => {
+      for (const name of namesOf(family)) {
+        const before = defined.get(name)
+        if (before !== undefined && !isSame(before, family)) throw taken(family, before)
+      }
+      for (const name of namesOf(family)) defined.set(name, family)
     },
     read,
     elsewhere: (other) => void others.push(other),
@@ -233,17 +84,35 @@ async function gatherAll<T>(sources: readonly (() => Promise<readonly T[]>)[]): 
   return lists.flat()
 }
 
-function familyOf({ family, attributes, value }: Reading): MetricFamily {
+function familyOf(observed: Observed): MetricFamily {
+  if ('points' in observed) return observed
+  const { family, attributes, value } = observed
   return { ...family, points: [{ attributes, value }] }
 }
 
+/** Those by which it must be the only one: OpenTelemetry’s, which has no capitals, and Prometheus’. */
+const namesOf = (family: Family): readonly string[] => [family.name.toLowerCase(), prometheusName(family)]
+
+const isSame = (a: Family, b: Family): boolean => a.name === b.name && a.kind === b.kind && a.unit === b.unit
+
+function taken({ name, kind, unit }: Family, before: Family): TypeError {
+  const other = before.name === name ? '' : ` as "${before.name}", which Prometheus writes alike`
+  return new TypeError(
+    `Cannot measure "${name}" as a ${kind} of unit "${unit}": there is a ${before.kind} of unit "${before.unit}"${other}; choose another name`,
+  )
+}
+
 const COPY = 'dure.copy'
+/** The process that a number is about, where it is about a process and not a service. */
+export const PROCESS = 'dure.process'
+/** The service that a number of an application is about. */
+export const SERVICE = 'service.name'
 /** Who made the calls that a number is about; empty at the door. */
 export const CALLER = 'dure.caller'
 
 /** The service that tells a number: of calls that were made, the one that made them. Undefined where it is none's. */
 export function tellerOf(attributes: Attributes): string | undefined {
-  const teller = attributes[CALLER] ?? attributes['rpc.service']
+  const teller = attributes[CALLER] ?? attributes['rpc.service'] ?? attributes[SERVICE]
   return teller === undefined || teller === '' ? undefined : String(teller)
 }
 
@@ -259,6 +128,11 @@ function named(family: MetricFamily, copy: number): MetricFamily {
 
 /** What all copies of a service tell alike is told once: the largest is of who has looked last, or has it in hand. */
 function once(family: MetricFamily): MetricFamily {
+  // Each service of a process tells what is measured of the process.
+  if (family.points.some(({ attributes }) => attributes[PROCESS] !== undefined)) {
+    const each = new Map(family.points.map((point) => [JSON.stringify(point.attributes), point]))
+    return { ...family, points: [...each.values()] }
+  }
   if (family.shared !== true) return family
   const most = new Map<string, NumberPoint>()
   for (const point of family.points as readonly NumberPoint[]) {
@@ -274,7 +148,11 @@ function once(family: MetricFamily): MetricFamily {
 function merged(families: readonly MetricFamily[]): readonly MetricFamily[] {
   const byName = Map.groupBy(families, ({ name }) => name)
   return [...byName.values()]
-    .map((same): MetricFamily => ({ ...same[0]!, points: same.flatMap(({ points }) => points) }))
+    .map(([first, ...more]): MetricFamily => {
+      // Releases may differ in what a name means: the text would be read by nobody.
+      const same = more.filter(({ kind, unit }) => kind === first!.kind && unit === first!.unit)
+      return { ...first!, points: [first!, ...same].flatMap(({ points }) => points) }
+    })
     .filter(({ points }) => points.length > 0)
 }
 
@@ -285,9 +163,9 @@ function attributesOf({ service, operation }: OperationReading): Attributes {
 /** Of one that was never called nothing is told: most operations of most processes are idle. */
 function durations(operations: readonly OperationReading[]): MetricFamily {
   const points = operations.flatMap((one): readonly HistogramPoint[] => {
-    const { count, sum, below } = one.duration.snapshot()
-    if (count === 0) return []
-    return [{ attributes: attributesOf(one), count, sum: sum / 1_000, below }]
+    const { sum, ...rest } = one.duration.snapshot()
+    if (rest.count === 0) return []
+    return [{ attributes: attributesOf(one), sum: sum / 1_000, ...rest }]
   })
   return { ...FAMILIES.duration, points }
 }

@@ -1,9 +1,11 @@
 import { checkNumbers, COUNT_OR_NONE } from '../runtime/internal.ts'
 import { collectorSink } from './export/collector.ts'
 import { spanStore, type StoreOptions } from './export/store.ts'
+import { FAMILIES } from './families.ts'
 import type { LogRecord } from './log-tap.ts'
-import { createMetrics, FAMILIES, type Metrics } from './metrics.ts'
-import { prometheusText } from './prometheus.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { observeProcess } from './process-metrics.ts'
+import { prometheusText, type ExpositionFormat } from './prometheus.ts'
 import type { Sampling } from './sampler.ts'
 import type { Exporter, ExporterWorld } from './sink.ts'
 import { createTracer, type Tracer } from './tracer.ts'
@@ -32,8 +34,8 @@ export type Telemetry = {
   readonly metrics: Metrics
   /** Tells of a log line. Never throws. */
   readonly log: (line: LogRecord) => void
-  /** All metrics in Prometheus' text format, of the other processes of a split system as well. */
-  readonly prometheus: () => Promise<string>
+  /** All metrics as Prometheus reads them, of the other processes of a split system as well. */
+  readonly prometheus: (format?: ExpositionFormat) => Promise<string>
   /** Resolves when every span made so far has been delivered, or dropped. */
   readonly flush: () => Promise<void>
   /** Delivers what is left, for a short while, and ends. */
@@ -46,12 +48,17 @@ export type Telemetry = {
  */
 export function openTelemetry(
   options: TelemetryOptions | false | undefined,
-  world: Omit<ExporterWorld, 'metrics'> & { readonly copy?: number | undefined },
+  world: Omit<ExporterWorld, 'metrics'> & {
+    readonly copy?: number | undefined
+    /** What this process is called. Default: as the system. */
+    readonly process?: string | undefined
+  },
 ): Telemetry | undefined {
   if (options === false) return undefined
   const { sampling, records, exporters = [], store = {} } = options ?? {}
   checkNumbers('open telemetry', { records }, { records: COUNT_OR_NONE })
   const metrics = createMetrics(world.copy)
+  const unobserve = observeProcess(world.process ?? world.system, metrics, world.runtime)
   const all = [...(store === false ? [] : [spanStore(store)]), collectorSink(), ...exporters]
   const sinks = all.map((make) => make({ ...world, metrics }))
   metrics.observe(() =>
@@ -64,7 +71,7 @@ export function openTelemetry(
     log: (line) => {
       for (const sink of sinks) sink.log?.(line)
     },
-    prometheus: async () => prometheusText(await metrics.readEverywhere()),
+    prometheus: async (format) => prometheusText(await metrics.readEverywhere(), format),
     flush: async () => {
       tracer.recorder.flush()
       await Promise.all(sinks.map((sink) => sink.flush()))
@@ -72,6 +79,7 @@ export function openTelemetry(
     stop: async (how) => {
       tracer.recorder.flush()
       await Promise.all(sinks.map((sink) => sink.stop(how)))
+      unobserve()
     },
   }
 }

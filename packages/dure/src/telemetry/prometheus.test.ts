@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
-import { FAMILIES, type Reading } from './telemetry.ts'
-import { createHistogram, createMetrics } from './internal.ts'
-import { prometheusText } from './prometheus.ts'
+import { realRuntime } from '../runtime/runtime.ts'
+import { FAMILIES, silentLogger, type Reading } from './telemetry.ts'
+import { createHistogram, createMeter, createMetrics } from './internal.ts'
+import { observeProcess } from './process-metrics.ts'
+import { expositionFormat, prometheusText } from './prometheus.ts'
+
+const promtool = '/usr/bin/promtool'
+const missing = existsSync(promtool) ? false : 'needs server: prometheus'
 
 /** Reads the text format back, strictly: a reader that takes anything proves nothing. */
 function parse(
@@ -124,4 +131,57 @@ test('operations that were never called take no room; those that were have every
   )
   assert.equal(bounds[0]!.length, 14)
   assert.deepEqual(bounds[0], bounds[1])
+})
+
+test('OpenMetrics: units, counters by their name alone, exemplars, an end', async () => {
+  const clock = { now: () => 1_700_000_000_250 }
+  const metrics = createMetrics()
+  const duration = createHistogram(clock)
+  duration.record(3, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
+  duration.record(70_000)
+  metrics.add({ service: 'orders', operation: 'place', duration, codes: () => new Map([['OK', 2]]) })
+  metrics.observe(() => [{ family: FAMILIES.outboxSize, attributes: { 'rpc.service': 'say "hi"\\' }, value: 5 }])
+  const text = prometheusText(await metrics.read(), 'openmetrics')
+  const lines = text.split('\n')
+  assert.deepEqual(lines.slice(-2), ['# EOF', ''])
+  assert.ok(lines.includes('# TYPE rpc_server_calls counter'))
+  assert.ok(lines.includes('# UNIT rpc_server_call_duration_seconds seconds'))
+  assert.ok(lines.some((line) => /^rpc_server_calls_total\{.*\} 2$/.test(line)))
+  assert.ok(lines.includes('dure_outbox_size_bytes{rpc_service="say \\"hi\\"\\\\"} 5'))
+  const exemplars = lines.filter((line) => line.includes(' # '))
+  assert.equal(exemplars.length, 1)
+  assert.match(
+    exemplars[0]!,
+    /_bucket\{.*le="0\.008192"\} 1 # \{trace_id="0af7651916cd43dd8448eb211c80319c",span_id="b7ad6b7169203331"\} 0\.003 1700000000\.250$/,
+  )
+})
+
+test('a reader gets the format that it asks for', () => {
+  assert.equal(expositionFormat(undefined), 'text')
+  assert.equal(expositionFormat('text/plain;version=0.0.4;q=0.5,*/*;q=0.1'), 'text')
+  assert.equal(
+    expositionFormat('application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5'),
+    'openmetrics',
+  )
+})
+
+test('Prometheus itself reads what is told of Dure, of a process and of an application', { skip: missing }, async (t) => {
+  const runtime = realRuntime()
+  const metrics = createMetrics()
+  t.after(observeProcess('shop', metrics, runtime))
+  const own = createMeter({ service: 'orders', metrics, clock: runtime.clock, log: silentLogger() }).meter(undefined)
+  own.counter('orders.placed', { unit: '{order}' }).add(3, { country: 'KR "south"\n' })
+  own.gauge('shelf/height', { unit: 'm' }).set(-1.5)
+  own.histogram('order.total', { unit: 'KRW', bounds: [0.5, 10] }).record(7)
+  metrics.observe(() =>
+    Object.values(FAMILIES).flatMap((family) =>
+      family.kind === 'histogram' ? [] : [{ family, attributes: { 'rpc.service': 'orders' }, value: 1 }],
+    ),
+  )
+  const input = prometheusText(await metrics.read())
+  const { status, stdout, stderr } = spawnSync(promtool, ['check', 'metrics'], { input, encoding: 'utf8' })
+  // It says 3 where it would have named something otherwise.
+  assert.ok(status === 0 || status === 3, `${stdout}${stderr}`)
+  const broken = spawnSync(promtool, ['check', 'metrics'], { input: `${input}not a line {\n`, encoding: 'utf8' })
+  assert.equal(broken.status, 1)
 })

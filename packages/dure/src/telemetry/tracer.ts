@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { copyName, describeThrown } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { exceptionAttributes } from './exception.ts'
 import { createRecorder, RECORDS, type RetainedSpan, type Recorder } from './recorder.ts'
 import { createSampler, type Sampling } from './sampler.ts'
 import type { TelemetrySink } from './sink.ts'
@@ -78,9 +79,9 @@ export function createTracer(options: {
     holder.give(copy === 1 ? span : { ...span, copy: copyName(span.service, copy) })
   }
   const emit = (start: SpanStart, own: string, at: number, error: unknown, more: Attributes | undefined): void => {
-    const failure = error === undefined ? undefined : { 'error.type': errorType(error) }
     const { details, attributes } = start
-    const isPlain = details === undefined && more === undefined && failure === undefined
+    const isPlain = details === undefined && more === undefined
+    const known = shortened(isPlain ? attributes : { ...attributes, ...details, ...more })
     tell({
       // Its own was made here; of whose child it is, others may have said.
       traceId: own.slice(3, 35),
@@ -93,7 +94,7 @@ export function createTracer(options: {
       service: start.service,
       start: wall(at),
       duration: Math.max(0, clock.monotonic() - at),
-      attributes: shortened(isPlain ? attributes : { ...attributes, ...details, ...more, ...failure }),
+      attributes: error === undefined ? known : { ...known, 'error.type': errorType(error), ...exceptionAttributes(error) },
       status: error === undefined ? 'unset' : 'error',
       message: error === undefined ? undefined : describeThrown(error).message.slice(0, LONGEST_TEXT),
       links: start.links ?? [],

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
+import { EXPOSITION_TYPES } from 'dure/telemetry/internal'
 
 /** Which configuration a gateway has. */
 export type GatewayStatus = {
@@ -45,7 +45,7 @@ export async function startOperator(options: {
     if (path === '/status') return say(200, JSON.stringify(status()))
     if (path === '/metrics' && metrics !== undefined)
       return void metrics().then(
-        (text) => say(200, text, PROMETHEUS_TYPE),
+        (text) => say(200, text, EXPOSITION_TYPES.text),
         () => say(500, JSON.stringify({ status: 500, code: 'INTERNAL', message: 'Cannot read the metrics' })),
       )
     const there = `There is GET /status${metrics === undefined ? '' : ' and GET /metrics'}`

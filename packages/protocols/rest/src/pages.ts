@@ -1,6 +1,6 @@
 import { asyncapi, openapi, type AnyContract } from 'dure/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { PROMETHEUS_TYPE } from 'dure/telemetry/internal'
+import { EXPOSITION_TYPES, expositionFormat } from 'dure/telemetry/internal'
 import { serveApiPage } from './api-page.ts'
 import { hystrixStream } from './hystrix.ts'
 import { failureOf } from 'dure/door/internal'
@@ -14,6 +14,7 @@ export const PAGES: Readonly<Record<string, string>> = {
   '/asyncapi.json': 'The events of the services, as AsyncAPI',
   '/health/live': 'Whether the process does its work',
   '/health/ready': 'Whether it can take calls, and if not why',
+  '/health/startup': 'Whether everything in this process has started',
   '/status': 'What is in hand and on its way',
   '/metrics': 'Rates, errors, durations, lags, for Prometheus',
   '/hystrix.stream': 'Calls under policies and their breakers, as events, for a Hystrix dashboard',
@@ -50,10 +51,14 @@ export function servePages(
 
   document('/openapi.json', () => openapi(contracts, { title: host.system, remembers: host.remembers, unknownFields }))
   document('/asyncapi.json', () => asyncapi(contracts, { title: host.system }))
-  page('/health/live', async (reply) => {
-    const health = await host.health()
-    sendJson(reply.header('cache-control', 'no-store'), state, health.live ? 200 : 503, JSON.stringify(health))
-  })
+  // Whoever restarts what does not live or has not started must not do so because something else is away, so nobody else is asked.
+  const pulse = (path: string, group: 'live' | 'started'): void =>
+    page(path, (reply) => {
+      const told = host.pulse()
+      sendJson(reply.header('cache-control', 'no-store'), state, told[group] ? 200 : 503, JSON.stringify(told))
+    })
+  pulse('/health/live', 'live')
+  pulse('/health/startup', 'started')
   page('/health/ready', async (reply) => {
     const health = await host.health()
     const ready = health.ready && !state.closing
@@ -68,7 +73,9 @@ export function servePages(
       const detail = 'Cannot show metrics: the system was made with telemetry: false'
       return sendProblem(reply, state, problem(404, 'NOT_FOUND', detail, `${prefix}/metrics`))
     }
-    sendText(reply.header('cache-control', 'no-store'), state, 200, PROMETHEUS_TYPE, await telemetry.prometheus())
+    const format = expositionFormat(reply.request.headers.accept)
+    const text = await telemetry.prometheus(format)
+    sendText(reply.header('cache-control', 'no-store'), state, 200, EXPOSITION_TYPES[format], text)
   })
   const watch = hystrixStream(state)
   page('/hystrix.stream', (reply) => watch(reply, `${prefix}/hystrix.stream`), true)

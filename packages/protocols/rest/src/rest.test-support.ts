@@ -56,6 +56,8 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
       ...{ service: contract.name, copy: contract.name },
       state: 'running',
       live: true,
+      started: true,
+      dependencies: [],
       ready: health.ready,
       reasons: health.ready ? [] : ['its database does not answer'],
     })),
@@ -101,6 +103,13 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
       throw new Error('HTTP opens none')
     },
     health: async () => ({ live: true, ready: true, services: [] }),
+    diagnostics: {
+      levels: async () => [],
+      setLevel: async () => [],
+      profile: async ({ of }) => ({ copy: of, profile: '{}' }),
+      stalls: async ({ of }) => ({ copy: of, stalls: [] }),
+    },
+    pulse: () => ({ live: true, started: true, services: [] }),
     status: () => Promise.resolve({ quiet: true, services: [], lag: [], abandoned: [] }),
     forget: async () => [],
     topics: {

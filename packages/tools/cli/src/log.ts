@@ -13,6 +13,8 @@ export function consoleLogger(options: {
   readonly now: () => number
   readonly write: (text: string) => void
   readonly color: boolean
+  /** `debug` for all lines; default `info`. */
+  readonly level?: 'debug' | 'info'
   readonly fields?: Fields
   /** The failure that was told last, so that the same one is not told again in full. */
   readonly last?: { text: string }
@@ -21,7 +23,7 @@ export function consoleLogger(options: {
   const at =
     (level: LogLevel): Logger['info'] =>
     (message, more) => {
-      if (level === 'debug') return
+      if (level === 'debug' && options.level !== 'debug') return
       const time = new Date(now()).toISOString().slice(11, 23)
       const { error, ...rest } = { ...fields, ...more }
       const pairs = Object.entries(rest).map(([name, value]) => paint(options, 'dim', `${name}=${valueText(value)}`))
@@ -77,8 +79,9 @@ function ownFrames(lines: readonly string[]): readonly string[] {
 }
 
 /** For a person at this terminal. */
-export function loggerOf(shell: Shell): Logger {
-  return consoleLogger({ now: realRuntime().clock.now, write: (text) => shell.process.stderr.write(text), color: shell.color })
+export function loggerOf(shell: Shell, level?: 'debug' | 'info'): Logger {
+  const { now } = realRuntime().clock
+  return consoleLogger({ now, write: (text) => shell.process.stderr.write(text), color: shell.color, ...(level && { level }) })
 }
 
 /** For machines; for people; and for whoever writes the system, who sees each request as well. */

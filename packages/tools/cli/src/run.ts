@@ -75,14 +75,15 @@ export async function runPart(
   system: System,
   directory: string,
 ): Promise<{ readonly running: Running; readonly urls: readonly Url[] }> {
-  const log = style === 'json' ? undefined : loggerOf(shell)
+  // Which lines are written is changed while it runs, so the logger writes whatever it is given.
+  const log = style === 'json' ? undefined : loggerOf(shell, 'debug')
   const { sockets, copy } = shell.supervised ?? {}
   const telemetry = style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
   const running = await begin(
     { ...system, telemetry, registry: registry === undefined ? system.registry : await registryAt(shell, registry) },
     {
       ...{ directory, sockets, copy, metadata: placeOf(shell.process.env) },
-      ...(log && { log }),
+      ...(log && { log, logLevel: 'info' as const }),
       ...(part && { part }),
       ...(network && { network }),
     },

@@ -1,9 +1,10 @@
 import { CallError, type AnyEvent } from '../../contract/contract.ts'
-import type { DeadLetterDecision, DeadLetterFilter } from '../../data/data.ts'
+import type { DeadLetterDecision, DeadLetterFilter, DeadMessage, DeadMessageGroup } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { BROKER_NUMBERS, checkOptions } from '../limits.ts'
 import { outboxOf, type ParkedStore } from '../parked/parked.ts'
 import { edited } from './edit.ts'
+import { hidesAnything, hidingOf, type Hiding } from './private.ts'
 import {
   changeOf,
   groupOf,
@@ -117,19 +118,28 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
 
   const audit = async ({ id, limit = 100, ...filter }: AuditFilter): Promise<readonly DeadLetterChange[]> => {
     const found = await records.audit({ ...filter, limit, ...(id === undefined ? {} : { named: named(id) }) })
-    return found.map(changeOf)
+    return found.map((one) => changeOf(one, hidingOf(eventOf(one.consumer, one.message.type))))
+  }
+
+  const hidingFor = ({ consumer, message }: DeadMessage): Hiding => hidingOf(eventOf(consumer, message.type))
+  /** The error of a group is that of one of its letters, and what it may say depends on that one's data. */
+  const shown = async (group: DeadMessageGroup): Promise<DeadMessageGroup> => {
+    if (!hidesAnything(eventOf(group.consumer, group.topic))) return group
+    const [example] = await records.list({ ids: [group.letter] }, { limit: 1 })
+    return example === undefined ? group : { ...group, error: hidingFor(example).words(group.error, example.message) }
   }
 
   const { now } = runtime.clock
   return {
     groups: async (filter = {}) => {
-      const groups = (await records.groups(filter)).map((group) => groupOf(group, kindOf))
+      const found = await Promise.all((await records.groups(filter)).map(shown))
+      const groups = found.map((group) => groupOf(group, kindOf))
       return groups.toSorted((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
     },
     list: async ({ limit = 100, after, ...filter } = {}) => {
       checkOptions('list dead letters', { limit }, BROKER_NUMBERS.page)
       const found = await records.list(filter, { limit: Math.min(limit, MOST), after })
-      return found.map((one) => letterOf(one, kindOf))
+      return found.map((one) => letterOf(one, kindOf, hidingFor(one)))
     },
     show: async (id) => {
       const all = await records.list({ named: named(id) }, { limit: 5 })
@@ -141,9 +151,10 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
       }
       const { consumer, key, message, error, letter } = found
       const [, ...behind] = await parked.read({ consumer, key, limit: 1 + BEHIND })
+      const hiding = hidingFor(found)
       return {
-        ...{ ...letterOf(found, kindOf), message, detail: error },
-        ...{ behind: behind.map((one) => headOf(one.message)), changes: await audit({ id: letter }) },
+        ...{ ...letterOf(found, kindOf, hiding), message: hiding.message(message), detail: hiding.words(error, message) },
+        ...{ behind: behind.map((one) => headOf(hiding.message(one.message))), changes: await audit({ id: letter }) },
       }
     },
     retry: (filter = {}, by = '', reason = '') => decide(filter, { action: 'retry', at: now(), by, reason }),
@@ -151,7 +162,8 @@ export function deadLetters(options: DeadLettersOptions): DeadLetters {
     edit: async (id, data, reason, by = '') => {
       const [found] = await records.list({ ids: [id] }, { limit: 1 })
       if (found === undefined) throw new CallError('NOT_FOUND', `Cannot edit dead letter "${id}": there is none`)
-      const message = await edited(found.message, data, eventOf(found.consumer, found.message.type))
+      const event = eventOf(found.consumer, found.message.type)
+      const message = await edited(found.message, hidingOf(event).restored(data, found.message), event)
       const decision = { action: 'edit', at: now(), by, reason, message, revision: found.revision } as const
       if ((await decide({ ids: [id] }, decision)) === 0)
         throw new CallError('ABORTED', `Cannot edit dead letter "${id}": it is not what it was a moment ago; look at it again`)

@@ -1,6 +1,7 @@
 import type { Message } from '../../contract/contract.ts'
 import type { DeadLetterAudit, DeadMessage, DeadMessageGroup } from '../../data/data.ts'
 import { firstLine } from '../parked/parked.ts'
+import type { Hiding } from './private.ts'
 
 /** A message without its data, which may be long. */
 export type MessageHead = Omit<Message, 'data'>
@@ -88,10 +89,11 @@ export function headOf({ data: _, ...head }: Message): MessageHead {
 type KindOf = (consumer: string) => DeadLetter['kind']
 
 /** As it is shown in a list. */
-export function letterOf(dead: DeadMessage, kindOf: KindOf): DeadLetter {
-  const { letter, consumer, group, message, error, finished, held, edits, firstFailure = 0, lastFailure = 0 } = dead
+export function letterOf(dead: DeadMessage, kindOf: KindOf, hiding: Hiding): DeadLetter {
+  const { letter, consumer, group, finished, held, edits, firstFailure = 0, lastFailure = 0 } = dead
   const at = { firstFailure, lastFailure }
-  const head = headOf(message)
+  const head = headOf(hiding.message(dead.message))
+  const error = hiding.words(dead.error, dead.message)
   return {
     id: letter,
     kind: kindOf(consumer),
@@ -110,7 +112,13 @@ export function groupOf({ group, letter, ...alike }: DeadMessageGroup, kindOf: K
   return { ...alike, id: group, kind: kindOf(alike.consumer), error: firstLine(alike.error), example: letter }
 }
 
-export function changeOf(written: DeadLetterAudit): DeadLetterChange {
-  const { message, error } = written
-  return { ...written, topic: message.type, messageId: message.id, error: firstLine(error) }
+export function changeOf(written: DeadLetterAudit, hiding: Hiding): DeadLetterChange {
+  const { message, error, data } = written
+  const changed = data === undefined ? undefined : { ...message, data }
+  return {
+    ...written,
+    ...{ topic: message.type, messageId: message.id, message: hiding.message(message) },
+    error: firstLine(hiding.words(error, message)),
+    data: changed && hiding.message(changed).data,
+  }
 }

@@ -14,6 +14,7 @@ import type { Deadlines, Runtime } from '../../runtime/runtime.ts'
 import { type Logger, type MetricFamily } from '../../telemetry/telemetry.ts'
 import { plainLogger, type Recorder } from '../../telemetry/internal.ts'
 import { plainSchema as plain } from '../plain-schema.ts'
+import { LONGEST_DIAGNOSIS, type DiagnoseCopy, type DiagnosisRequest } from '../diagnostics.ts'
 import { away } from '../health.ts'
 import type { ExtensionQuestion } from '../extensions.ts'
 import type { RetainedReading } from '../retention.ts'
@@ -46,6 +47,13 @@ const nameOf = (method: keyof DeadLetters) => `dure.letters.${method}` as const
 const operations = {
   'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>(), scope }),
   'dure.story': query({ input: plain<StoryQuestion>(), output: plain<ServiceStory>(), scope }),
+  // It answers when it has looked for long enough.
+  'dure.diagnose': command({
+    input: plain<DiagnosisRequest>(),
+    output: plain<unknown>(),
+    scope,
+    deadline: LONGEST_DIAGNOSIS * 2,
+  }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.calls': asked<readonly CallReading[]>(),
@@ -78,6 +86,7 @@ export function serveControl(options: {
   const handlers: Readonly<Record<string, (input: unknown, caller: unknown) => unknown>> = {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.story': (question) => instance.story(question as StoryQuestion),
+    'dure.diagnose': (request) => instance.diagnose(request as DiagnosisRequest),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
     'dure.calls': () => instance.calls(),
@@ -109,7 +118,7 @@ export function serveControl(options: {
 }
 
 /** A copy of a service in another process, as far as it can be asked. */
-export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health'> & {
+export type RemoteCopy = Pick<ServiceInstance, 'copy' | 'health' | 'diagnose'> & {
   /** Undefined when nobody answers. */
   readonly status: () => Promise<InstanceState | undefined>
   /** Nothing when nobody answers. */
@@ -140,6 +149,7 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
         return away({ service, copy, reason: `It does not answer: ${why}` })
       }
     },
+    diagnose: ((request) => client['dure.diagnose'](request)) as DiagnoseCopy,
     status: () => client['dure.status']().catch(() => undefined),
     calls: () => client['dure.calls']().catch(() => []),
     metrics: () => client['dure.metrics']().catch(() => []),

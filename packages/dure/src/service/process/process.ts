@@ -5,7 +5,7 @@ import { callAddress } from '../../discovery/internal.ts'
 import type { Broker, DeadLetters } from '../../messaging/messaging.ts'
 import type { Service } from '../definition.ts'
 import type { Copies } from '../copies.ts'
-import { callsOf, healthOf, statusOf } from '../health.ts'
+import { callsOf, createHealth, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
@@ -45,6 +45,8 @@ export type SystemProcess = {
   readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
   readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
   readonly calls: (instances: readonly ServiceInstance[]) => Promise<readonly CopyReading[]>
+  /** All copies that run now, those of other processes too. */
+  readonly copies: (instances: readonly ServiceInstance[]) => readonly Copies<ServiceInstance | RemoteCopy>[]
   readonly lag: (instances: readonly ServiceInstance[]) => Promise<Lag>
   readonly deadLetters: (instances: readonly ServiceInstance[], service: string) => DeadLetters | undefined
   /** Asks the extensions of a service that another process runs. */
@@ -141,6 +143,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
   }
 
   const readers = readersOf(system.services)
+  const healthOf = createHealth({ services: system.services, runtime })
   return {
     certify,
     transport,
@@ -161,6 +164,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     },
     status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
     calls: (instances) => callsOf(all(instances)),
+    copies: all,
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
     ask: (service, question) => remoteAsk({ service, transport, runtime }, question),
     story: (service, question) => remoteStory({ service, transport, runtime }, question),

@@ -1,5 +1,5 @@
 import { serviceOfCopy } from '../../contract/internal.ts'
-import { BOUNDS } from '../histogram.ts'
+import { BOUNDS, type Exemplar } from '../histogram.ts'
 import type { HistogramPoint, MetricFamily, NumberPoint } from '../metrics.ts'
 import type { LogRecord } from '../log-tap.ts'
 import type { Attributes, AttributeValue, Span, SpanKind } from '../span.ts'
@@ -121,7 +121,8 @@ function numberPoint({ attributes, value }: NumberPoint, times: Times): unknown 
   return { attributes: attributesOf(attributes), ...times, ...number }
 }
 
-function histogramPoint({ attributes, count, sum, below }: HistogramPoint, times: Times): unknown {
+function histogramPoint(point: HistogramPoint, times: Times): unknown {
+  const { attributes, count, sum, below, bounds = BOUNDS, exemplars } = point
   const counts = [...below, count].map((cumulative, i) => cumulative - (below[i - 1] ?? 0))
   return {
     attributes: attributesOf(attributes),
@@ -129,8 +130,13 @@ function histogramPoint({ attributes, count, sum, below }: HistogramPoint, times
     count: String(count),
     sum,
     bucketCounts: counts.map(String),
-    explicitBounds: BOUNDS,
+    explicitBounds: bounds,
+    ...(exemplars !== undefined && { exemplars: [...exemplars.values()].map(exemplarOf) }),
   }
+}
+
+function exemplarOf({ value, traceId, spanId, at }: Exemplar): unknown {
+  return { timeUnixNano: nanos(at), asDouble: value, traceId, spanId }
 }
 
 function attributesOf(attributes: Attributes): readonly unknown[] {
