@@ -11,9 +11,6 @@ import { TAG } from './unknown.ts'
 /** Why a field does not leave. */
 export type Privacy = 'secret' | 'personal'
 
-/** Says so in a JSON Schema. */
-const MARK = 'x-dure-private'
-
 /**
  * Marks a field that is about a person: `z.email().meta(PERSONAL)`. It is not written to logs and spans, nor shown in dead letters
  * and stories.
@@ -27,10 +24,10 @@ const MARK = 'x-dure-private'
  *   schema: z.object({ id: z.string(), email: z.email().meta(PERSONAL) }),
  *   key: ({ id }) => id,
  * })
- * console.log(Registered.name, Object.values(PERSONAL)) // → customer.registered [ 'personal' ]
+ * console.log(Registered.name, Object.keys(PERSONAL)) // → customer.registered [ 'x-personal' ]
  * ```
  */
-export const PERSONAL: { readonly [MARK]: 'personal' } = Object.freeze({ [MARK]: 'personal' })
+export const PERSONAL: { readonly 'x-personal': true } = Object.freeze({ 'x-personal': true })
 
 /**
  * The same of a field that opens something: a password, a token, a number of a card.
@@ -41,10 +38,10 @@ export const PERSONAL: { readonly [MARK]: 'personal' } = Object.freeze({ [MARK]:
  * import { z } from 'zod'
  *
  * const Login = z.object({ name: z.string(), password: z.string().meta(SECRET) })
- * console.log(JSON.stringify(z.toJSONSchema(Login).properties?.password)) // → {"type":"string","x-dure-private":"secret"}
+ * console.log(JSON.stringify(z.toJSONSchema(Login).properties?.password)) // → {"type":"string","x-secret":true}
  * ```
  */
-export const SECRET: { readonly [MARK]: 'secret' } = Object.freeze({ [MARK]: 'secret' })
+export const SECRET: { readonly 'x-secret': true } = Object.freeze({ 'x-secret': true })
 
 /** What stands in the place of a value. */
 export const hiddenText = (privacy: Privacy): string => `[${privacy}]`
@@ -103,7 +100,8 @@ function compile(schema: JsonSchema): PrivateFields | undefined {
   }
 }
 
-const isMarked = (schema: unknown): boolean => JSON.stringify(schema).includes(`"${MARK}":`)
+const isMarked = (schema: unknown): boolean =>
+  /"(?:x-personal|x-secret|writeOnly)":true|"format":"password"/.test(JSON.stringify(schema))
 
 /** What is marked at one position, and below it. Several where a schema has alternatives: what one of them marks is marked. */
 type Marks = {
@@ -153,8 +151,9 @@ function marksOf(root: Type): Marks {
 }
 
 function privacyOf(schema: JsonSchema): Privacy | undefined {
-  const said = schema[MARK]
-  if (said === 'secret' || said === 'personal') return said
+  // What OpenAPI has for it counts as well.
+  if (schema['x-secret'] === true || schema.writeOnly === true || schema.format === 'password') return 'secret'
+  if (schema['x-personal'] === true) return 'personal'
   for (const parts of [schema.anyOf, schema.oneOf, schema.allOf]) {
     if (!Array.isArray(parts)) continue
     const found = (parts as readonly JsonSchema[]).map(privacyOf).find((one) => one !== undefined)

@@ -55,8 +55,10 @@ export const diagnose: Diagnose = {
     const beat = new Int32Array(beats)
     const beating = setInterval(() => void Atomics.add(beat, 0, 1), threshold / 4)
     const order: WatchOrder = { beats, threshold, main: isMainThread }
-    const file = import.meta.url.endsWith('.ts') ? './stall-thread.ts' : './stall-thread.js'
-    const watching = new Worker(new URL(file, import.meta.url), { workerData: order, execArgv: [] })
+    const fromSource = import.meta.url.endsWith('.ts')
+    const watching = new Worker(new URL(fromSource ? './stall-thread.ts' : './stall-thread.js', import.meta.url), {
+      ...{ workerData: order, execArgv: [] },
+    })
     const found: Stall[] = []
     watching.on('message', (stall: Stall) => void (found.length < MOST_STALLS && found.push(stall)))
     const failed = new Promise<never>((_, reject) => void watching.once('error', reject))
