@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector/promises'
 import { isMainThread, Worker } from 'node:worker_threads'
+import type { Stall, WatchOrder } from './stall-thread.ts'
 
 /** Looking into a process that runs, for a while. All of it costs something while it lasts, and nothing before and after. */
 export type Diagnose = {
@@ -17,25 +18,6 @@ export type Diagnose = {
 }
 
 export type ProfileKind = 'cpu' | 'heap'
-
-export type Stall = {
-  /** Milliseconds since the epoch when it began. */
-  readonly at: number
-  /** For how long nothing else ran. */
-  readonly ms: number
-  /** Where it was when it was noticed, innermost first; empty where that could not be seen: in a thread, in code of the engine. */
-  readonly stack: readonly StackFrame[]
-}
-export type StackFrame = { readonly name: string; readonly file: string; readonly line: number; readonly column: number }
-
-/** How one is told to the thread that watches. */
-export type WatchOrder = {
-  /** Counted up by every turn of the loop that is watched. */
-  readonly beats: SharedArrayBuffer
-  readonly threshold: number
-  /** Whether the loop is that of the main thread, whose code can be seen from another. */
-  readonly main: boolean
-}
 
 /** Stalls that are told; more are not. */
 const MOST_STALLS = 100

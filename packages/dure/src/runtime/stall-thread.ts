@@ -4,7 +4,25 @@
  */
 import { Session, type Debugger } from 'node:inspector'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { StackFrame, Stall, WatchOrder } from './diagnose.ts'
+
+export type Stall = {
+  /** Milliseconds since the epoch when it began. */
+  readonly at: number
+  /** For how long nothing else ran. */
+  readonly ms: number
+  /** Where it was when it was noticed, innermost first; empty where that could not be seen: in a thread, in code of the engine. */
+  readonly stack: readonly StackFrame[]
+}
+export type StackFrame = { readonly name: string; readonly file: string; readonly line: number; readonly column: number }
+
+/** How one is told to the thread that watches. */
+export type WatchOrder = {
+  /** Counted up by every turn of the loop that is watched. */
+  readonly beats: SharedArrayBuffer
+  readonly threshold: number
+  /** Whether the loop is that of the main thread, whose code can be seen from another. */
+  readonly main: boolean
+}
 
 const { beats, threshold, main } = workerData as WatchOrder
 const beat = new Int32Array(beats)
