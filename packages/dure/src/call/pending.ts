@@ -94,7 +94,7 @@ export abstract class Pending extends Cancellation implements DeadlineEntry, Can
     else if (error !== undefined || call.sampled === true) recordServed(shape, tracer, call, error)
     else {
       const place = placeOfCall(call)
-      if (place !== undefined) tracer.recorder.note(shape, { place, parent: parentOfCall(call), at: call.sentAt, ms })
+      if (place !== undefined) tracer.recorder.note(shape, place, parentOfCall(call), call.sentAt, ms)
     }
   }
 

@@ -76,7 +76,7 @@ test('one that is slow beside the others of its kind is kept', async () => {
   const took = (ms: number): void => {
     const at = runtime.clock.monotonic()
     const place = { trace: newTrace(runtime.random), high: tracer.high, low: tracer.next() }
-    tracer.recorder.note(tracer.recorder.shape(shape('usual')), { place, parent: undefined, at, ms })
+    tracer.recorder.note(tracer.recorder.shape(shape('usual')), place, undefined, at, ms)
   }
   for (let i = 0; i < 1_000; i++) took(5)
   await runtime.advance(1_000)

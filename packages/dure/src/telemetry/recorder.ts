@@ -13,8 +13,19 @@ import { hexOf, isSameTrace, placeOf, wordsOf, type SpanPlace, type TraceWords }
 export type Recorder = {
   /** What all spans of one piece of work have in common; the same for the same. */
   readonly shape: (of: SpanShape) => Shape
-  /** Notes what is over and did not fail. `parent`: the place it is a child of, or that one's `traceparent`. */
-  readonly note: (shape: Shape, over: Over) => void
+  /**
+   * Notes what is over and did not fail. `parent`: the place it is a child of, or that one's `traceparent`; `at`: monotonic
+   * milliseconds; `attributes`: what this one has beside its shape's, of which ids of a message are recorded, and the numbers
+   * that its shape names.
+   */
+  readonly note: (
+    shape: Shape,
+    place: SpanPlace,
+    parent: SpanPlace | string | undefined,
+    at: number,
+    ms: number,
+    attributes?: Attributes,
+  ) => void
   /** Keeps a trace: at most so many a second, over all and for each shape. */
   readonly keep: (trace: TraceWords, shape: Shape) => void
   /** Keeps traces that another process has decided to keep. Ids that are none, and more than so many a second, are left out. */
@@ -27,16 +38,6 @@ export type Recorder = {
   readonly recorded: () => number
   /** Makes spans of what is to be kept, now. */
   readonly flush: () => void
-}
-
-export type Over = {
-  readonly place: SpanPlace
-  readonly parent: SpanPlace | string | undefined
-  /** Monotonic milliseconds. */
-  readonly at: number
-  readonly ms: number
-  /** What this one has beside its shape's: ids of a message, and the numbers that its shape names. The rest is not recorded. */
-  readonly attributes?: Attributes | undefined
 }
 
 /** A shape that is known, and what is usual for it. */
@@ -106,6 +107,18 @@ export function createRecorder(options: {
     waiting.push({ trace, own })
     timer ??= timers.after(DELAY, flush)
   }
+  const emitNow = (
+    shape: Shape,
+    { trace, high, low }: SpanPlace,
+    parent: SpanPlace | undefined,
+    at: number,
+    ms: number,
+    attributes: Attributes | undefined,
+  ): void => {
+    const parentId = parent === undefined ? undefined : hexOf(parent.high, parent.low)
+    const ids = { traceId: idOf(trace), spanId: hexOf(high, low), parentId, random: trace.random }
+    emit({ ...ids, shape, at, ms, attributes: { ...shape.attributes, ...attributes, [RECORDED]: true } })
+  }
   const keep: Recorder['keep'] = (trace, shape) => {
     if (records === undefined || retained.has(trace)) return
     const now = clock.monotonic()
@@ -114,21 +127,14 @@ export function createRecorder(options: {
 
   return {
     shape: shapes.of,
-    note: (shape, over) => {
+    note: (shape, place, parent, at, ms, attributes) => {
       if (records === undefined || shape.number === 0) return
       recorded++
-      const { trace } = over.place
-      if (shape.slowness.add(over.ms)) keep(trace, shape)
-      const { at, ms, attributes } = over
-      const parent = typeof over.parent === 'string' ? placeOf(over.parent) : over.parent
-      if (!retained.has(trace)) {
-        const details = attributes === undefined ? undefined : detailsOf(shape, attributes)
-        return records.write({ shape: shape.number, at, ms, details }, over.place, parent)
-      }
-      const { high, low } = over.place
-      const parentId = parent === undefined ? undefined : hexOf(parent.high, parent.low)
-      const ids = { traceId: idOf(trace), spanId: hexOf(high, low), parentId, random: trace.random }
-      emit({ ...ids, shape, at, ms, attributes: { ...shape.attributes, ...attributes, [RECORDED]: true } })
+      const { trace } = place
+      if (shape.slowness.add(ms)) keep(trace, shape)
+      const above = typeof parent === 'string' ? placeOf(parent) : parent
+      if (retained.has(trace)) return emitNow(shape, place, above, at, ms, attributes)
+      records.write(shape.number, place, above, at, ms, attributes && detailsOf(shape, attributes))
     },
     keep,
     keepToo: (ids) => {

@@ -51,7 +51,7 @@ test('the ring holds the latest as they were written, and each is taken out once
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 20 }), fc.array(record, { maxLength: 50 }), (size, written) => {
       const records = createRecords(size)
-      for (const { said, place, parent } of written) records.write(said, place, parent)
+      for (const { said, place, parent } of written) records.write(said.shape, place, parent, said.at, said.ms, said.details)
       const found = records.take(() => true)
       let room = size
       const held = written.toReversed().filter((one) => (room -= slotsOf(one)) >= 0 || (room = Number.NEGATIVE_INFINITY) > 0)
@@ -68,12 +68,7 @@ test('the ring holds the latest as they were written, and each is taken out once
 test('those of one trace are taken, the others stay', () => {
   const records = createRecords(8)
   const [one, other] = [new TraceWords(1, 2, 3, 4, true), new TraceWords(1, 2, 3, 5, false)]
-  for (let i = 1; i <= 6; i++)
-    records.write(
-      { shape: i, at: i, ms: 0, details: undefined },
-      { trace: i % 2 === 0 ? one : other, high: 7, low: i },
-      undefined,
-    )
+  for (let i = 1; i <= 6; i++) records.write(i, { trace: i % 2 === 0 ? one : other, high: 7, low: i }, undefined, i, 0, undefined)
   const shapesOf = (wanted: TraceWords): readonly number[] =>
     records.take((a, b, c, d) => a === wanted.a && b === wanted.b && c === wanted.c && d === wanted.d).map(({ shape }) => shape)
   assert.deepEqual([shapesOf(one), shapesOf(other), shapesOf(one)], [[2, 4, 6], [1, 3, 5], []])

@@ -29,10 +29,14 @@ export type Details = {
 
 /** A ring of records of fixed size, in one block of memory that is touched only as far as it is used. */
 export type Records = {
+  /** Written with every call that is not sampled: nothing is made for it. */
   readonly write: (
-    record: { readonly shape: number; readonly at: number; readonly ms: number; readonly details: Details | undefined },
+    shape: number,
     place: SpanPlace,
     parent: SpanPlace | undefined,
+    at: number,
+    ms: number,
+    details: Details | undefined,
   ) => void
   /** Takes out those of these traces, the oldest first. */
   readonly take: (isWanted: (a: number, b: number, c: number, d: number) => boolean) => readonly Recorded[]
@@ -110,7 +114,7 @@ export function createRecords(size: number): Records {
   }
 
   return {
-    write: ({ shape, at: began, ms, details }, { trace, high, low }, parent) => {
+    write: (shape, { trace, high, low }, parent, began, ms, details) => {
       const at = advance() * WORDS
       const half = at >> 1
       words[at] = trace.a
@@ -124,11 +128,10 @@ export function createRecords(size: number): Records {
       doubles[half + AT] = began
       doubles[half + MS] = ms
       doubles[half + NUMBER] = details === undefined ? Number.NaN : (details.numbers[0] ?? Number.NaN)
-      const { messageId, conversationId, numbers = [] } = details ?? NO_DETAILS
-      const isFollowed = messageId !== undefined || conversationId !== undefined || numbers.length > 1
+      const isFollowed = details !== undefined && hasSecond(details)
       words[at + FLAGS] = (trace.random ? RANDOM : 0) | (isFollowed ? FOLLOWED : 0)
       words[at + SHAPE] = shape
-      if (isFollowed) writeSecond(details!)
+      if (isFollowed) writeSecond(details)
     },
     take: (isWanted) => {
       const found: Recorded[] = []
@@ -145,7 +148,10 @@ export function createRecords(size: number): Records {
 }
 
 const NONE = '0'.repeat(16)
-const NO_DETAILS: Details = { numbers: [], messageId: undefined, conversationId: undefined }
+
+function hasSecond({ messageId, conversationId, numbers }: Details): boolean {
+  return messageId !== undefined || conversationId !== undefined || numbers.length > 1
+}
 
 function dashed(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

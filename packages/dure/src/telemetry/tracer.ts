@@ -128,7 +128,7 @@ export function createTracer(options: {
         over = true
         if (error !== undefined) return emit(start, (own ??= traceparentOf(place, false)), at, error, more)
         const attributes = start.details === undefined ? more : { ...start.details, ...more }
-        recorder.note(recorder.shape(start), { place, parent, at, ms: clock.monotonic() - at, attributes })
+        recorder.note(recorder.shape(start), place, parent, at, clock.monotonic() - at, attributes)
       },
     }
   }
