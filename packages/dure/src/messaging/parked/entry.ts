@@ -1,5 +1,5 @@
 import { DeclaredError, type Message } from '../../contract/contract.ts'
-import { describeThrown } from '../../contract/internal.ts'
+import { describeThrown, isInstance, partOf } from '../../contract/internal.ts'
 import type { ParkedMessage, Store } from '../../data/data.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { backoff } from '../../runtime/internal.ts'
@@ -52,7 +52,7 @@ export function parkedOf(
 
 /** Whether a failure after so many tries is the last. */
 export function isLastTry(retry: RetryPolicy, error: unknown, tries: number): boolean {
-  return error instanceof NonRetryableError || tries >= retry.attempts
+  return tries >= retry.attempts || isInstance(error, NonRetryableError)
 }
 
 /** What went wrong, short enough for a row, and groupable: the first line carries name and message. */
@@ -60,7 +60,9 @@ export function errorText(error: unknown): string {
   const { message, stack, words } = describeThrown(error)
   const text = stack?.includes(message) === true ? stack : words
   const kept = text.slice(0, 4000).toWellFormed().replaceAll('\0', '')
-  return error instanceof DeclaredError ? `${kept}\n    declared as ${error.code}, ${error.status}` : kept
+  // Its parts may be whatever somebody has made of them.
+  const [code, status] = isInstance(error, DeclaredError) ? [partOf(error, 'code'), partOf(error, 'status')] : []
+  return typeof code === 'string' && typeof status === 'string' ? `${kept}\n    declared as ${code}, ${status}` : kept
 }
 
 /** The declared error that a kept text is of: without its data, which may be secret. */
