@@ -46,7 +46,7 @@ async function market(columns: number, folder: string): Promise<void> {
   const [said] = await shop.shows(/^ready[^]*npm start -- --split/m)
   draw('start', 'The marketplace is ready', await shop.screen())
   for (const [command] of said.matchAll(/curl -s -X .*/g)) ran('sh', ['-c', command.trim()], folder)
-  const url = /http:\/\/[\d.:]+/.exec(said)![0]
+  const url = /http:\/\/[\d.:]+(?= )/.exec(said)![0]
   for (let tries = 0, last = ''; !last.includes('READY_FOR_SHIPMENT'); tries++) {
     if (tries > 600) throw new Error(`Cannot draw the trace: the order is not ready: ${last}`)
     await setTimeout(50)

@@ -34,7 +34,7 @@ async function ready({ child, out, err }: Run): Promise<string> {
     if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}: ${err()}`)
     await once(child.stdout!, 'data')
   }
-  return /http:\/\/[\d.:]+/.exec(out())![0]
+  return /http:\/\/[\d.:]+(?= )/.exec(out())![0]
 }
 
 function hasTrace(folder: string, id: string): boolean {

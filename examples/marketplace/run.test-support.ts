@@ -22,5 +22,5 @@ export async function ready({ child, said }: Run): Promise<string> {
     if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}: ${said()}`)
     await once(child.stdout!, 'data')
   }
-  return /http:\/\/[\d.:]+/.exec(said())![0]
+  return /http:\/\/[\d.:]+(?= )/.exec(said())![0]
 }

@@ -35,7 +35,7 @@ export async function runSplit(
   const commands = [...out.matchAll(/curl -s -X (\w+) (\S+) .* -d '(.*)'/g)]
   return {
     child,
-    url: /http:\/\/[\d.:]+/.exec(out)![0],
+    url: /http:\/\/[\d.:]+(?= )/.exec(out)![0],
     commands: commands.map(([, method, at, body]) => ({ method: method!, at: at!, body: body! })),
     said: () => out,
     errors: () => err,

@@ -21,7 +21,9 @@ export async function welcome({ running, url, flags }: WelcomeOptions): Promise<
     gateway === undefined
       ? ''
       : `  curl -s -H 'Host: m.localhost' ${gateway}/home/1  for telephones; web.localhost is for browsers\n`
-  const head = `ready\n\n  ${url}  ${products.toLocaleString('en')} products of ${sellers.toLocaleString('en')} sellers\n  ${url}/openapi.json  what it can do\n${clients}`
+  const page = running.doors.find((door) => door.page?.includes('#open='))?.page
+  const shown = page === undefined ? '' : `  ${page}  the console: open it in a browser (good once)\n`
+  const head = `ready\n\n${shown}  ${url}  ${products.toLocaleString('en')} products of ${sellers.toLocaleString('en')} sellers\n  ${url}/openapi.json  what it can do\n${clients}`
   if (first === undefined) return `${head}\nThere is nothing to sell yet: POST /product, or start with --products 1000`
   const { sellerId, productId, name, price, freightValue, version } = first
   const item = { sellerId, productId, productName: name, unitPrice: price, freightValue, quantity: 1, version }

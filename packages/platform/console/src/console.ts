@@ -13,7 +13,7 @@ export type { Access } from './access.ts'
 export type ConsoleOptions = {
   /** Name in logs and lists. Default `console`. */
   readonly name?: string
-  /** Default: the environment variable CONSOLE_PORT, else 8090. 0 takes any free port. */
+  /** Default: the environment variable CONSOLE_PORT, else 8090, or a free one where that is taken. 0 takes any free port. */
   readonly port?: number
   /** Default 127.0.0.1: this machine only. */
   readonly host?: string
@@ -27,7 +27,7 @@ export type ConsoleOptions = {
   readonly hosts?: readonly string[]
   /** Whether what is done here hurts: it is said on every page. Default: true where `access` is not `link`. */
   readonly production?: boolean
-  /** What is asked of the system. Default: all that Dure has. */
+  /** What can be asked besides what every system is asked: `collectorParts` of `@dure/collector`. Default none. */
   readonly parts?: readonly OperatorPart[]
 }
 
@@ -65,7 +65,8 @@ export function consoleDoor(options: ConsoleOptions = {}): ConsoleDoor {
     name: options.name ?? 'console',
     at: (elsewhere) => consoleDoor({ ...options, ...elsewhere }),
     open: (host, world) => open(host, world, options),
-    listens: () => ({ kind: 'tcp', ...address }),
+    // A port that was not asked for may be another after a restart.
+    ...(options.port === undefined ? {} : { listens: () => ({ kind: 'tcp' as const, ...address }) }),
   }
 }
 
@@ -84,8 +85,8 @@ function portOfEnvironment(): number | undefined {
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 
 async function open(host: DoorHost, world: World, options: ConsoleOptions): Promise<OpenDoor> {
-  const { access = 'link', hosts = [], parts = operatorParts } = options
-  const operator = openOperator({ host, world, parts })
+  const { access = 'link', hosts = [], parts = [] } = options
+  const operator = openOperator({ host, world, parts: [...operatorParts, ...parts] })
   // Whose port decides the name of its cookie is known when it listens.
   let admission: Admission | undefined
   const caller = async (request: IncomingMessage) => admission!.caller(request)
@@ -98,7 +99,8 @@ async function open(host: DoorHost, world: World, options: ConsoleOptions): Prom
     about: { system: host.system, production: options.production ?? access !== 'link' },
     log: world.log,
   })
-  const { port, url } = await listen(server, addressOf(options), world.sockets?.get(options.name ?? 'console'))
+  const handed = world.sockets?.get(options.name ?? 'console')
+  const { port, url } = await listen(server, { ...addressOf(options), elsewhere: options.port === undefined }, handed)
   for (const name of hostsOf(port)) known.add(name)
   const file = join(world.directory, LINK_FILE)
   try {

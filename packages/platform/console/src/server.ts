@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, ListenOptions } from 'node:net'
 import type { OperatorRoutes } from '@dure/operator'
 import { failureOf, readJson, sendJson } from '@dure/operator/internal'
 import { CallError } from 'dure/contract'
@@ -96,23 +96,35 @@ async function session(options: ConsoleServerOptions, request: IncomingMessage, 
 
 export const hostsOf = (port: number): readonly string[] => ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
 
-/** @throws {Error} that says what stood in the way and what to do */
+/**
+ * @param address `elsewhere`: on any free port where this one is taken
+ * @throws {Error} that says what stood in the way and what to do
+ */
 export async function listen(
   server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, elsewhere }: { readonly host: string; readonly port: number; readonly elsewhere: boolean },
   handed: number | undefined,
 ): Promise<{ readonly port: number; readonly url: string }> {
-  await new Promise<void>((resolve, reject) => {
-    const failed = (cause: NodeJS.ErrnoException): void => {
-      const why = cause.code === 'EADDRINUSE' ? 'the port is in use; choose another with --port console=N' : cause.message
-      reject(new Error(`Cannot open the console on ${host}:${port}: ${why}`, { cause }))
+  try {
+    await listening(server, handed === undefined ? { host, port } : { fd: handed })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE' || !elsewhere) {
+      const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with --port console=N' : message
+      throw new Error(`Cannot open the console on ${host}:${port}: ${why}`, { cause })
     }
-    server.once('error', failed)
-    server.listen(handed === undefined ? { host, port } : { fd: handed }, () => {
-      server.off('error', failed)
+    await listening(server, { host, port: 0 })
+  }
+  const { port: taken, address } = server.address() as AddressInfo
+  return { port: taken, url: `http://${address.includes(':') ? `[${address}]` : address}:${taken}` }
+}
+
+function listening(server: Server, where: ListenOptions & { readonly fd?: number }): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(where, () => {
+      server.off('error', reject)
       resolve()
     })
   })
-  const { port: taken, address } = server.address() as AddressInfo
-  return { port: taken, url: `http://${address.includes(':') ? `[${address}]` : address}:${taken}` }
 }

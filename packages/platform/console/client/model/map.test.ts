@@ -30,5 +30,6 @@ test('everything has a place inside the picture, circles and services without tr
   const placed = place(['cart', 'stock', 'payment', 'product', '고객'], edges, false)
   assert.equal(placed.nodes.length, 5)
   assert.equal(placed.edges.length, 4)
-  for (const { x, y } of placed.nodes) assert.ok(x > 0 && x < placed.width && y > 0 && y < placed.height)
+  for (const { x, y } of placed.nodes)
+    assert.ok(x > placed.left && x < placed.left + placed.width && y > placed.top && y < placed.top + placed.height)
 })

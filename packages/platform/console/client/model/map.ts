@@ -29,6 +29,8 @@ export function edgesOf(seen: readonly SeenEdge[], declared: readonly Edge[] | u
 }
 
 export type Placed = {
+  readonly left: number
+  readonly top: number
   readonly width: number
   readonly height: number
   readonly nodes: readonly { readonly name: string; readonly x: number; readonly y: number; readonly width: number }[]
@@ -45,20 +47,35 @@ export function place(names: readonly string[], edges: readonly MapEdge[], down:
   for (const name of names) graph.setNode(name, { width: widthOf(name), height: NODE_HEIGHT })
   for (const edge of edges) graph.setEdge(edge.from, edge.to, { edge }, edge.by)
   layout(graph)
-  const { width = 0, height = 0 } = graph.graph() as { readonly width?: number; readonly height?: number }
   return {
-    ...{ width, height },
+    ...boundsOf(graph),
     nodes: graph.nodes().map((name: string) => {
       const { x, y, width: wide } = graph.node(name) as { readonly x: number; readonly y: number; readonly width: number }
       return { name, x, y, width: wide }
     }),
-    edges: graph.edges().map((each: { v: string; w: string; name?: string }) => {
+    edges: graph.edges().map((each: EdgeName) => {
       const { edge, points } = graph.edge(each) as { readonly edge: MapEdge; readonly points: readonly Point[] }
       const middle = points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 }
       return { edge, path: curve(points), x: middle.x, y: middle.y }
     }),
   }
 }
+
+/** Lines may go round outside of what they connect. */
+function boundsOf(graph: Graph): Pick<Placed, 'left' | 'top' | 'width' | 'height'> {
+  const { width = 0, height = 0 } = graph.graph() as { readonly width?: number; readonly height?: number }
+  const points = graph.edges().flatMap((each: EdgeName) => (graph.edge(each) as { readonly points: readonly Point[] }).points)
+  const [xs, ys] = [points.map(({ x }: Point) => x), points.map(({ y }: Point) => y)]
+  const [left, top] = [Math.min(0, ...xs.map((x: number) => x - MARGIN)), Math.min(0, ...ys.map((y: number) => y - MARGIN))]
+  const [right, bottom] = [
+    Math.max(width, ...xs.map((x: number) => x + MARGIN)),
+    Math.max(height, ...ys.map((y: number) => y + MARGIN)),
+  ]
+  return { left, top, width: right - left, height: bottom - top }
+}
+
+type EdgeName = { v: string; w: string; name?: string }
+const MARGIN = 16
 
 type Point = { readonly x: number; readonly y: number }
 

@@ -145,7 +145,11 @@ function Overview({
   )
 }
 
-const rate = (times: number): string => t('rate.perSecond', { rate: compact(times / (WINDOW / 1000)) })
+/** Of what is rare, how often it was: nobody reads anything in 0.003 a second. */
+function rate(times: number): string {
+  const perSecond = times / (WINDOW / 1000)
+  return times > 0 && perSecond < 0.1 ? `${compact(times)}×` : t('rate.perSecond', { rate: compact(perSecond) })
+}
 
 function SystemMap({
   services,
@@ -168,7 +172,7 @@ function SystemMap({
         width={placed.width}
         height={placed.height}
         style={{ minWidth: `${Math.round(placed.width * 0.66)}px` }}
-        viewBox={`0 0 ${placed.width} ${placed.height}`}
+        viewBox={`${placed.left} ${placed.top} ${placed.width} ${placed.height}`}
       >
         <defs>
           <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">

@@ -138,7 +138,7 @@ const isShort = (value: unknown): boolean =>
   Array.isArray(value) && value.length <= 8 && value.every((one) => typeof one === 'string')
 
 const isTime = (name: string): boolean =>
-  /^(?:at|time|since|due|start|started|created|changed|updated|finished|first|last|next|deadline)$|(?:At|Since|Until|Failure|Seen)$/.test(
+  /^(?:at|time|since|due|start|started|created|changed|updated|finished|began|ended|first|last|next|deadline)$|(?:At|Since|Until|Failure|Seen)$/.test(
     name,
   )
 
