@@ -4,8 +4,12 @@ import { describeThrown } from '../contract/internal.ts'
 import { FAMILIES, type Reading } from '../telemetry/telemetry.ts'
 import { ConfigError, problemText, type ConfigProblem } from './errors.ts'
 import { judge, type ConfigEntry, type Configured, type Judged } from './judge.ts'
+import type { ConfigContent } from './release.ts'
 import type { ConfigKeys } from './sealed.ts'
-import type { ConfigAdapter, ConfigFreshness, ConfigLayer, ConfigSnapshot, ConfigSource, ConfigWorld } from './source.ts'
+import type { ConfigAdapter, ConfigFreshness, ConfigLayer, ConfigSource, ConfigWorld } from './source.ts'
+import { openSources } from './sources.ts'
+import { createSteered, type Steered } from './steered.ts'
+import type { WaveOptions } from './fleet.ts'
 import type { LastGood } from './files/last-good.ts'
 
 export type ConfigOptions = {
@@ -13,6 +17,12 @@ export type ConfigOptions = {
   readonly sources: readonly ConfigAdapter[]
   /** Opens encrypted values: `keyFile(path)`, `keyVariable(name)`. Default: none, and such values are refused. */
   readonly keys?: ConfigKeys
+  /**
+   * How a change reaches the processes of a system: first one process of each service that it is about, and when those are well for a
+   * while, all others; else it is taken back. Default: so, within one process or the processes of one data directory; between hosts
+   * each process follows its own sources unless this is said. `false`: each process takes what its sources have, at once.
+   */
+  readonly waves?: WaveOptions | false
 }
 
 /** How the settings of a process stand. */
@@ -36,15 +46,12 @@ export type Configuration = {
   /** What is not as it should be, in words. */
   readonly warnings: () => readonly string[]
   readonly readings: () => readonly Reading[]
+  /** For who releases changes to all processes of the system; undefined where nothing has settings. */
+  readonly steered: Steered | undefined
   readonly stop: () => Promise<void>
 }
 
-type Opened = {
-  readonly source: ConfigSource
-  snapshot: ConfigSnapshot | undefined
-  /** It may have something else to read. */
-  changed: boolean
-}
+type Accepted = Pick<ConfigStatus, 'version' | 'since' | 'entries' | 'unknown'> & Pick<Judged, 'plain'>
 
 type Configurable = { readonly contract: { readonly name: string }; readonly config?: AnySchema | undefined }
 
@@ -71,8 +78,9 @@ export async function inspectConfiguration(options: {
     }
   }
   const judged = await judge(layers, configuredOf(services), config.keys)
+  const { entries, unknown } = judged
   // What a source that cannot be read would have had is not missing.
-  return problems.length > 0 ? { ...judged, problems } : judged
+  return { problems: problems.length > 0 ? problems : judged.problems, entries, unknown }
 }
 
 function configuredOf(services: readonly Configurable[]): readonly Configured[] {
@@ -89,80 +97,78 @@ export const noConfiguration: Configuration = {
   status: () => ({ version: 0, since: 0, sources: [], refused: undefined, entries: [], unknown: [] }),
   warnings: () => [],
   readings: () => [],
+  steered: undefined,
   stop: async () => {},
 }
 
-/** @throws {ConfigError} naming all that is wrong, or missing, with its key and place */
+/**
+ * @param options.from the settings that other processes of the system have now, which go before what the sources have
+ * @throws {ConfigError} naming all that is wrong, or missing, with its key and place
+ */
 export async function openConfiguration(options: {
   readonly system: string
   readonly services: readonly Configurable[]
   readonly config: ConfigOptions
   readonly world: ConfigWorld
   readonly lastGood: LastGood
+  readonly from?: (() => Promise<ConfigContent | undefined>) | undefined
 }): Promise<Configuration> {
   const { system, config, world, lastGood } = options
   const { runtime, log } = world
   const services = configuredOf(options.services)
-  const opened: Opened[] = []
-  const stop = async (): Promise<void> => {
-    stopped = true
-    for (const one of watching) one.stop()
-    await Promise.all(opened.map(({ source }) => source.stop()))
-    await applying
-  }
-  const watching: { readonly stop: () => void }[] = []
   let stopped = false
   let applying: Promise<void> | undefined
   const cells = new Map(services.map(({ service }) => [service, { value: undefined as unknown }]))
-  let accepted = { version: 0, since: 0, entries: [] as readonly ConfigEntry[], unknown: [] as readonly string[] }
+  let accepted: Accepted = { version: 0, since: 0, entries: [], unknown: [], plain: new Map() }
+  let now: ConfigContent = { mark: '', snapshots: new Map() }
   let refused: ConfigStatus['refused']
-
+  let steering: (() => 'wait' | 'follow') | undefined
   /** Counts what sources say, to know of what they say meanwhile. */
   let news = 0
 
-  /** @returns whether there is anything else than before @throws {ConfigError} */
-  const readAll = async (begin: boolean): Promise<boolean> => {
-    const problems: ConfigProblem[] = []
-    let read = begin
-    for (const one of opened) {
-      if (!one.changed) continue
-      one.changed = false
-      try {
-        one.snapshot = await one.source.read()
-        read = true
-      } catch (error) {
-        const away = error instanceof ConfigError && error.away
-        if (away && begin && one.source.remote === true)
-          one.snapshot = await lastGood.load(one.source.name, await openKeys(config))
-        if (away && one.snapshot !== undefined) continue
-        problems.push(
-          ...(error instanceof ConfigError ? error.problems : [{ from: one.source.name, why: describeThrown(error).message }]),
-        )
-        // Looked at again with the next change, whichever source has it.
-        one.changed = true
-      }
-    }
-    if (problems.length > 0) throw new ConfigError(`Cannot read the settings of system "${system}"`, problems)
-    return read
+  const sources = await openSources({
+    ...{ system, adapters: config.sources, world, lastGood, keys: () => openKeys(config) },
+    changed: () => {
+      news++
+      if (accepted.version > 0 && steering?.() !== 'wait') follow()
+    },
+  })
+  const stop = async (): Promise<void> => {
+    stopped = true
+    await sources.stop()
+    await applying
   }
 
-  const apply = async (begin: boolean): Promise<void> => {
-    if (!(await readAll(begin))) return
-    const layers = opened.flatMap(({ snapshot }) => snapshot!.layers)
-    const { values, problems, entries, unknown } = await judge(layers, services, config.keys)
-    if (values === undefined) throw new ConfigError(`Cannot use the settings of system "${system}"`, problems)
+  const use = async (content: ConfigContent, judged: Judged): Promise<void> => {
     if (stopped) return
     // In one step: no call begins between two of them.
-    for (const [service, cell] of cells) cell.value = values.get(service)
-    accepted = { version: accepted.version + 1, since: runtime.clock.now(), entries, unknown }
+    for (const [service, cell] of cells) cell.value = judged.values!.get(service)
+    const { entries, unknown, plain } = judged
+    const begin = accepted.version === 0
+    accepted = { version: accepted.version + 1, since: runtime.clock.now(), entries, unknown, plain }
+    now = content
     refused = undefined
     if (!begin) log.info('Settings have changed', { version: accepted.version })
-    const secrets = new Set(entries.filter(({ secret }) => secret).map(({ key }) => key))
-    for (const { source, snapshot } of opened)
-      if (source.remote === true && source.freshness().state === 'fresh')
-        await lastGood
-          .save(source.name, snapshot!, { secrets, keys: await openKeys(config), random: runtime.random })
-          .catch((error: unknown) => log.warn(`Cannot keep the settings of "${source.name}" for a start without it`, { error }))
+    await sources.keep(content, new Set(entries.filter(({ secret }) => secret).map(({ key }) => key)))
+  }
+  const judged = (content: ConfigContent): Promise<Judged> => judge(sources.layers(content), services, config.keys)
+  const fitting = async (content: ConfigContent): Promise<Judged> => {
+    const found = await judged(content)
+    if (found.values === undefined) throw new ConfigError(`Cannot use the settings of system "${system}"`, found.problems)
+    return found
+  }
+
+  const begin = async (): Promise<void> => {
+    const given = await options.from?.()
+    await sources.read({ begin: true, besides: given })
+    const found = given && (await judged(given))
+    // What others have does not fit a new version of a service that asks for more: then the sources count.
+    if (given !== undefined && found?.values !== undefined) return use(given, found)
+    await use(sources.content(), await fitting(sources.content()))
+  }
+
+  const apply = async (): Promise<void> => {
+    if (await sources.read()) await use(sources.content(), await fitting(sources.content()))
   }
 
   const follow = (): void => {
@@ -170,15 +176,14 @@ export async function openConfiguration(options: {
       // What comes while it is applied is applied after that.
       for (let seen = -1; !stopped && seen !== news;) {
         seen = news
-        await apply(false).catch(refuse)
+        await apply().catch((error: unknown) => refuse(problemsOf(error)))
       }
     })().finally(() => {
       applying = undefined
     })
   }
 
-  const refuse = (error: unknown): void => {
-    const problems = problemsOf(error)
+  const refuse = (problems: readonly ConfigProblem[]): void => {
     const before = refused?.problems.map(problemText).join('\n')
     const since = refused?.since ?? runtime.clock.now()
     refused = { since, problems }
@@ -186,30 +191,29 @@ export async function openConfiguration(options: {
       log.error('A change of settings was refused, and those before go on', { reasons: problems.map(problemText) })
   }
 
+  const steered = createSteered({
+    ...{ sources, services, judged, use, now: () => now, plain: () => accepted.plain },
+    steer: (told) => {
+      steering = told
+    },
+    refuse: (problems) => {
+      if (problems.length === 0) refused = undefined
+      else refuse(problems)
+    },
+  })
+
   try {
-    for (const adapter of config.sources) {
-      const source = await adapter(world)
-      const one: Opened = { source, snapshot: undefined, changed: true }
-      opened.push(one)
-      watching.push(
-        source.watch(() => {
-          one.changed = true
-          news++
-          if (accepted.version > 0) follow()
-        }),
-      )
-    }
-    await apply(true)
-    if (news > 0) follow()
+    await begin()
+    // Who releases changes looks for itself.
+    if (news > 0 && options.from === undefined) follow()
   } catch (error) {
     await stop()
     throw error
   }
-  const status = (): ConfigStatus => ({
-    ...accepted,
-    sources: opened.map(({ source }) => ({ name: source.name, freshness: source.freshness() })),
-    refused,
-  })
+  const status = (): ConfigStatus => {
+    const { plain: _, ...known } = accepted
+    return { ...known, sources: sources.freshness(), refused }
+  }
   return {
     of: (service) => {
       const cell = cells.get(service)
@@ -218,6 +222,7 @@ export async function openConfiguration(options: {
     status,
     warnings: () => warningsOf(status()),
     readings: () => readingsOf(status()),
+    steered,
     stop,
   }
 }

@@ -3,3 +3,8 @@ export { inspectConfiguration, noConfiguration, openConfiguration, type Configur
 export { problemText } from './errors.ts'
 export { lastGoodFiles } from './files/last-good.ts'
 export { partsOf } from './key.ts'
+export type { Fleet, Looked, Member } from './fleet.ts'
+export { createParticipant, type Participant, type Step, type Stepped } from './participant.ts'
+export { currentOf, shown, type ConfigContent, type ReleaseState } from './release.ts'
+export { createWaves, type Waves } from './waves.ts'
+export type { Steered } from './steered.ts'

@@ -30,6 +30,8 @@ export type Judged = {
   readonly values: ReadonlyMap<string, unknown> | undefined
   readonly problems: readonly ConfigProblem[]
   readonly entries: readonly ConfigEntry[]
+  /** What each key stands for, secrets too: to compare it, and never to be shown. */
+  readonly plain: ReadonlyMap<string, ConfigScalar>
   /** Keys below the name of a service that its schema does not name. */
   readonly unknown: readonly string[]
 }
@@ -67,7 +69,7 @@ export async function judge(
     for (const one of found.issues) if (!unusable.has(one.key)) problems.push({ ...originOf(values, one.key), ...one })
   }
   const ok = problems.length === 0
-  return { values: ok ? made : undefined, problems, entries: entriesOf(values, resolved, hidden), unknown }
+  return { values: ok ? made : undefined, problems, entries: entriesOf(values, resolved, hidden), plain: new Map(plain), unknown }
 }
 
 /** Opens what is sealed, in place. */
@@ -133,7 +135,7 @@ async function validated(
   }
 }
 
-const isBelow = (key: string, above: string): boolean => key.startsWith(`${above}.`) || key.startsWith(`${above}[`)
+export const isBelow = (key: string, above: string): boolean => key.startsWith(`${above}.`) || key.startsWith(`${above}[`)
 
 /** Libraries may say the value that does not fit: which of them are secrets nobody knows until all fit. */
 function withoutValues(message: string, key: string, { values, resolved }: Known): string {

@@ -115,7 +115,8 @@ export function polledSource(options: PolledOptions, { runtime, log }: ConfigWor
   }
 }
 
-function markOf({ layers, revision }: ConfigSnapshot): string {
+/** Tells snapshots apart by what they have. */
+export function markOf({ layers, revision }: ConfigSnapshot): string {
   const hash = createHash('sha256').update(JSON.stringify(revision ?? null))
   for (const { name, values } of layers) hash.update(JSON.stringify([name, ...values]))
   return hash.digest('base64')

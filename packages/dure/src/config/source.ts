@@ -45,6 +45,8 @@ export type ConfigSource = {
    * with when it is away.
    */
   readonly remote?: boolean | undefined
+  /** What it has is this process's own, as its environment is: other processes of the system are not given it. */
+  readonly perProcess?: boolean | undefined
   /**
    * What it has now: a whole, never half of a change.
    * @throws {ConfigError} `away` when it cannot be reached, else naming all that cannot be read in it

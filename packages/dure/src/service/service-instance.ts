@@ -19,9 +19,9 @@ import { deadLetters, joinedDeadLetters, recordedLetters } from '../messaging/in
 import { type Deadlines, type Runtime } from '../runtime/runtime.ts'
 import { inTime, timeLeft } from '../runtime/internal.ts'
 import { type Logger, type MetricFamily, type Reading } from '../telemetry/telemetry.ts'
-import { createMeter, plainLogger, traceIdOf, type Acts, type Metrics } from '../telemetry/internal.ts'
-import type { Configuration } from '../config/internal.ts'
-import { contextFactory, type MakeContext, type Settings } from './context.ts'
+import { createMeter, plainLogger, traceIdOf, type Acts } from '../telemetry/internal.ts'
+import type { Looked } from '../config/internal.ts'
+import { contextFactory, type MakeContext, type Settings as OwnSettings } from './context.ts'
 import type { ExtensionHost, Service } from './definition.ts'
 import { undiagnosed, type DiagnoseCopy } from './diagnostics.ts'
 import { type Idempotency, type KeyedCall, rememberedKey } from './idempotency.ts'
@@ -34,6 +34,8 @@ import { reactionsOf } from './reactions.ts'
 import { createServiceHealth } from './service-health.ts'
 import { familiesOf } from './readings.ts'
 import { createSettled } from './settled.ts'
+import { createSettingsCheck } from './settings-check.ts'
+import type { Settings } from './settings-host.ts'
 import { createTidying, retentionOf, type RetainedReading } from './retention.ts'
 import { tellStory, type ServiceStory, type StoryQuestion } from './story.ts'
 import type { ServiceHealth, ServicePulse, ServiceStatus, World } from './system.ts'
@@ -71,6 +73,9 @@ export type ServiceInstance = {
   readonly metrics: () => Promise<readonly MetricFamily[]>
   /** How the calls that leave it stand. */
   readonly calls: () => readonly CallReading[]
+  /** What is asked about the settings of its process, and how it itself stands with them. */
+  readonly settings: Settings['answer']
+  readonly look: () => Promise<Looked>
   /**
    * Ends what is still under way after `timeout` milliseconds. `moved`: another process runs it from now on, and callers of this
    * one go there.
@@ -98,7 +103,7 @@ export type ServiceInstanceOptions = {
   /** Services that may call it, and `doors`. Default: each. */
   readonly callers?: readonly string[] | undefined
   /** What its settings are, where it has some. */
-  readonly configuration?: Configuration | undefined
+  readonly settings: Settings
   /** Looks into this process on behalf of a service. Default: nobody does. */
   readonly diagnoses?: (service: string) => DiagnoseCopy
   /** Its id in the registry, where other processes can call it. */
@@ -135,7 +140,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     },
   )
 
-  addEndpoints({ ...options, contexts, admission, data, keyed: keyedIn(offered), log: each })
+  const answered = addEndpoints({ ...options, contexts, admission, data, keyed: keyedIn(offered), log: each })
   admission.open()
   state = 'running'
 
@@ -162,6 +167,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const stop: ServiceInstance['stop'] = async ({ timeout, moved = false }) => {
     if (state === 'stopped') return
     state = 'draining'
+    settingsCheck.stop()
     const left = timeLeft(runtime.clock, timeout)
     // Reactions first: they may still call, and publish, while their service answers.
     await Promise.all([consumer?.stop({ timeout }), extensions.stop({ timeout })])
@@ -177,9 +183,14 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   }
 
   const { health, pulse } = createServiceHealth({
-    ...{ service, copy, broker, store: data?.store, contexts, configuration: options.configuration, runtime, log },
+    ...{ service, copy, broker, store: data?.store, contexts, configuration: options.settings.configuration, runtime, log },
     state: () => state,
     reasons: () => [...(consumer?.status().reasons ?? []), ...extensions.reasons()],
+  })
+
+  const settingsCheck = createSettingsCheck({
+    ...{ service, settings: options.settings, health, answered, runtime, log },
+    contextsWith: (settings) => contextFactory({ ...outgoing, needs: service.needs, settings }),
   })
 
   const counts = () => {
@@ -238,6 +249,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     deadLetters: () => shown,
     story: storyOf(service, data),
     ask: extensions.ask,
+    ...{ settings: options.settings.answer, look: settingsCheck.look },
     diagnose: options.diagnoses?.(name) ?? undiagnosed,
     stop,
   }
@@ -273,9 +285,9 @@ function lettersOf(
   return { letters, shown: recordedLetters(all, { service: name, acts }) }
 }
 
-function settingsOf({ service, configuration }: ServiceInstanceOptions): Settings | undefined {
-  if (service.config === undefined || configuration === undefined) return undefined
-  return { schema: service.config, now: configuration.of(service.contract.name) }
+function settingsOf({ service, settings }: ServiceInstanceOptions): OwnSettings | undefined {
+  if (service.config === undefined) return undefined
+  return { schema: service.config, now: settings.configuration.of(service.contract.name) }
 }
 
 /** Ends the calls that a service has inside; the other services of the process go on when it moves. */
@@ -325,7 +337,7 @@ function hostOf(
   }
 }
 
-/** Has the local transport take the calls of a service. */
+/** Has the local transport take the calls of a service; gives what is measured of them. */
 function addEndpoints(
   options: ServiceInstanceOptions & {
     readonly contexts: MakeContext
@@ -334,7 +346,7 @@ function addEndpoints(
     readonly keyed: Keyed | undefined
     readonly log: Logger
   },
-): void {
+): readonly OperationMetrics[] {
   const { service, local, deadlines, contexts, admission, data, keyed, log } = options
   const { runtime, telemetry } = options.world
   const { name } = service.contract
@@ -343,6 +355,15 @@ function addEndpoints(
       isolated: false,
     })
   const operations: Record<string, AnyOperation> = { ...service.contract.operations, ...releasing }
+  const answered: OperationMetrics[] = []
+  /** Who has settings is looked at when they change, with telemetry or without. */
+  const measured = (operation: string): OperationMetrics | undefined => {
+    if (telemetry === undefined && service.config === undefined) return undefined
+    const own = createOperationMetrics(runtime.clock)
+    answered.push(own)
+    telemetry?.metrics.add({ service: name, operation, duration: own.duration, codes: () => own.codes })
+    return own
+  }
   for (const [operationName, operation] of Object.entries(operations)) {
     const own = operationName in releasing
     const endpoint = (final: boolean) =>
@@ -360,10 +381,7 @@ function addEndpoints(
         admission,
         clock: runtime.clock,
         deadlines,
-        metrics:
-          telemetry === undefined || own || final
-            ? undefined
-            : measured(telemetry.metrics, { service: name, operation: operationName, clock: runtime.clock }),
+        metrics: own || final ? undefined : measured(operationName),
         onFault: (place, thrown, call) =>
           log[partOf(thrown, 'inside') === true ? 'warn' : 'error'](`Call to ${place} failed`, {
             error: thrown,
@@ -375,15 +393,7 @@ function addEndpoints(
     // Measured where it came in.
     if (operation.key !== undefined) local.add({ service: name, operation: `${HANDED_ON}${operationName}` }, endpoint(true))
   }
-}
-
-function measured(
-  metrics: Metrics,
-  { service, operation, clock }: { readonly service: string; readonly operation: string; readonly clock: Runtime['clock'] },
-): OperationMetrics {
-  const own = createOperationMetrics(clock)
-  metrics.add({ service, operation, duration: own.duration, codes: () => own.codes })
-  return own
+  return answered
 }
 
 function ageOf(time: number | undefined, { clock }: Runtime): number {

@@ -45,6 +45,7 @@ export { start, type StartOptions } from './start.ts'
 export type { Certificates, Listener, NetworkOptions, ProcessCertificates, Wires } from './process/process.ts'
 export type { Allow } from './allow.ts'
 export type { ServiceStory, StoryCall, StoryDecision, StoryParked, StoryQuestion } from './story.ts'
+export type { SettingsHost } from './settings-host.ts'
 export { system } from './system.ts'
 export type {
   ActLog,

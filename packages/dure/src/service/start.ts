@@ -1,6 +1,5 @@
 import { type Client } from '../call/call.ts'
 import { clientFactory, createGuards, createLocalTransport } from '../call/internal.ts'
-import { lastGoodFiles, noConfiguration, openConfiguration, type Configuration } from '../config/internal.ts'
 import { CallError, type AnyContract } from '../contract/contract.ts'
 import { copyName } from '../contract/internal.ts'
 import type { Registry } from '../discovery/discovery.ts'
@@ -43,6 +42,7 @@ import { createDiagnoses, createDiagnostics } from './diagnostics.ts'
 import { privateNames } from './private-names.ts'
 import { openHosted } from './hosted.ts'
 import { openServiceInstance } from './service-instance.ts'
+import { openSettings } from './settings.ts'
 
 export type StartOptions = {
   /** Where the embedded parts keep their files. */
@@ -151,7 +151,8 @@ async function startAll(
   const { runtime, log, telemetry } = world
   const { part: members, network } = options
   for (const service of system.services) options.gate.hide(service.contract.name, privateNames(service))
-  const configuration = await configurationOf(system, world, disposables)
+  // Those of a part begin with what the others have.
+  const own = members === undefined ? await openSettings(system, world, disposables, undefined) : undefined
   const databaseOf = storeAdapters(system, world)
   const local = createLocalTransport()
   const deadlines = createDeadlines({ clock: runtime.clock, timers: runtime.timers })
@@ -160,6 +161,7 @@ async function startAll(
   const wires =
     options.wires ?? (network && (await networkWires(network, { system, members: members ?? [], names, world, disposables })))
   const part = members && (await openProcess({ system, members, world, local, deadlines, disposables, wires }))
+  const settings = own ?? (await openSettings(system, world, disposables, part!.fleet))
   await announceSchemas(system, part?.services ?? system.services, world)
   const broker = part?.broker ?? (await ownBroker(system, world, disposables))
   // One process tells the lag of all groups.
@@ -188,7 +190,7 @@ async function startAll(
     open: async (service) => {
       const database = await databaseOf(service)
       return openServiceInstance({
-        ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured, configuration },
+        ...{ service, database, broker, local, transport, guards, deadlines, world, acts, secured, settings },
         callers: callersOf(system.allow, service.contract.name),
         ...{ instance: part?.id, diagnoses },
       })
@@ -197,6 +199,7 @@ async function startAll(
   await part?.open(instances)
   // Reactions may call any service, so they begin when every service answers.
   for (const instance of instances) await instance.listen()
+  settings.begin({ instances, acts })
 
   const deadLetters: DoorHost['deadLetters'] = (service) =>
     part === undefined ? instances.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(instances, service)
@@ -226,7 +229,7 @@ async function startAll(
     diagnostics: createDiagnostics({ copies: () => part?.copies(instances) ?? alone(instances), acts }),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
     lag: () => part?.lag(instances) ?? lagOf(alone(instances), () => broker.lag(), readers),
-    config: configuration.status,
+    ...{ config: settings.configuration.status, settings: settings.host },
     topics: broker,
     forget: ({ reason, by, ...about }) =>
       acts.first({ action: 'group.forget', actor: by ?? '', subject: about.group, about, personal: { reason } }, () =>
@@ -263,17 +266,6 @@ async function startAll(
   }
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, place, stop: disposables.dispose }
-}
-
-/** Opened only where there is something to read, or somebody who has settings. */
-async function configurationOf(system: System, world: World, disposables: Disposables): Promise<Configuration> {
-  const { name, services, config } = system
-  if (config.sources.length === 0 && services.every((service) => service.config === undefined)) return noConfiguration
-  const lastGood = lastGoodFiles(world.directory)
-  const configuration = await openConfiguration({ system: name, services, config, world, lastGood })
-  disposables.add('settings', configuration.stop)
-  world.telemetry?.metrics.observe(configuration.readings)
-  return configuration
 }
 
 async function ownRegistry(system: System, world: World, disposables: Disposables): Promise<Registry> {

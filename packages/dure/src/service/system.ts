@@ -11,6 +11,7 @@ import type { AnyContract, AnyEvent, AnyOperation, Operations } from '../contrac
 import { needsPrincipal, SystemError } from '../contract/internal.ts'
 import { embeddedRegistry, type Address, type Registry } from '../discovery/discovery.ts'
 import type { Broker, DeadLetters, GroupLag, Reach } from '../messaging/messaging.ts'
+import { checkNumbers, SHARE, WAIT_OR_NONE } from '../runtime/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger, RecordAct, Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { embeddedBroker } from '../messaging/messaging.ts'
@@ -26,6 +27,7 @@ import { allowProblems, type Allow } from './allow.ts'
 import { findProblems, storeProblems } from './order.ts'
 import { placementProblems, type Placement } from './placement.ts'
 import type { EventSchemas } from './schemas.ts'
+import type { SettingsHost } from './settings-host.ts'
 import type { ServiceStory, StoryQuestion } from './story.ts'
 
 /** What every adapter is given when the system starts: a directory for its files, the runtime, the logger, telemetry. */
@@ -184,6 +186,8 @@ function logProblems(options: SystemOptions): readonly string[] {
 }
 
 function configOptionsOf(config: SystemOptions['config'] = []): ConfigOptions {
+  if ('sources' in config && typeof config.waves === 'object')
+    checkNumbers('release settings in waves', config.waves, { look: WAIT_OR_NONE, failures: SHARE })
   return Object.freeze('sources' in config ? { ...config } : { sources: [...config] })
 }
 
@@ -249,6 +253,8 @@ export type DoorHost = DoorCalls & {
   readonly lag: () => Promise<Lag>
   /** How the settings of this process stand, and what they are; secrets are left out. */
   readonly config: () => ConfigStatus
+  /** The settings of the system, and changes of them. */
+  readonly settings: SettingsHost
   /** What is on the broker, from any process: how a topic is divided and how far it is read, what is in it, and a message put there. */
   readonly topics: Pick<Broker, 'partitions' | 'browse' | 'find' | 'publish' | 'lag'>
   /** Has the broker forget a group that no service has any more: what retires it, and why, is kept. */

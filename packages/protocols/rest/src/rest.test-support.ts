@@ -78,6 +78,8 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
   return { host, world: { directory: mkdtempSync(join(tmpdir(), 'dure-rest-')), runtime, log }, logged, health }
 }
 
+const unasked = (): Promise<never> => Promise.reject(new Error('Nobody asks for it'))
+
 /** What a door has of a system of which a test needs only this. */
 export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Partial<DoorHost>): DoorHost {
   return {
@@ -86,6 +88,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     calls: () => [],
     callsEverywhere: async () => [],
     config: () => ({ version: 1, since: 0, sources: [], refused: undefined, entries: [], unknown: [] }),
+    settings: { status: unasked, history: unasked, rollback: unasked, release: unasked },
     extensions: [],
     external: [],
     ask: async () => undefined,

@@ -46,6 +46,7 @@ export function environment(options: EnvironmentOptions): ConfigAdapter {
     let stopped = false
     return {
       name,
+      perProcess: true,
       read: async () => {
         if (stopped) throw new CallError('FAILED_PRECONDITION', `Reading settings of "${name}" was refused: it was stopped`)
         return { layers: [{ name, values, relaxed: true }] }

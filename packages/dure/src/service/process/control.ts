@@ -22,6 +22,7 @@ import type { ServiceStory, StoryQuestion } from '../story.ts'
 import type { ServiceHealth } from '../system.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 import type { TracingProcess } from './retained-traces.ts'
+import type { SettingsQuestion } from '../settings-host.ts'
 
 type InstanceState = Awaited<ReturnType<ServiceInstance['status']>>
 
@@ -54,6 +55,7 @@ const operations = {
     scope,
     deadline: LONGEST_DIAGNOSIS * 2,
   }),
+  'dure.settings': command({ input: plain<SettingsQuestion>(), output: plain<unknown>(), scope }),
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.calls': asked<readonly CallReading[]>(),
@@ -87,6 +89,7 @@ export function serveControl(options: {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.story': (question) => instance.story(question as StoryQuestion),
     'dure.diagnose': (request) => instance.diagnose(request as DiagnosisRequest),
+    'dure.settings': (question) => instance.settings(question as SettingsQuestion),
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
     'dure.calls': () => instance.calls(),
@@ -178,6 +181,16 @@ export function remoteAsk(way: Way, question: ExtensionQuestion): Promise<unknow
 /** What happened to messages is in the store of each service: any copy of it tells. */
 export function remoteStory(way: Way, question: StoryQuestion): Promise<ServiceStory> {
   return clientOf(way)['dure.story'](question)
+}
+
+/** Asks the process of this instance about settings, or tells it of some. */
+export function remoteSettings({
+  instance,
+  ...way
+}: Way & { readonly instance: string }): (question: SettingsQuestion) => Promise<unknown> {
+  const toInstance: Transport = { route: (target) => way.transport.route({ ...target, instance }) }
+  const client = clientOf({ ...way, transport: toInstance })
+  return (question) => client['dure.settings'](question)
 }
 
 function clientOf({ service, transport, runtime }: Way): Client<ControlContract> {

@@ -10,7 +10,9 @@ import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
 import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
+import type { Others } from '../settings-host.ts'
 import type { ServiceInstance } from '../service-instance.ts'
+import { settingsFleet } from './fleet.ts'
 import { remoteAsk, remoteCopy, remoteLetters, remoteStory, remoteTracing, serveControl, type RemoteCopy } from './control.ts'
 import { shareRetainedTraces, type TracingProcess } from './retained-traces.ts'
 import type { SystemProcessOptions } from './options.ts'
@@ -52,6 +54,8 @@ export type SystemProcess = {
   /** Asks the extensions of a service that another process runs. */
   readonly ask: DoorHost['ask']
   readonly story: DoorHost['story']
+  /** The processes that have settings, this one among them. */
+  readonly fleet: Others
 }
 
 /** @throws {SystemError} when the part names what is not there, {CallError} when there is no way to the others */
@@ -153,6 +157,7 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     registry,
     id,
     open,
+    fleet: settingsFleet({ registry, transport, runtime, id }),
     registrations,
     takesCalls: here.length > 0,
     serve,

@@ -12,6 +12,7 @@ import { BROKER } from '../placement.ts'
 import type { World } from '../system.ts'
 import type { Disposables } from '../disposables.ts'
 import { openServiceInstance } from '../service-instance.ts'
+import { withoutSettings } from '../settings.ts'
 import type { SystemProcessOptions } from './options.ts'
 
 /** What the broker is called where services are looked for. */
@@ -49,6 +50,7 @@ export async function brokerHere(options: SystemProcessOptions): Promise<BrokerH
     deadlines,
     world,
     acts: createActs({ record: undefined, runtime }),
+    settings: withoutSettings,
     secured: true,
   })
   disposables.add('broker for other processes', ({ timeout }) => instance.stop({ timeout }))

@@ -1,4 +1,5 @@
-import { CallError, contract, query } from 'dure/contract'
+import type { ConfigRelease } from 'dure/config'
+import { CallError, command, contract, query } from 'dure/contract'
 import { z } from 'zod'
 import { operatorPart, type OperatorPart } from '../part.ts'
 
@@ -32,15 +33,35 @@ const Status = z.object({
   unknown: z.array(z.string()).describe('keys that no schema names'),
 })
 
+const Release = z.object({
+  ...{ number: z.number(), since: z.number(), of: z.enum(['start', 'change', 'rollback']) },
+  outcome: z.enum(['trying', 'released', 'rolled back', 'superseded']),
+  by: z.string().optional().describe('none where the sources changed'),
+  why: z.array(z.string()).optional().describe('of one that was rolled back'),
+  to: z.number().optional().describe('of a rollback: the release whose settings count again'),
+  keys: z.array(z.string()).describe('what it changed'),
+})
+
 const Settings = contract('settings', {
   version: '1.0.0',
   owner: 'dure',
-  description: 'Settings of services as the process of this door has them: what they are, and where each comes from',
+  description: 'Settings of services: what they are, where each comes from, and changes of them',
   operations: {
     show: query({ output: Status, description: 'All of them, how fresh each source is, and a change that was refused' }),
     why: query({
       ...{ input: z.object({ key: z.string().describe('such as payment.timeout') }), output: Entry },
       description: 'Where one comes from, and what it would be without that',
+    }),
+    history: query({ output: z.array(Release), description: 'Changes since the system started, the last one first' }),
+    rollback: command({
+      input: z.object({ to: z.int().optional().describe('number of a release; default: the one before') }),
+      output: Release,
+      description: 'Has former settings count again in all processes',
+    }),
+    release: command({
+      input: z.object({ now: z.boolean().default(false).describe('to all processes at once, without a look at the first') }),
+      output: Release,
+      description: 'Releases what the sources have, though it was rolled back',
     }),
   },
 })
@@ -48,16 +69,23 @@ const Settings = contract('settings', {
 /** Settings, without their secrets. */
 export const settings: OperatorPart = operatorPart({
   contract: Settings,
+  // Releases tell the audit themselves.
+  rules: { rollback: { act: 'own' }, release: { act: 'own' } },
   answer: ({ host }) => {
-    const read = (): z.infer<typeof Status> => structuredClone(host.config()) as z.infer<typeof Status>
+    const read = async (): Promise<z.infer<typeof Status>> =>
+      structuredClone(await host.settings.status()) as z.infer<typeof Status>
+    const shown = (release: ConfigRelease): z.infer<typeof Release> => structuredClone(release) as z.infer<typeof Release>
     return {
       show: read,
-      why: ({ key }) => {
-        const { entries } = read()
+      why: async ({ key }) => {
+        const { entries } = await read()
         const found = entries.find((one) => one.key === key)
         if (found !== undefined) return found
         throw new CallError('NOT_FOUND', `Nothing sets "${key}"; there are ${entries.length} settings`)
       },
+      history: async () => (await host.settings.history()).map(shown),
+      rollback: async ({ to }, { name: by, reason }) => shown(await host.settings.rollback({ to, by, reason })),
+      release: async ({ now }, { name: by, reason }) => shown(await host.settings.release({ now, by, reason })),
     }
   },
 })

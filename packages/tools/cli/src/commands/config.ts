@@ -1,23 +1,35 @@
 import type { Command, RouteMap } from '@stricli/core'
 import { inspectConfiguration, problemText, type Inspected } from 'dure/config/internal'
-import { keyFile, keyVariable, sealValue, type ConfigKeys, type ConfigProblem, type ConfigStatus } from 'dure/config'
+import {
+  keyFile,
+  keyVariable,
+  sealValue,
+  type ConfigKeys,
+  type ConfigProblem,
+  type ConfigRelease,
+  type ConfigStatus,
+} from 'dure/config'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { table } from '@dure/simulation/text/internal'
 import { closest } from '../closest.ts'
-import { askConfig } from '../control/control.ts'
+import { askConfig, askReleases, askSettings } from '../control/control.ts'
 import { ageText, counted, visible } from '../format.ts'
 import { loadSystem } from '../load.ts'
 import { CliError, EXIT, layoutOf, paint, print, readInput, say, type Layout, type Shell } from '../shell.ts'
 import {
+  byFlag,
   common,
   defineCommand,
   defineRoutes,
   directoryOf,
   jsonFlag,
   printResult,
+  switchFlag,
   systemParameter,
   textFlag,
+  whoIs,
+  wholeNumber,
   type Common,
 } from './parameters.ts'
 
@@ -96,6 +108,60 @@ const statusCommand: Command<Shell> = defineCommand({
   },
 })
 
+const historyCommand: Command<Shell> = defineCommand({
+  brief: 'List changes of settings since the system started',
+  help: `
+        Lists every change of settings with its number, what it changed, and what became of it: a change goes to one process of each service
+        first, and when those are well for a while to all others; else it is rolled back, and why is told.`,
+  examples: ['dure config history', 'dure config history --json'],
+  flags: common,
+  async func(this: Shell, flags: Common): Promise<void> {
+    const releases = await askReleases(directoryOf(this, flags))
+    printResult(this, flags, releases, () => releasesText(releases, layoutOf(this), realRuntime().clock.now()))
+  },
+})
+
+type Deciding = Common & { readonly by?: string; readonly reason?: string }
+const deciding = { ...common, by: byFlag, reason: textFlag('TEXT', 'Why, for the audit') }
+
+const rollbackCommand: Command<Shell> = defineCommand({
+  brief: 'Have former settings count again',
+  help: `
+        Has the settings before the last change count again in all processes, or those of the release that is named ("dure config history").
+        What the sources have is not taken again until it changes, or "dure config release" says so.`,
+  examples: ['dure config rollback', 'dure config rollback 3 --reason "refunds fail"'],
+  flags: deciding,
+  positional: {
+    kind: 'tuple',
+    parameters: [
+      {
+        parse: wholeNumber(1, 1_000_000_000),
+        placeholder: 'NUMBER',
+        brief: 'Of the release (default: the one before)',
+        optional: true,
+      },
+    ],
+  },
+  async func(this: Shell, flags: Deciding, to?: number): Promise<void> {
+    const release = await askSettings(directoryOf(this, flags), 'rollback', { to, by: whoIs(flags.by), reason: flags.reason })
+    printResult(this, flags, release, () => releaseText(release))
+  },
+})
+
+const releaseCommand: Command<Shell> = defineCommand({
+  brief: 'Release what the sources have, though it was rolled back',
+  help: `
+        Begins a release of what the sources have now, in waves as always; with --now all processes get it at once, and nobody looks whether they
+        are well.`,
+  examples: ['dure config release', 'dure config release --now --reason "the provider is back"'],
+  flags: { ...deciding, now: switchFlag('To all processes at once') },
+  async func(this: Shell, flags: Deciding & { readonly now?: boolean }): Promise<void> {
+    const { now, reason } = flags
+    const release = await askSettings(directoryOf(this, flags), 'release', { now, by: whoIs(flags.by), reason })
+    printResult(this, flags, release, () => releaseText(release))
+  },
+})
+
 const encryptCommand: Command<Shell> = defineCommand({
   brief: 'Encrypt the value of a setting',
   help: `
@@ -126,8 +192,17 @@ const encryptCommand: Command<Shell> = defineCommand({
 })
 
 export const configCommands: RouteMap<Shell> = defineRoutes({
-  routes: { list: listCommand, why: whyCommand, check: checkCommand, status: statusCommand, encrypt: encryptCommand },
-  brief: 'Show and check settings, and encrypt secrets',
+  routes: {
+    list: listCommand,
+    why: whyCommand,
+    check: checkCommand,
+    status: statusCommand,
+    history: historyCommand,
+    rollback: rollbackCommand,
+    release: releaseCommand,
+    encrypt: encryptCommand,
+  },
+  brief: 'Show, check and roll back settings, and encrypt secrets',
   help: `
         Settings of a system that runs, or of a system file: what they are, where they come from, whether it could start with them.`,
   examples: ['dure config list', 'dure config why payment.timeout', 'dure config check src/system.ts'],
@@ -145,6 +220,27 @@ async function inspect(shell: Shell, flags: Common, file: string | undefined): P
   const { system } = await loadSystem(file, shell.cwd)
   const world = { directory: directoryOf(shell, flags), runtime: realRuntime(), log: silentLogger() }
   return inspectConfiguration({ services: system.services, config: system.config, world })
+}
+
+function releasesText(releases: readonly ConfigRelease[], layout: Layout, now: number): string {
+  if (releases.length === 0) return 'No changes are known: each process takes what its sources have'
+  const rows = releases.map((one) => [String(one.number), ageText(now - one.since), becameOf(one), visible(keysText(one))])
+  const [head = '', ...rest] = table([['NUMBER', 'AGE', 'WHAT', 'KEYS'], ...rows], { columns: layout.columns, shorten: [3, 2] })
+  return [
+    paint(layout, 'dim', head),
+    ...rest.flatMap((line, i) => [line, ...(releases[i]!.why ?? []).map((why) => paint(layout, 'red', `  ${visible(why)}`))]),
+  ].join('\n')
+}
+
+function becameOf({ of, outcome, to, by }: ConfigRelease): string {
+  const what = of === 'rollback' ? `back to ${to}` : of === 'start' && outcome === 'released' ? 'start' : outcome
+  return by === undefined ? what : `${what}, by ${visible(by)}`
+}
+
+const keysText = ({ keys }: ConfigRelease): string => keys.join(', ')
+
+function releaseText(release: ConfigRelease): string {
+  return `Release ${release.number}: ${becameOf(release)}${release.keys.length === 0 ? '' : ` (${visible(keysText(release))})`}`
 }
 
 function listText(entries: readonly Entry[], layout: Layout): string {

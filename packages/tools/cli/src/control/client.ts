@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { operatorClient, socketPath, type AskOptions, type OperatorClient } from '@dure/operator/client/internal'
 import type { ProcessReading } from '@dure/operator/internal'
-import type { ConfigStatus } from 'dure/config'
+import type { ConfigRelease, ConfigStatus, ReleaseOptions, RollbackOptions } from 'dure/config'
 import { CallError } from 'dure/contract'
 import type { Freshness, Instance } from 'dure/discovery'
 import type { ForgetOptions, Forgotten } from 'dure/messaging'
@@ -45,6 +45,20 @@ export function askLag(directory: string): Promise<Lag> {
 /** Asks it how its settings stand, and what they are. */
 export function askConfig(directory: string): Promise<ConfigStatus> {
   return askOperator(directory, 'settings', 'show')
+}
+
+/** Asks it for the changes of its settings. */
+export function askReleases(directory: string): Promise<readonly ConfigRelease[]> {
+  return askOperator(directory, 'settings', 'history')
+}
+
+/** Has former settings count again, or what the sources have. @throws {CliError} with what the system said to it */
+export function askSettings(
+  directory: string,
+  what: 'rollback' | 'release',
+  { by, reason, ...options }: RollbackOptions & ReleaseOptions,
+): Promise<ConfigRelease> {
+  return askOperator(directory, 'settings', what, options, { by, reason })
 }
 
 /** Has it forget a consumer group. @throws {CliError} with what the system said to it */
