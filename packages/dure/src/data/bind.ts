@@ -131,7 +131,7 @@ export async function announce(
 ): Promise<Message> {
   const late = wrongDelay(said?.delay)
   if (late !== undefined) throw new CallError('INVALID_ARGUMENT', `Sending was refused: ${late}`)
-  const message = tracedPublish(tx, options, await messageOf(event, data, options, said))
+  const message = tracedPublish(tx, options, await messageOf(event, data, options, said), event)
   options.outbox.append(tx, [{ ...message, destination, ...(said?.delay !== undefined && { delay: said.delay }) }])
   return message
 }

@@ -1,5 +1,6 @@
-import type { Message } from '../contract/contract.ts'
-import { topicOf } from '../contract/internal.ts'
+import { createHash } from 'node:crypto'
+import type { AnyEvent, Message } from '../contract/contract.ts'
+import { privateFieldsOf, topicOf, withoutValues, type PrivateFields } from '../contract/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, type ActiveSpan, type SpanShape, type Tracer } from '../telemetry/internal.ts'
@@ -63,7 +64,12 @@ function within(origin: Origin, span: ActiveSpan, sampled: boolean): Origin {
 }
 
 /** Puts a span between a transaction and what reacts to its message. It is told of, or recorded, if the transaction commits. */
-export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, tracer }: Traced, message: Message): Message {
+export function tracedPublish(
+  tx: Pick<StoreTransaction, 'onCommit'>,
+  { origin, tracer }: Traced,
+  message: Message,
+  event: AnyEvent,
+): Message {
   if (tracer === undefined) return message
   const sampled = isTraced(origin, tracer)
   const parentPlace = sampled ? undefined : origin.place
@@ -73,7 +79,7 @@ export function tracedPublish(tx: Pick<StoreTransaction, 'onCommit'>, { origin, 
     'messaging.destination.name': topicOf(message),
   }
   const shape = { name: `publish ${message.type}`, kind: 'producer', service: origin.service, attributes } as const
-  const details = messageAttributes(message)
+  const details = messageAttributes(message, event)
   const span = tracer.begin({ ...shape, parent: message.traceparent, parentPlace, details }, sampled)
   tx.onCommit(() => span.end())
   return { ...message, traceparent: span.traceparent }
@@ -114,12 +120,30 @@ export function tellRelayed(
 
 const BATCH = 'messaging.batch.message_count'
 
-/** What spans say of a message, whoever has it in hand. */
-export function messageAttributes({ id, correlationId, causationId }: Message): Attributes {
+/** What spans say of a message, whoever has it in hand; of its key only where its schema is known. */
+export function messageAttributes(message: Message, event?: AnyEvent): Attributes {
+  const { id, correlationId, causationId } = message
   return {
     'messaging.message.id': id,
     'messaging.message.conversation_id': correlationId,
     ...(causationId !== undefined && { 'dure.causation_id': causationId }),
+    ...(event !== undefined && message.key !== '' && keyAttribute(message, event)),
+  }
+}
+
+/** A key that holds what must not leave is told apart from others, and not said. */
+function keyAttribute({ key, data }: Message, { schema }: AnyEvent): Attributes {
+  const fields = privateFieldsOf(schema, 'output')
+  if (fields === undefined || isClear(key, data, fields)) return { 'dure.message.key': key }
+  return { 'dure.message.key_hash': createHash('sha256').update(key).digest('hex').slice(0, 16) }
+}
+
+function isClear(key: string, data: string, fields: PrivateFields): boolean {
+  try {
+    const found = fields.values(JSON.parse(data))
+    return found.every(({ text }) => text !== key) && withoutValues(key, found) === key
+  } catch {
+    return false
   }
 }
 

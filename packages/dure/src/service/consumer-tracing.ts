@@ -1,4 +1,4 @@
-import type { Message } from '../contract/contract.ts'
+import type { AnyEvent, Message } from '../contract/contract.ts'
 import { topicOf } from '../contract/internal.ts'
 import type { StoreTransaction } from '../data/data.ts'
 import { countedStatements, messageAttributes, STATEMENT_COUNTS } from '../data/internal.ts'
@@ -24,10 +24,11 @@ export type ConsumerTracing = {
 export function consumerTracing(options: {
   group: string
   reaction: string
+  event: AnyEvent
   retry: RetryPolicy
   tracer: Tracer | undefined
 }): ConsumerTracing {
-  const { group, reaction, retry, tracer } = options
+  const { group, reaction, event, retry, tracer } = options
   if (tracer === undefined)
     return { inSpan: async ({ message }, _step, work) => work(message.traceparent), unreadable: undefined, around: undefined }
 
@@ -36,7 +37,7 @@ export function consumerTracing(options: {
     const attributes = attributesOf(message, step, `${group}/${reaction}`)
     const numbers = [ATTEMPT, PARTITION, ...STATEMENT_COUNTS]
     const shape = { name: `${step} ${message.type}`, kind: 'consumer', service: group, attributes, numbers } as const
-    const details = { ...messageAttributes(message), ...deliveryAttributes(delivery) }
+    const details = { ...messageAttributes(message, event), ...deliveryAttributes(delivery) }
     return tracer.begin({ ...shape, parent, details }, parent === undefined ? tracer.sample() : isSampled(parent))
   }
   return {

@@ -66,7 +66,7 @@ export function reactionsOf(options: {
 
   return service.reactions.map((given): ConsumerReaction => {
     const { kind, event, name: reaction, prepare, handle, instead, concurrency, retry } = given
-    const { inSpan: traced, ...tracing } = consumerTracing({ group: name, reaction, retry, tracer })
+    const { inSpan: traced, ...tracing } = consumerTracing({ group: name, reaction, event, retry, tracer })
     const inSpan = telling(event, traced)
     return {
       kind,

@@ -110,6 +110,7 @@ test('spans say which message, whose conversation, from where, and how much a tr
   assert.match(String(process!['messaging.destination.partition.id']), /^[0-7]$/)
   assert.deepEqual([process!['dure.message.attempt'], typeof process!['dure.message.position']], [1, 'string'])
   assert.equal(relay!['messaging.batch.message_count'], 1)
+  assert.deepEqual([publish!['dure.message.key'], process!['dure.message.key']], ['a', 'a'])
   // Two rows of the handler's, one of the outbox.
   assert.deepEqual([transaction!['dure.transaction.statements'], transaction!['dure.transaction.rows']], [2, 3])
 })
