@@ -10,4 +10,6 @@ export {
 export { collectorParts } from './operator/operator.ts'
 export type { Collected } from './collected.ts'
 export { dropWhen, enrich, parseJson, parseText, type Pipelines, type Step } from './pipeline.ts'
+export type { FollowedFile } from './in/follow.ts'
+export type { ScrapeTarget } from './in/scrape.ts'
 export type { ExceptionRecord, LogRecord, MetricRecord, SpanRecord } from './record.ts'

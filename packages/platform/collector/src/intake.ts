@@ -1,6 +1,7 @@
 /** What is between the protocols and the store: pipelines, exceptions, who follows the logs, and what is counted. */
 import type { Clock } from 'dure/runtime'
 import { createExceptions } from './exceptions.ts'
+import { Fault } from './fault.ts'
 import { runPipelines, type Pipelines } from './pipeline.ts'
 import { type Batch, LEVELS, type LogRecord, rankOf } from './record.ts'
 import type { Appended, LogLine, Store, StoreCounters } from './store/store.ts'
@@ -70,4 +71,11 @@ export function createIntake(options: {
 
 function tailed({ traceId, spanId, ...rest }: LogRecord): Tailed {
   return { ...rest, level: LEVELS[rankOf(rest.severity)]!, ...(traceId && { traceId }), ...(spanId && { spanId }) }
+}
+
+/** Takes it, or says in HTTP's terms why it cannot. @throws {Fault} 429, 503 */
+export async function stored(intake: Intake, protocol: Protocol, some: Partial<Batch>): Promise<void> {
+  const how = await intake.take(protocol, { logs: [], spans: [], metrics: [], exceptions: [], ...some })
+  if (how === 'busy') throw new Fault(429, 'Cannot take it now: more waits to be written than may; come again', 1)
+  if (how === 'full') throw new Fault(503, 'Cannot take it now: the disk of the collector is full', 30)
 }

@@ -12,6 +12,8 @@ import type { OperatorPart } from '@dure/operator'
 import { createLogger, type Logger } from 'dure/telemetry'
 import { collectorSocket } from 'dure/telemetry/internal'
 import type { Collected } from './collected.ts'
+import { follow, type FollowedFile } from './in/follow.ts'
+import { scrape, type ScrapeTarget } from './in/scrape.ts'
 import { createIntake } from './intake.ts'
 import { collectorParts, operatorOf } from './operator/operator.ts'
 import type { Pipelines } from './pipeline.ts'
@@ -34,6 +36,10 @@ export type CollectorOptions = {
   readonly token?: string
   /** What is done to logs, spans and metrics before they are stored. */
   readonly pipelines?: Pipelines
+  /** Files that lines are read from as they are written. Default: none. */
+  readonly files?: readonly FollowedFile[]
+  /** Addresses that metrics are asked of, in Prometheus' text format. Default: none. */
+  readonly scrape?: readonly ScrapeTarget[]
   readonly limits?: Partial<CollectorLimits>
 }
 
@@ -118,7 +124,7 @@ async function open(
   options: CollectorOptions,
   world: World,
 ): Promise<{ readonly door: OpenDoor; readonly collected: Collected }> {
-  const { port = 4318, host = '127.0.0.1', token, pipelines = {} } = options
+  const { port = 4318, host = '127.0.0.1', token, pipelines = {}, files = [], scrape: targets = [] } = options
   const { directory, runtime, log, sockets } = world
   const limits = completeNumbers('open the collector', LIMITS, options.limits ?? {}, {
     ...{ bytes: BYTES, age: WAIT, segmentBytes: BYTES, segmentAge: WAIT, queue: BYTES },
@@ -155,9 +161,13 @@ async function open(
   }
   if (!isLocal && token === undefined)
     log.warn('Whoever reaches the collector may write to it and read all of it: give it a "token"', { host })
+  const unfollow = follow(files, { runtime, log, intake })
+  const unscrape = scrape(targets, { runtime, log, intake })
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     operator.close()
+    unscrape()
+    await unfollow()
     await Promise.all([end(inside, world), outside === undefined ? undefined : end(outside, world)])
     if (existsSync(path)) rmSync(path, { force: true })
     await store.close()

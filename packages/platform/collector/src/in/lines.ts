@@ -1,7 +1,6 @@
 /** Lines of JSON, or of text, over HTTP: what programs write on their standard output. */
-import type { Intake } from '../intake.ts'
+import { stored, type Intake } from '../intake.ts'
 import { type LogRecord, severityOf } from '../record.ts'
-import { Fault } from '../fault.ts'
 import { json, type Route } from '../http.ts'
 import { attributesOf, LONGEST_BODY, shortened } from '../attributes.ts'
 import { believed, idOf } from '../time.ts'
@@ -28,9 +27,7 @@ export function linesRoutes(intake: Intake): readonly Route[] {
             if (errors.length < MOST_ERRORS) errors.push({ line: i + 1, error: record.error })
           } else logs.push(record)
         }
-        const how = await intake.take('lines', { logs, spans: [], metrics: [], exceptions: [] })
-        if (how === 'busy') throw new Fault(429, 'Cannot take the lines now: more waits to be written than may; come again', 1)
-        if (how === 'full') throw new Fault(503, 'Cannot take the lines now: the disk of the collector is full', 30)
+        await stored(intake, 'lines', { logs })
         if (rejected > 0) intake.refuse('lines', rejected)
         return json(200, { taken: logs.length, rejected, errors })
       },

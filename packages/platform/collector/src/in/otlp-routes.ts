@@ -1,6 +1,6 @@
 /** OTLP over HTTP, as JSON and as protobuf. Source: OTLP 1.x, "OTLP/HTTP". */
 import { PbfWriter } from 'pbf'
-import type { Intake } from '../intake.ts'
+import { stored, type Intake } from '../intake.ts'
 import { Fault } from '../fault.ts'
 import { later, type Answer, type Received, type Route } from '../http.ts'
 import { LogsRequest, MetricsRequest, TracesRequest } from './otlp-fields.ts'
@@ -18,9 +18,7 @@ export function otlpRoutes(intake: Intake): readonly Route[] {
       const type = typeOf(received)
       const body = await received.body()
       const { batch, rejected: count, why } = read(parse(intake, body, type, fields), intake.now())
-      const how = await intake.take('otlp', batch)
-      if (how === 'busy') throw new Fault(429, 'Cannot take it now: more waits to be written than may; come again', 1)
-      if (how === 'full') throw new Fault(503, 'Cannot take it now: the disk of the collector is full', 30)
+      await stored(intake, 'otlp', batch)
       if (count > 0) intake.refuse('otlp', count)
       return success(type, count, why, rejected)
     },
