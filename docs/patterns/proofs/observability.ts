@@ -12,6 +12,31 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     guide: 'docs/guides/chassis.md',
     tests: ['packages/dure/src/service/start.test.ts', 'packages/protocols/rest/src/pages.test.ts'],
   },
+  O2: {
+    state: 'works',
+    part: {
+      en: 'lines of all services in one store without a setting; words, levels, services and traces searched, counted, followed; OTLP, _bulk, JSON lines and files come in; a page in the console not yet',
+      ko: '설정 없이 모든 서비스의 줄을 한 저장소에. 낱말, 레벨, 서비스, 트레이스로 찾고 세고 따라 읽는다. OTLP, _bulk, JSON 줄, 파일을 받는다. 콘솔의 페이지는 아직',
+    },
+    code: [
+      'packages/platform/collector/src/store/segment.ts',
+      'packages/platform/collector/src/store/query.ts',
+      'packages/platform/collector/src/operator/logs.ts',
+      'packages/platform/collector/src/in/bulk.ts',
+      'packages/platform/collector/src/pipeline.ts',
+      'packages/dure/src/telemetry/log-tap.ts',
+    ],
+    guide: 'docs/guides/collector.md',
+    tests: [
+      'packages/platform/collector/src/store/store.test.ts',
+      'packages/platform/collector/src/store/writer.test.ts',
+      'packages/platform/collector/src/operator/operator.test.ts',
+      'packages/platform/collector/src/in/protocols.test.ts',
+      'packages/platform/collector/src/pipeline.test.ts',
+      'packages/dure/src/telemetry/log-tap.test.ts',
+      'packages/dure/src/telemetry/export/collector.test.ts',
+    ],
+  },
   O3: {
     state: 'begun',
     part: {
@@ -44,6 +69,25 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/tools/cli/src/waterfall.test.ts',
       'examples/marketplace/traced.test.ts',
       'packages/dure/src/service/fetch.test.ts',
+    ],
+  },
+  O4: {
+    state: 'works',
+    part: {
+      en: 'exceptions of spans, lines and Sentry’s SDKs in groups, with first and last time and version, and samples; source maps where Node is told of them',
+      ko: '스팬과 줄과 Sentry SDK의 예외를 묶음으로, 처음과 마지막 시각과 버전과 표본과 함께. 소스 맵은 Node가 알 때',
+    },
+    code: [
+      'packages/platform/collector/src/exceptions.ts',
+      'packages/platform/collector/src/store/numbers.ts',
+      'packages/platform/collector/src/operator/exceptions.ts',
+      'packages/platform/collector/src/in/sentry.ts',
+    ],
+    guide: 'docs/guides/collector.md',
+    tests: [
+      'packages/platform/collector/src/pipeline.test.ts',
+      'packages/platform/collector/src/in/protocols.test.ts',
+      'packages/platform/collector/src/store/writer.test.ts',
     ],
   },
   O5: {

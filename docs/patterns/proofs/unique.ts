@@ -93,8 +93,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   U8: {
     state: 'begun',
     part: {
-      en: "Eureka's REST interface and Spring Cloud Config's HTTP, both ways; CloudEvents, OTLP and Prometheus stand in their own rows; the others not yet",
-      ko: 'Eureka REST와 Spring Cloud Config HTTP 양쪽. CloudEvents, OTLP, Prometheus는 각자의 행에 있고, 나머지는 아직',
+      en: "Eureka's REST interface and Spring Cloud Config's HTTP, both ways; Zipkin v2 in and out, OTLP, Sentry's envelope and Elasticsearch's _bulk in, Prometheus both ways; CloudEvents stand in their own row; the others not yet",
+      ko: 'Eureka REST와 Spring Cloud Config HTTP 양쪽. Zipkin v2는 받고 내보내며, OTLP와 Sentry 봉투와 Elasticsearch _bulk는 받고, Prometheus는 양쪽. CloudEvents는 자기 행에 있고, 나머지는 아직',
     },
     code: [
       'packages/platform/registry/src/routes.ts',
@@ -103,6 +103,9 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/platform/registry/src/view.ts',
       'packages/platform/config/src/answers.ts',
       'packages/platform/config/src/spring-config.ts',
+      'packages/platform/collector/src/out/zipkin.ts',
+      'packages/platform/collector/src/in/otlp.ts',
+      'packages/platform/collector/src/in/sentry.ts',
     ],
     guide: 'docs/guides/registry.md',
     tests: [
@@ -111,6 +114,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/platform/registry/src/failing.test.ts',
       'packages/platform/config/src/spring.test.ts',
       'packages/platform/config/src/spring-config.test.ts',
+      'packages/platform/collector/src/in/otlp.test.ts',
+      'packages/platform/collector/src/in/protocols.test.ts',
     ],
   },
   U9: {

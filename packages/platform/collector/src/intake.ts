@@ -29,13 +29,8 @@ export type IntakeCounters = StoreCounters & {
 /** A line that has just come: where it will be in the store is not known yet. */
 export type Tailed = Omit<LogLine, 'id'>
 
-export function createIntake(options: {
-  readonly store: Store
-  readonly pipelines: Pipelines
-  readonly clock: Clock
-  readonly forward: readonly ((batch: Batch) => void)[]
-}): Intake {
-  const { store, pipelines, clock, forward } = options
+export function createIntake(options: { readonly store: Store; readonly pipelines: Pipelines; readonly clock: Clock }): Intake {
+  const { store, pipelines, clock } = options
   const find = createExceptions()
   const listeners = new Set<(lines: readonly Tailed[]) => void>()
   const protocols: Partial<Record<Protocol, { taken: number; refused: number }>> = {}
@@ -47,15 +42,13 @@ export function createIntake(options: {
       const { batch, dropped, failed } = runPipelines(pipelines, given)
       done.dropped += dropped
       done.failed += failed
-      const whole = { ...batch, exceptions: find(batch) }
-      const how = await store.append(whole)
+      const how = await store.append({ ...batch, exceptions: find(batch) })
       if (how !== 'stored') return how
       of(protocol).taken += given.logs.length + given.spans.length + given.metrics.length
       if (listeners.size > 0 && batch.logs.length > 0) {
         const lines = batch.logs.map(tailed)
         for (const listener of listeners) listener(lines)
       }
-      for (const each of forward) each(whole)
       return how
     },
     refuse: (protocol, items) => {

@@ -135,7 +135,7 @@ async function open(
   if (await answers(path))
     throw new Error(`Cannot open the collector: another one works on "${directory}"; stop it, or choose another directory`)
   const store = await openStore({ directory: join(directory, NAME), limits, queue: limits.queue, runtime, log })
-  const intake = createIntake({ store, pipelines, clock: runtime.clock, forward: [] })
+  const intake = createIntake({ store, pipelines, clock: runtime.clock })
   const routes = routesOf({ intake, store })
   const operator = operatorOf({ store, intake }, world)
   // Of this machine's own processes only their directory is asked: its owner alone reaches the socket.

@@ -29,10 +29,10 @@ export function zipkinQueryRoutes(store: Store, intake: Intake): readonly Route[
       return [...new Set(edges.filter(({ from }) => from === query.get('serviceName')).map((edge) => edge.to))].toSorted()
     }),
     get('traces', async ({ query }) => {
-      const asked = askedOf(query, intake.now())
-      const found = await store.listTraces({ ...asked, limit: asked.filter === undefined ? asked.limit : MOST })
+      const { filter, ...asked } = askedOf(query, intake.now())
+      const found = await store.listTraces({ ...asked, limit: filter === undefined ? asked.limit : MOST })
       const whole = await traces(found.map(({ traceId }) => traceId))
-      return (asked.filter === undefined ? whole : whole.filter(asked.filter)).slice(0, asked.limit)
+      return (filter === undefined ? whole : whole.filter(filter)).slice(0, asked.limit)
     }),
     get('trace/([0-9a-fA-F]{1,32})', async (_, [id = '']) => {
       const [spans] = await traces([padded(id)])

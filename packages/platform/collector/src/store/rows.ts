@@ -57,7 +57,7 @@ function searched(body: string, attributes: LogRecord['attributes']): string {
     const value = attributes[name]
     if (text.length >= SEARCHED) break
     if (typeof value === 'string') text += ` ${value.length > SEARCHED ? value.slice(0, SEARCHED) : value}`
-    else if (typeof value === 'number') text += ` ${value}`
+    else text += ` ${typeof value === 'object' ? JSON.stringify(value).slice(0, SEARCHED) : value}`
   }
   return text
 }
