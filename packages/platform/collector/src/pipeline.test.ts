@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { started } from './collector.test-support.ts'
-import { dropWhen, enrich, parseJson, parseText } from './collector.ts'
+import { dropWhen, enrich, parseJson, parseText, type LogRecord, type Step } from './collector.ts'
 import { fingerprintOf } from './exceptions.ts'
 
 test('pipelines parse, enrich and drop; a step that throws loses nothing', async (t) => {
   const throwing = (): never => {
     throw new Error('no')
   }
-  const logs = [
+  const logs: Step<LogRecord>[] = [
     parseText(/^(?<client>\S+) "(?<method>[A-Z]+) (?<path>\S+)[^"]*" (?<status>\d+)$/),
     parseJson(),
     enrich({ zone: 'seoul-a' }),
     throwing,
-    dropWhen(({ body }: { readonly body: string }) => body.includes('/health')),
+    dropWhen(({ body }) => body.includes('/health')),
   ]
   const { post, store, intake } = await started(t, { pipelines: { logs } })
   await post('/v1/lines?service=web', ['1.2.3.4 "GET /orders HTTP/1.1" 200', '1.2.3.4 "GET /health HTTP/1.1" 200'].join('\n'))
