@@ -29,6 +29,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   choreography: [...CHASSIS, 'service'],
   eventsourcing: [...CHASSIS, 'service'],
   query: [...CHASSIS, 'service', 'eventsourcing'],
+  story: [...CHASSIS, 'service'],
 }
 
 /** Which published packages a package may import, by the folder it stands in; and its tests, beyond these. A pattern ends in `*`. */

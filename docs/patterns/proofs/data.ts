@@ -67,10 +67,16 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       en: 'on the embedded broker; several copies of the observer not yet tried',
       ko: '내장 브로커에서. 관찰자의 여러 복제본은 아직 시험하지 않음',
     },
-    code: ['packages/dure/src/choreography/choreography.ts', 'packages/dure/src/choreography/path.ts'],
+    code: [
+      'packages/dure/src/choreography/choreography.ts',
+      'packages/dure/src/choreography/path.ts',
+      'packages/dure/src/story/story.ts',
+    ],
     guide: 'docs/guides/choreography.md',
     tests: [
       'packages/dure/src/choreography/choreography.test.ts',
+      'packages/tools/cli/src/story.test.ts',
+      'examples/marketplace/story.test.ts',
       'examples/marketplace/choreography.test.ts',
       'examples/marketplace/simulation/simulation.test.ts',
     ],
@@ -147,6 +153,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/query/projection.ts',
       'packages/dure/src/query/history.ts',
       'packages/tools/cli/src/commands/model.ts',
+      'packages/dure/src/story/join.ts',
     ],
     guide: 'docs/guides/read-models.md',
     tests: [
@@ -255,6 +262,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/brokers/kafka/src/kafka.conformance.test.ts',
       'packages/brokers/nats/src/nats.conformance.test.ts',
       'packages/tools/cli/src/model.test.ts',
+      'packages/tools/cli/src/story.test.ts',
     ],
   },
   D15: {

@@ -136,6 +136,20 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/resilience/resilient.test.ts',
     ],
   },
+  U10: {
+    state: 'works',
+    part: {
+      en: 'messages come again, recorded answers and their declared errors; stores are made by the project; a provider outside of the system answers by its simulation',
+      ko: '메시지와 기록된 답과 선언된 오류를 재생함. 저장소는 프로젝트가 만들고, 시스템 밖의 제공자는 시뮬레이션이 답함',
+    },
+    code: [
+      'packages/dure/src/story/record.ts',
+      'packages/tools/simulation/src/story/play.ts',
+      'packages/tools/cli/src/commands/story.ts',
+    ],
+    guide: 'docs/guides/story.md',
+    tests: ['packages/tools/cli/src/story.test.ts', 'examples/marketplace/story.test.ts'],
+  },
   U13: {
     state: 'begun',
     part: {

@@ -2,6 +2,7 @@
  * The marketplace's common words: the values that travel in several contracts. Money is a number with
  * two decimals wherever it travels; inside the services it is whole cents, so that sums are exact.
  */
+import { SECRET } from 'dure/contract'
 import { z } from 'zod'
 
 export const Id = z.int().min(0).max(2_147_483_647)
@@ -66,7 +67,7 @@ export const Recipient = z.object({
 /** A customer who checks out, as other services learn it: without the card's security number, which is never kept. */
 export const CheckoutCustomer = Recipient.extend({
   paymentType: PaymentType,
-  cardNumber: z.string().max(32).default(''),
+  cardNumber: z.string().max(32).default('').meta(SECRET),
   cardHolderName: Text.default(''),
   /** MMyy */
   cardExpiration: z.string().max(7).default(''),

@@ -8,6 +8,7 @@ import { invariantsOf } from './invariants.ts'
 import { createUsers, MINUTE } from './load.ts'
 import { simulatedProvider, type SimulatedProvider } from './provider.ts'
 import { EXPECTED } from './rare.ts'
+import { offerOf } from './story.ts'
 import { POLICIES } from '../policies.ts'
 import { witnessed } from '../witness/witness.ts'
 
@@ -31,6 +32,7 @@ export function marketplaceSimulation(make: MakeMarketplace): Simulation {
       const { timers } = runtime
       return witnessed(sooner(make({ provider: provider.from(runtime), timers, markPause: 1_000, policies }), attempts))
     },
+    story: offerOf,
     load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
     expects: EXPECTED,
     invariants: invariantsOf({ users, provider: () => outside!.provider }),

@@ -39,6 +39,38 @@ await withShop(kafkaBroker({ ...QUICK_MEMBERS, url: server.url }), async ({ plac
         assert.ok(headers.split(';').includes(one), headers)
     }
   })
+  await check(
+    'what we find of a topic stands there for ConsoleConsumer: partition, offset, time, key, correlation, data',
+    async () => {
+      const found = await own.find({ by: { text: '"order":' }, topics: ['order.placed'] })
+      const ours = found.messages.map((one) => {
+        const { key, time, correlationId, data } = one.message
+        return one.on === 'topic' ? [one.partition, one.position, time, key, correlationId, data].join(' ') : ''
+      })
+      const shown = ['partition', 'offset', 'timestamp', 'headers', 'key'].map((one) => `print.${one}=true`)
+      const text = await java(
+        kafka,
+        ...['org.apache.kafka.tools.consumer.ConsoleConsumer', '--bootstrap-server', address, '--topic', 'order.placed'],
+        ...['--from-beginning', '--max-messages', '4', '--timeout-ms', '30000'],
+        ...[...shown, 'headers.separator=;'].flatMap((one) => ['--formatter-property', one]),
+      )
+      const theirs = text
+        .trim()
+        .split('\n')
+        .map((line) => {
+          const [time = '', partition = '', offset = '', headers = '', key, data] = line.split('\t')
+          const correlation = /ce_correlationid:([^;]*)/.exec(headers)?.[1]
+          return [partition, offset, time]
+            .map((one) => one.replace(/^\w+:/, ''))
+            .concat(key!, correlation!, data!)
+            .join(' ')
+        })
+      assert.deepEqual([ours.toSorted(), found.cutOff, found.unseen], [theirs.toSorted(), undefined, []], text)
+      const [one] = found.messages
+      const alone = await own.find({ by: { id: one!.message.id }, topics: ['order.placed'], since: one!.message.time })
+      assert.deepEqual(alone.messages, [one])
+    },
+  )
   await check('listeners of Spring Kafka take the work and the events that we sent', async () => {
     const program = fileURLToPath(new URL('SpringListener.java', import.meta.url))
     const lines = (await java(libraries, program, address, '8')).trim().split('\n').toSorted()

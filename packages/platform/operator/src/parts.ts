@@ -11,6 +11,7 @@ import { resilience } from './parts/resilience.ts'
 import { sagas } from './parts/sagas.ts'
 import { schedules } from './parts/schedules.ts'
 import { settings } from './parts/settings.ts'
+import { story } from './parts/story.ts'
 import { topics } from './parts/topics.ts'
 
 /**
@@ -25,5 +26,5 @@ import { topics } from './parts/topics.ts'
  */
 export const operatorParts: readonly OperatorPart[] = [
   ...[health, processes, placement, topics, letters, sagas, schedules, models, aggregates, resilience],
-  ...[settings, audit, explorer],
+  ...[settings, audit, explorer, story],
 ]

@@ -115,6 +115,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   lag: async () => (await import('./commands/lag.ts')).lagCommands,
   model: async () => (await import('./commands/model.ts')).modelCommands,
   mcp: async () => (await import('./commands/mcp.ts')).mcpCommand,
+  story: async () => (await import('./commands/story.ts')).storyCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   '2pc': async () => (await import('./commands/two-phase.ts')).twoPhaseCommands,
   docs: async () => (await import('./commands/docs.ts')).docsCommand,

@@ -21,5 +21,6 @@ export type {
   SystemSource,
   TimelineOptions,
 } from './run/run.ts'
+export { playStory, type PlayOptions } from './story/story.ts'
 export { describeReport, explore, loadSimulation } from './explore/explore.ts'
 export type { ExploreOptions, Report, SeedResult } from './explore/explore.ts'

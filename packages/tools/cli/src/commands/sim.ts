@@ -1,8 +1,10 @@
 import type { Command } from '@stricli/core'
-import type { FaultKind, Outcome, SimulateOptions, SimulationSource } from '@dure/simulation'
+import type { FaultKind, Outcome, PlayOptions, SimulateOptions, SimulationSource } from '@dure/simulation'
 import type { Thread } from '@dure/simulation/internal'
 import { describeThrown } from 'dure/contract/internal'
-import { relative } from 'node:path'
+import { readStoryRecord, type StoryRecord } from 'dure/story'
+import { readFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { importFile, systemFile } from '../load.ts'
 import { CliError, EXIT, paint, print, say, type Shell } from '../shell.ts'
@@ -15,6 +17,7 @@ import {
   replicaWords,
   switchFlag,
   systemParameter,
+  textFlag,
   wholeNumber,
 } from './parameters.ts'
 
@@ -25,6 +28,8 @@ type Flags = {
   readonly threads?: number
   readonly faults?: readonly string[]
   readonly replicas?: SimulateOptions['replicas']
+  readonly story?: string
+  readonly live?: readonly string[]
   readonly json?: boolean
   readonly shrink: boolean
 }
@@ -46,12 +51,16 @@ export const simCommand: Command<Shell> = defineCommand({
         delivered twice. Then everything is healed, and its invariants are checked. What users do and what must hold is the
         export "simulation" of the same file.
 
+        With --story it plays what "dure story ORDER --export FILE" has written: the messages that began it come again, calls are
+        answered as they were, and the code does the rest. As long as the same goes wrong, or something else, it exits with 1.
+
         A seed that fails is made as small as it can be made and shown step by step; the same seed gives the same run again.
         Exits with 1 when a seed fails.`,
   examples: [
     'dure sim system.ts --seeds 10000',
     'dure sim system.ts --seeds 10000 --from 20001',
     'dure sim system.ts --replay 4711',
+    'dure sim system.ts --story order-17.story.json',
     'dure sim system.ts --faults crash --faults freeze',
     'dure sim system.ts --replicas orders=2,stock=3',
   ],
@@ -69,6 +78,15 @@ export const simCommand: Command<Shell> = defineCommand({
       brief: 'Only faults of this kind; may be repeated',
     },
     replicas: parsedFlag(parsedReplicas, 'SERVICE=N,…', 'How many copies of services run, such as orders=3'),
+    story: textFlag('FILE', 'Play what "dure story ORDER --export FILE" has written'),
+    live: {
+      kind: 'parsed',
+      parse: String,
+      optional: true,
+      variadic: true,
+      placeholder: 'SERVICE',
+      brief: 'With --story: it answers by its code, not as it did then; may be repeated',
+    },
     json: switchFlag('Print the report as JSON'),
     shrink: { kind: 'boolean', default: true, brief: 'Make the first failing run smaller (default)' },
   },
@@ -89,8 +107,9 @@ export const simCommand: Command<Shell> = defineCommand({
         throw cannotRun(shown, cause)
       })
     if (keepsModules) say(this, KEEPS_MODULES)
-    const run = { shell: this, flags, library, file, shown, faults, simulation, expects }
-    if (flags.replay !== undefined) return replay(run, flags.replay)
+    const play = flags.story === undefined ? undefined : { story: readStory(this, flags.story), live: flags.live }
+    const run = { shell: this, flags, library, file, shown, faults, simulation, expects, play }
+    if (flags.replay !== undefined || play !== undefined) return replay(run, flags.replay ?? 1)
     const first = await many(run)
     if (first === undefined) return
     this.process.exitCode = EXIT.failed
@@ -102,6 +121,14 @@ export const simCommand: Command<Shell> = defineCommand({
   },
 })
 
+function readStory(shell: Shell, file: string): StoryRecord {
+  try {
+    return readStoryRecord(readFileSync(resolve(shell.cwd, file), 'utf8'))
+  } catch (cause) {
+    throw new CliError(`Cannot play "${file}": ${(cause as Error).message}`, { cause, exitCode: EXIT.misuse })
+  }
+}
+
 type Run = {
   readonly shell: Shell
   readonly flags: Flags
@@ -111,14 +138,16 @@ type Run = {
   readonly faults: readonly FaultKind[] | undefined
   readonly simulation: SimulationSource
   readonly expects: readonly string[]
+  readonly play: PlayOptions | undefined
 }
 
 /** One seed, with every line of it. */
 async function replay(run: Run, seed: number): Promise<void> {
   const { shell, flags, library, shown } = run
-  const { outcome } = await inThread(run, async ({ ask }) => {
-    const { result } = await ask({ kind: 'seed', seed, verify: 1, record: true })
-    return result
+  const outcome = await inThread(run, async ({ ask, simulate }) => {
+    // Nothing befalls a story that could be another the next time.
+    if (run.play !== undefined) return simulate({ seed, record: true })
+    return (await ask({ kind: 'seed', seed, verify: 1, record: true })).result.outcome
   }).catch((cause: unknown) => {
     throw cannotRun(shown, cause)
   })
@@ -189,8 +218,8 @@ async function showSmall(run: Run, outcome: Outcome): Promise<void> {
   print(shell, timeline(small.outcome, lineLayout(shell)))
 }
 
-async function inThread<T>({ library, file, faults, flags }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
-  const thread = library.openThread({ file, faults, replicas: flags.replicas })
+async function inThread<T>({ library, file, faults, flags, play }: Run, work: (thread: Thread) => Promise<T>): Promise<T> {
+  const thread = library.openThread({ file, faults, replicas: flags.replicas, play })
   return work(thread).finally(thread.close)
 }
 

@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { FaultKind, Outcome, Replicas, SimulateOptions } from '../run/run.ts'
+import type { PlayOptions } from '../story/story.ts'
 import type { FromWorker, Task, WorkerOptions } from './worker.ts'
 
 /** A thread that runs the simulation of a file, one seed after another. */
@@ -22,13 +23,16 @@ export function openThread(options: {
   readonly replicas?: Replicas | undefined
   /** Loads modules anew for each run, whoever makes the system. Default true; false keeps those that seem to keep nothing. */
   readonly anew?: boolean
+  /** Plays a story, instead of what users do. */
+  readonly play?: PlayOptions | undefined
 }): Thread {
-  const { file, faults, replicas, anew = true } = options
+  const { file, faults, replicas, anew = true, play } = options
   const workerOptions: WorkerOptions = {
     file: pathToFileURL(file).href,
     faults: faults === undefined ? undefined : [...faults],
     replicas,
     anew,
+    play,
   }
   let worker: Worker | undefined
   let closed = false

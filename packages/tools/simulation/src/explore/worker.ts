@@ -3,6 +3,7 @@ import { CallError } from 'dure/contract'
 import { describeThrown, isInstance } from 'dure/contract/internal'
 import { modulesLoaded, withoutMarks } from '../kernel/kernel.ts'
 import { messageOf, simulate, type FaultKind, type Only, type Replicas } from '../run/run.ts'
+import { playing, type PlayOptions } from '../story/story.ts'
 import { loadSimulation } from './load.ts'
 import { trySeed, type SeedResult } from './try-seed.ts'
 
@@ -13,6 +14,8 @@ export type WorkerOptions = {
   readonly replicas: Replicas | undefined
   /** Loads the modules anew for each run, also where that seems not to be needed. */
   readonly anew: boolean
+  /** Plays this, instead of what users do. */
+  readonly play?: PlayOptions | undefined
 }
 
 /** One run; or one seed as `trySeed` runs it, twice when it fails, and one in so many (`verify`). */
@@ -38,11 +41,13 @@ const MOST_MODULES = 25_000
 
 const port = parentPort
 if (port !== null) {
-  const { file, faults, replicas, anew: always } = workerData as WorkerOptions
+  const { file, faults, replicas, anew: always, play } = workerData as WorkerOptions
   const say = (message: FromWorker): void => port.postMessage(message)
   try {
-    const { simulation: loaded, anew, system } = await loadSimulation(file)
-    const simulation = always ? anew : loaded
+    const { simulation: loaded, anew: again, system: own } = await loadSimulation(file)
+    const anew: typeof again = play === undefined ? again : async () => playing(await again(), own, play)
+    const system = play === undefined ? own : undefined
+    const simulation = always || play !== undefined ? anew : loaded
     port.on('message', ({ kind, ...task }: Task) => {
       const before = process.threadCpuUsage()
       const how = { simulation, system, faults, replicas, ...task }

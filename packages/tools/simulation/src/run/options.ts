@@ -4,6 +4,7 @@ import type { SqlRow, SqlValue, Store } from 'dure/data'
 import type { Broker, DeadLetters } from 'dure/messaging'
 import type { Random, Runtime } from 'dure/runtime'
 import type { DoorHost, System, SystemStatus } from 'dure/service'
+import type { StoryRecord } from 'dure/story'
 import type { FaultKind, Pin } from './faults.ts'
 
 /** What is done to a system, and what must be true of it afterwards. */
@@ -33,6 +34,10 @@ export type Simulation = {
   readonly before?: SystemSource | undefined
   /** How many copies of services run, 1 to 64 of each: processes of their own that share the calls. Default: one of each. */
   readonly replicas?: Replicas | undefined
+  /** Times that what is dead, or has paused, is tried again when all is healed. Default 2. */
+  readonly tries?: number | undefined
+  /** What is there before a story that is played (`playStory`), made from what the story says. Default: `load.setup`. */
+  readonly story?: ((world: LoadWorld, story: StoryRecord) => Promise<void>) | undefined
   /** What `sometimes` is to be called with over many runs: reports name what was never seen. */
   readonly expects?: readonly string[]
 }

@@ -9,7 +9,7 @@ import { askedOf, createWorld, durationOf, type RunOptions, type World } from '.
 
 /** Milliseconds of virtual time: to come up, to come to rest when everything is healed, and to be checked. */
 const [START, REST, CHECK] = [60_000, 240_000, 60_000]
-/** Times that dead letters are tried again at the end: those left then are dead for a reason of their own. */
+/** Times that dead letters are tried again at the end, unless it is said: those left then are dead for a reason of their own. */
 const TRIES = 2
 /** Tasks of one run: more is a loop that goes nowhere. */
 const MOST_TASKS = 5_000_000
@@ -95,7 +95,7 @@ async function play(world: World, { simulation }: RunOptions, progress: Progress
   await ready(100)
   progress.phase = 'coming to rest'
   await users
-  await comeToRest(world, progress)
+  await comeToRest(world, progress, simulation.tries ?? TRIES)
   progress.phase = 'checking'
   const status = async (): Promise<SystemStatus> => (await world.running()?.status())!
   for (const [name, check] of Object.entries(simulation.invariants)) {
@@ -109,14 +109,14 @@ async function play(world: World, { simulation }: RunOptions, progress: Progress
 }
 
 /** Quiet twice in a row; what died of the faults is tried again, as somebody would who has mended them. */
-async function comeToRest({ running, outside, sometimes }: World, progress: Progress): Promise<void> {
+async function comeToRest({ running, outside, sometimes }: World, progress: Progress, most: number): Promise<void> {
   let tries = 0
   for (let calm = 0; calm < 2;) {
     await outside.sleep(500)
     progress.status = await running()?.status()
     calm = progress.status?.quiet === true ? calm + 1 : 0
     const dead = progress.status?.services.filter((one) => one.dead > 0) ?? []
-    if (calm < 2 || tries === TRIES) continue
+    if (calm < 2 || tries === most) continue
     const resumed = await resumeSagas(running())
     if (resumed > 0) sometimes('a paused saga was resumed')
     if (resumed + dead.length === 0) continue
