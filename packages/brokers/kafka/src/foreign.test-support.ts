@@ -47,7 +47,7 @@ await withShop(kafkaBroker({ ...QUICK_MEMBERS, url: server.url }), async ({ plac
         const { key, time, correlationId, data } = one.message
         return one.on === 'topic' ? [one.partition, one.position, time, key, correlationId, data].join(' ') : ''
       })
-      const shown = ['partition', 'offset', 'timestamp', 'headers', 'key'].map((one) => `print.${one}=true`)
+      const shown = ['partition', 'offset', 'headers', 'key'].map((one) => `print.${one}=true`)
       const text = await java(
         kafka,
         ...['org.apache.kafka.tools.consumer.ConsoleConsumer', '--bootstrap-server', address, '--topic', 'order.placed'],
