@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { playStory, simulate, type Simulation } from '@dure/simulation'
 import { sqlite } from 'dure/data'
 import { start, type Running, type System } from 'dure/service'
@@ -68,7 +69,7 @@ test(
     await running.client(Product).addAll({ items: [{ sellerId: 1, productId: 1, name: 'Thing 1', price: 11, freightValue: 1 }] })
     await running.client(Stock).putAll({ items: [{ sellerId: 1, productId: 1, qtyAvailable: 9 }] })
     for (const customer of [7, 8, 9]) await checkout(running, customer, `t${customer}`)
-    while (!(await running.status()).quiet);
+    while (!(await running.status()).quiet) await sleep(20)
 
     // By what stands in the data: the shop's own name of the transaction.
     const well = await tellStory(running, { about: '"t7"' })

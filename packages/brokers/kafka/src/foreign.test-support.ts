@@ -58,12 +58,10 @@ await withShop(kafkaBroker({ ...QUICK_MEMBERS, url: server.url }), async ({ plac
         .trim()
         .split('\n')
         .map((line) => {
-          const [time = '', partition = '', offset = '', headers = '', key, data] = line.split('\t')
-          const correlation = /ce_correlationid:([^;]*)/.exec(headers)?.[1]
-          return [partition, offset, time]
-            .map((one) => one.replace(/^\w+:/, ''))
-            .concat(key!, correlation!, data!)
-            .join(' ')
+          const [partition = '', offset = '', headers = '', key, data] = line.split('\t')
+          const [correlation, time] = ['correlationid', 'time'].map((one) => new RegExp(`ce_${one}:([^;]*)`).exec(headers)![1]!)
+          const place = [partition, offset].map((one) => one.replace(/^\w+:/, ''))
+          return [...place, Date.parse(time!), key, correlation, data].join(' ')
         })
       assert.deepEqual([ours.toSorted(), found.cutOff, found.unseen], [theirs.toSorted(), undefined, []], text)
       const [one] = found.messages

@@ -8,7 +8,19 @@ export type StoryRecord = Pick<Story, 'system' | 'about' | 'state' | 'reasons' |
 
 const FORMAT = { format: 'dure-story', version: 1 } as const
 
-/** What is to be kept of a story. */
+/**
+ * What is to be kept of a story, for a file.
+ *
+ * @example
+ * ```ts
+ * import { storyRecord, type Story } from 'dure/story'
+ *
+ * const empty = { began: undefined, ended: undefined, messages: [], sagas: [], choreographies: [], spans: [] }
+ * const told = { reasons: [], correlationIds: [], cutOff: [], unseen: [] }
+ * const story: Story = { system: 'shop', about: 'order-17', state: 'done', ...empty, ...told }
+ * console.log(storyRecord(story).format) // → dure-story
+ * ```
+ */
 export function storyRecord({ system, about, state, reasons, began, messages, sagas }: Story): StoryRecord {
   return { ...FORMAT, system, about, state, reasons, began, messages, sagas }
 }
@@ -16,6 +28,14 @@ export function storyRecord({ system, about, state, reasons, began, messages, sa
 /**
  * Reads what `storyRecord` has made, from the text of a file.
  * @throws {TypeError} when it is no story, or one of a later version
+ *
+ * @example
+ * ```ts
+ * import { readStoryRecord } from 'dure/story'
+ *
+ * const text = '{"format":"dure-story","version":1,"system":"shop","about":"order-17","messages":[],"sagas":[]}'
+ * console.log(readStoryRecord(text).about) // → order-17
+ * ```
  */
 export function readStoryRecord(text: string): StoryRecord {
   let read: Partial<StoryRecord> | null

@@ -33,6 +33,7 @@ const TRACES = 20
  *
  * @example
  * ```ts
+ * import { setTimeout } from 'node:timers/promises'
  * import { command, contract, event } from 'dure/contract'
  * import { database } from 'dure/data'
  * import { service, start, system } from 'dure/service'
@@ -48,7 +49,7 @@ const TRACES = 20
  * })
  * const shop = await start(system('shop', { services: [orders] }), { directory: '.dure/told', log: silentLogger() })
  * await shop.client(Orders).place('4711')
- * while (!(await shop.status()).quiet) continue
+ * while (!(await shop.status()).quiet) await setTimeout(5)
  * const story = await tellStory(shop, { about: '4711' })
  * console.log(story.state, story.messages.map(({ type, data }) => [type, data])) // → done [ [ 'order.placed', { id: '4711' } ] ]
  * await shop.stop()
