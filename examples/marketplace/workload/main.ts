@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createChild } from '../chaos/child.ts'
-import { gatewayBefore } from '../chaos/gateway/before.ts'
+import { gatewayBefore, marketplaceAt } from '../chaos/gateway/before.ts'
 import { freePort } from '@dure/testing/servers'
 import { createDriver, type Driver } from './driver.ts'
 import { doorClient, type DoorClient } from './door.ts'
@@ -125,9 +125,7 @@ async function ownMarket(more: readonly string[]): Promise<{ readonly url: strin
 /** `dure gateway` before a marketplace, until the run has ended. */
 async function gatewayTo(url: string): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'marketplace-gateway-'))
-  const upstreams = { marketplace: { addresses: [new URL(url).host] } }
-  const configuration = { routes: { all: { prefix: '/', to: 'marketplace' } }, upstreams }
-  const gateway = await gatewayBefore({ directory, configuration })
+  const gateway = await gatewayBefore({ directory, configuration: marketplaceAt([new URL(url).host]) })
   print(`Gateway at ${gateway.url}`)
   const stop = async (): Promise<void> => {
     gateway.child.signal('SIGTERM')

@@ -2,10 +2,25 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@dure/testing/servers'
-import type { GatewayConfiguration } from '@dure/gateway'
+import type { GatewayConfiguration, RouteOptions } from '@dure/gateway'
 import { createChild, type Child } from '../child.ts'
 
 const DURE = fileURLToPath(import.meta.resolve('../../../../packages/tools/cli/bin/dure.js'))
+
+/**
+ * All that a marketplace serves, at these addresses. To put a product in place may not be repeated, for each time is told of; a gateway that knows no
+ * contracts takes every PUT for one that may.
+ */
+export function marketplaceAt(
+  addresses: readonly string[],
+  more: Pick<RouteOptions, 'timeout' | 'attemptTimeout' | 'attempts'> = {},
+): GatewayConfiguration {
+  const all = { ...more, to: 'marketplace' }
+  return {
+    routes: { all: { ...all, prefix: '/' }, replace: { ...all, path: '/product', methods: ['PUT'], idempotent: false } },
+    upstreams: { marketplace: { addresses } },
+  }
+}
 
 export type GatewayBefore = {
   readonly url: string

@@ -12,7 +12,7 @@ import { verify } from '../../workload/verify.ts'
 import { createChild, type Child } from '../child.ts'
 import { beginVisits } from '../visitors.ts'
 import { createWaits, type Waited, type Waits } from '../waits.ts'
-import { gatewayBefore, type GatewayBefore } from './before.ts'
+import { gatewayBefore, marketplaceAt, type GatewayBefore } from './before.ts'
 
 export type GatewayRunOptions = {
   readonly directory: string
@@ -78,7 +78,10 @@ export async function runGateway(options: GatewayRunOptions): Promise<GatewayRun
     say(`Marketplace started in ${Math.round(await market.start())} ms`)
     const copies = await Promise.all(Array.from({ length: COPIES }, (_, i) => startCopy(data, i, steps)))
     const said: string[] = []
-    const configuration = before(copies.map(({ port }) => port))
+    const configuration = marketplaceAt(
+      copies.map(({ port }) => `127.0.0.1:${port}`),
+      { timeout: DEADLINE, attemptTimeout: ATTEMPT, attempts: COPIES },
+    )
     const gateway = await gatewayBefore({ directory, configuration, onLine: (line) => void said.push(line) })
     steps.push(() => ended(gateway.child))
     const random = seededRandom(seed)
@@ -118,12 +121,6 @@ async function startCopy(data: string, i: number, steps: (() => Promise<void>)[]
   await child.start()
   return { child, port }
 }
-
-const before = (ports: readonly number[]): GatewayConfiguration => ({
-  // Who does not have to be answered before its end can be asked for again at another copy.
-  routes: { all: { prefix: '/', to: 'copies', timeout: DEADLINE, attemptTimeout: ATTEMPT, attempts: 3 } },
-  upstreams: { copies: { addresses: ports.map((port) => `127.0.0.1:${port}`) } },
-})
 
 async function ended(child: Child): Promise<void> {
   child.signal('SIGTERM')
@@ -171,7 +168,7 @@ async function befall(run: Run): Promise<readonly Phase[]> {
       run,
       'routes changed',
       async (round) => {
-        const more = { prefix: `/more-${round}`, to: 'copies' }
+        const more = { prefix: `/more-${round}`, to: 'marketplace' }
         await told(run, /The routes have changed/, () =>
           gateway.write({ ...configuration, routes: { ...configuration.routes, more } }),
         )

@@ -24,6 +24,8 @@ export type Exchange = {
   request: RequestView | undefined
   upstream: Upstream | undefined
   endpoint: Endpoint | undefined
+  /** Those that have failed it, of which it was sent to another one. */
+  failed: readonly Endpoint[]
   /** It was picked and has neither answered nor failed yet. */
   asked: boolean
   probe: boolean
@@ -49,6 +51,7 @@ export type BeginOptions = {
 
 const CORRELATION_ID = /^[\w.:@/+=-]{1,128}$/
 const nothing = (): void => {}
+const NOBODY: readonly Endpoint[] = []
 
 export function createBegin({ runtime, running, name, service, tracer }: BeginOptions): Decisions['begin'] {
   const { clock, ids } = runtime
@@ -119,6 +122,7 @@ export function createBegin({ runtime, running, name, service, tracer }: BeginOp
       request: undefined,
       upstream: undefined,
       endpoint: undefined,
+      failed: NOBODY,
       asked: false,
       probe: false,
       call: undefined,

@@ -29,7 +29,7 @@ export function createDecisions(
     const stuck = exchange.upstream === undefined ? chooseTarget(client, route, { random, ids }) : undefined
     exchange.upstream ??= stuck!.upstream
     const endpoint =
-      client.tries === 0 && stuck?.key !== undefined ? stuck.upstream.stick(stuck.key) : exchange.upstream.pick(exchange.endpoint)
+      client.tries === 0 && stuck?.key !== undefined ? stuck.upstream.stick(stuck.key) : exchange.upstream.pick(exchange.failed)
     if (client.tries === 0) exchange.upstream.called()
     exchange.endpoint = endpoint
     exchange.asked = endpoint !== undefined
@@ -42,6 +42,8 @@ export function createDecisions(
     const { route, upstream } = exchange
     if (exchange.asked) upstream!.tried(endpoint, how, exchange.probe)
     exchange.asked = false
+    // An answer is none that others give as well, but for one that tells of a failure.
+    if (typeof how !== 'number' || how >= 500) exchange.failed = [...exchange.failed, endpoint]
     if (client.tries >= route.attempts) return false
     if (typeof how === 'number') {
       if (how !== 502 && how !== 503 && how !== 504) return false

@@ -208,6 +208,20 @@ test('what an instance that stands still does not begin to answer is asked of an
   assert.ok(once.every(({ tries }) => tries === 1))
 })
 
+test('what has failed a request is not asked for it again while there is another one', async (t) => {
+  const failing = await serving(t, (_request, response) => void response.writeHead(503).end())
+  const well = await named(t, 'well')
+  const gone = await serving(t, () => {})
+  await new Promise((resolve) => gone.server.close(resolve))
+  const addresses = [failing.address, gone.address, well.address]
+  // Nobody is left out, and nobody's tries are too many.
+  const server = { addresses, ejection: { failures: 10_000 }, budget: { minimumPerSecond: 10_000 } }
+  const { get } = await started(t, {
+    routes: { routes: { all: { prefix: '/', to: 'server', attempts: 3 } }, upstreams: { server } },
+  })
+  for (let i = 0; i < 40; i++) assert.equal((await get('/')).text, 'well GET /')
+})
+
 test('an instance that takes no connection costs nobody an answer, though it cannot be left out and the budget is spent', async (t) => {
   const good = await named(t, 'good')
   const upstreams = {

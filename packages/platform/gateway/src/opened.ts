@@ -29,7 +29,7 @@ export function createOpened(world: {
 
   const send: FilterWorld['send'] = ({ method, body, headFor }, { to, timeout, ended }) => {
     const upstream = world.upstream(to)
-    const endpoint = upstream?.pick(undefined)
+    const endpoint = upstream?.pick([])
     if (upstream === undefined || endpoint === undefined) return ended('nobody')
     const probe = endpoint.health?.state() === 'probing'
     const cut = sendUnheard(

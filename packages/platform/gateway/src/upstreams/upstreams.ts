@@ -30,8 +30,8 @@ export type UpstreamOptions = (
 
 export type Upstream = {
   readonly name: string
-  /** Whom to ask now, rather another one than the one that was asked before; undefined when nobody is up. */
-  readonly pick: (before: Endpoint | undefined) => Endpoint | undefined
+  /** Whom to ask now, rather one that has not been asked for this request; undefined when nobody is up. */
+  readonly pick: (asked: readonly Endpoint[]) => Endpoint | undefined
   /** The same instance for the same key, as long as it is up (rendezvous hashing: others keep theirs when one goes). */
   readonly stick: (key: string) => Endpoint | undefined
   /** How it went with one that was picked. `given up`: it says nothing. */
@@ -108,11 +108,16 @@ export function createUpstream(
     take(registry!.instances(service))
   }
 
-  const pick = (before: Endpoint | undefined): Endpoint | undefined => {
-    const now = clock.monotonic()
-    if (now >= ejection.nextProbe()) for (const each of endpoints.values()) if (each.health!.probe(now)) return each
-    const others = before === undefined || ready.length < 2 ? ready : ready.filter((each) => each !== before)
-    return leastOfTwo(others, random)
+  const pick: Upstream['pick'] = (asked) => {
+    if (asked.length === 0) {
+      const now = clock.monotonic()
+      if (now >= ejection.nextProbe()) for (const each of endpoints.values()) if (each.health!.probe(now)) return each
+      return leastOfTwo(ready, random)
+    }
+    // A request that has failed is not the one that finds out whether somebody is back, nor does it go where it has failed before.
+    const others = ready.filter((each) => !asked.includes(each))
+    if (others.length > 0) return leastOfTwo(others, random)
+    return ready.find((each) => each !== asked.at(-1)) ?? ready[0]
   }
   const stick = (key: string): Endpoint | undefined => {
     let [best, most]: [Endpoint | undefined, number] = [undefined, -1]
@@ -120,7 +125,7 @@ export function createUpstream(
       const score = hashOf(`${key} ${each.name}`)
       if (score > most) [best, most] = [each, score]
     }
-    return best ?? pick(undefined)
+    return best ?? pick([])
   }
   const tried: Upstream['tried'] = ({ health }, how, probe) => {
     if (health === undefined) return
