@@ -43,8 +43,8 @@ export async function askAutobahn(options: {
       { agent: 'gateway', url: gateway.url.replace('http:', 'ws:') },
     ],
     cases: ['*'],
-    // Speed; what is compressed is the same through both.
-    'exclude-cases': ['9.*', '13.*'],
+    // Speed, and what is compressed of other texts and by other windows: that is between the two, and takes an hour.
+    'exclude-cases': ['9.*', '12.2.*', '12.3.*', '12.4.*', '12.5.*', '13.*'],
     'exclude-agent-cases': {},
   }
   writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec))
