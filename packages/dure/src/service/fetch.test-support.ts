@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
@@ -80,4 +81,21 @@ export const textOf = async ({ fetch }: ServiceContext, url: string): Promise<st
 
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => void setTimeout(resolve, 5))
+}
+
+/** That `GET /charges`, whose answer was a 503, is a span of the call, in headers and attributes, and tells no more than it may. */
+export function assertSent(spans: readonly Span[], url: string, heard: IncomingHttpHeaders): void {
+  const [sent, call] = spans as readonly [Span, Span]
+  assert.deepEqual([sent.name, sent.kind, sent.service, sent.parentId], ['GET', 'client', 'asker', call.spanId])
+  // Of every failure, whatever it is of, more is said.
+  const own = Object.entries(sent.attributes).filter(([name]) => !/^(dure\.)?exception\./.test(name))
+  assert.deepEqual(Object.fromEntries(own), {
+    'http.request.method': 'GET',
+    'server.address': '127.0.0.1',
+    'server.port': Number(new URL(url).port),
+    'url.full': `${url}/charges`,
+    'http.response.status_code': 503,
+    'error.type': '503',
+  })
+  assert.deepEqual([heard['traceparent'], heard['tracestate']], [`00-${sent.traceId}-${sent.spanId}-01`, 'v=1'])
 }

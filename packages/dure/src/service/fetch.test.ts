@@ -3,8 +3,7 @@ import { getEventListeners, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import type { Span } from '../telemetry/telemetry.ts'
-import { Asked, run, textOf, until } from './fetch.test-support.ts'
+import { Asked, assertSent, run, textOf, until } from './fetch.test-support.ts'
 import type { ServiceContext } from './service.ts'
 
 test('a request is a child of the call, in headers and spans, and tells neither query nor credentials', async (t) => {
@@ -14,17 +13,7 @@ test('a request is a child of the call, in headers and spans, and tells neither 
     await ask(async (context) => textOf(context, `${url}/charges?token=secret`), { traceparent, tracestate: 'v=1' }),
     'busy',
   )
-  const [sent, call] = spans as [Span, Span]
-  assert.deepEqual([sent.name, sent.kind, sent.service, sent.parentId], ['GET', 'client', 'asker', call.spanId])
-  assert.deepEqual(sent.attributes, {
-    'http.request.method': 'GET',
-    'server.address': '127.0.0.1',
-    'server.port': Number(new URL(url).port),
-    'url.full': `${url}/charges`,
-    'http.response.status_code': 503,
-    'error.type': '503',
-  })
-  assert.deepEqual([heard[0]!['traceparent'], heard[0]!['tracestate']], [`00-${sent.traceId}-${sent.spanId}-01`, 'v=1'])
+  assertSent(spans, url, heard[0]!)
   const withSecret = url.replace('//', '//user:secret@')
   await assert.rejects(
     ask((context) => textOf(context, withSecret).catch((error: Error) => error.message)).then((message) => {

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import type { Span } from '../telemetry/telemetry.ts'
-import { run, until } from './fetch.test-support.ts'
+import { assertSent, run, until } from './fetch.test-support.ts'
 import type { ServiceContext } from './service.ts'
 
 type Outgoing = Parameters<Parameters<ServiceContext['http']>[1]>[0]
@@ -25,17 +24,7 @@ test('a request of one’s own client is a span as that of fetch is, with its he
     { traceparent, tracestate: 'v=1' },
   )
   assert.equal(await asked, 'busy')
-  const [sent, call] = spans as [Span, Span]
-  assert.deepEqual([sent.name, sent.kind, sent.service, sent.parentId], ['GET', 'client', 'asker', call.spanId])
-  assert.deepEqual(sent.attributes, {
-    'http.request.method': 'GET',
-    'server.address': '127.0.0.1',
-    'server.port': Number(new URL(url).port),
-    'url.full': `${url}/charges`,
-    'http.response.status_code': 503,
-    'error.type': '503',
-  })
-  assert.deepEqual([heard[0]!['traceparent'], heard[0]!['tracestate']], [`00-${sent.traceId}-${sent.spanId}-01`, 'v=1'])
+  assertSent(spans, url, heard[0]!)
 })
 
 test('it ends with the deadline of the call and with its own, whether its client heeds the signal or not', async (t) => {

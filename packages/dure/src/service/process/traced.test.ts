@@ -64,6 +64,17 @@ function tree(spans: readonly Span[], parentId: string, depth = 0): string[] {
     .flatMap((span) => [`${'  '.repeat(depth)}${span.kind} ${span.service} ${span.name}`, ...tree(spans, span.spanId, depth + 1)])
 }
 
+const ORDER_PLACED = [
+  'client outside orders.place',
+  '  server orders orders.place',
+  '    client orders stock.reserve',
+  '      server stock stock.reserve',
+  '        client stock transaction stock',
+  '    client orders transaction orders',
+  '      producer orders publish order.placed',
+  '        consumer mail process order.placed',
+]
+
 test(
   'one request over all processes is one trace, in the store that they share and at the receiver',
   { timeout: 60_000 },
@@ -90,16 +101,7 @@ test(
       [traceId],
     )
     traces.close()
-    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), [
-      'client outside orders.place',
-      '  server orders orders.place',
-      '    client orders stock.reserve',
-      '      server stock stock.reserve',
-      '        client stock transaction stock',
-      '    client orders transaction orders',
-      '      producer orders publish order.placed',
-      '        consumer mail process order.placed',
-    ])
+    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), ORDER_PLACED)
     const calls = spans.filter(({ kind }) => kind === 'server')
     assert.deepEqual(
       calls.map(({ tracestate }) => tracestate),
@@ -156,16 +158,7 @@ test(
       found.some(({ kind, service }) => kind === 'client' && service === 'outside'),
     )
     await stop()
-    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), [
-      'client outside orders.place',
-      '  server orders orders.place',
-      '    client orders stock.reserve',
-      '      server stock stock.reserve',
-      '        client stock transaction stock',
-      '    client orders transaction orders',
-      '      producer orders publish order.placed',
-      '        consumer mail process order.placed',
-    ])
+    assert.deepEqual(tree(spans, '00f067aa0ba902b7'), ORDER_PLACED)
     assert.deepEqual(
       spans.filter(({ status }) => status === 'error').map(({ name, attributes }) => [name, attributes['dure.message.dead']]),
       [['process order.placed', true]],
