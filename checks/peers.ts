@@ -28,6 +28,7 @@
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
+ * `npm run peers -- telemetry`: OpenTelemetry's and Sentry's SDKs tell the collector of a service in Python and one in Node; Debian's Prometheus scrapes it.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -57,6 +58,7 @@ import {
   springGateway,
   springKafka,
   springRabbit,
+  telemetry as telemetryJudges,
   threads as autocannon,
   type Judges,
 } from './judges/installed.ts'
@@ -95,6 +97,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   audit,
   threads,
   tokens,
+  telemetry,
   oidc: () => ourProgram('platform/auth/src/peers.test-support.ts', []),
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
   mtls: (words) => ourProgram('dure/src/identity/foreign.test-support.ts', words),
@@ -187,6 +190,16 @@ async function springConfigServer(): Promise<boolean> {
   const answer = springConfig.there() ? 'installed' : springConfig.install()
   if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Config: it ${answer}.`)
   return ourProgram('platform/config/src/peers.test-support.ts', [join(springConfig.folder, 'target/config-1.jar')])
+}
+
+async function telemetry(): Promise<boolean> {
+  const answer = telemetryJudges.there() ? 'installed' : telemetryJudges.install()
+  if (answer !== 'installed') throw new Error(`Cannot ask SDKs of telemetry and Prometheus: it ${answer}.`)
+  const places = ['venv/bin/python', 'telemetry.py', 'prometheus/usr/bin/prometheus']
+  return ourProgram(
+    'platform/collector/src/peers.test-support.ts',
+    places.map((place) => join(telemetryJudges.folder, place)),
+  )
 }
 
 async function gatewayImport(): Promise<boolean> {

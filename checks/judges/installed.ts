@@ -49,6 +49,17 @@ export const keycloak: Judges = judges('keycloak', 'keycloak/pom.xml', {
   ],
 })
 
+/** What tells of itself: OpenTelemetry's SDK for Python, and Sentry's; and Prometheus, as Debian has it, unpacked and not installed. */
+export const telemetry: Judges = judges('telemetry', 'telemetry.txt', {
+  sources: ['telemetry.py'],
+  possible: () => runs('python3', ['-c', 'import venv, ensurepip']) && runs('dpkg-deb', ['--version']),
+  steps: (folder) => [
+    ['python3', '-m', 'venv', join(folder, 'venv')],
+    [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, 'telemetry.txt')],
+    ['sh', '-c', 'cd "$1" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb prometheus', 'sh', folder],
+  ],
+})
+
 function pythonClient(name: string, pins: string): Judges {
   return judges(name, pins, {
     possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
