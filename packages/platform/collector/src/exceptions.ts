@@ -8,13 +8,16 @@ const FRAMES = 5
 const KNOWN = 10_000
 /** Milliseconds within which the same failure of one trace is the same. */
 const SAME = 10_000
+/** How fingerprints begin that services of Dure make: each span that a failure passes tells of it, and so does a line. */
+const OWN = 'v1:'
 
 export type FindExceptions = (batch: Batch) => readonly ExceptionRecord[]
 
 export function createExceptions(): FindExceptions {
   const known = new Set<string>()
   const isNew = ({ fingerprint, traceId, time }: ExceptionRecord): boolean => {
-    if (traceId === undefined) return true
+    // Others tell of each exception once, by an event of a span or of their own.
+    if (traceId === undefined || !fingerprint.startsWith(OWN)) return true
     const key = `${fingerprint} ${traceId} ${Math.floor(time / SAME)}`
     if (known.has(key)) return false
     known.add(key)
