@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { command, contract, event } from '../contract/contract.ts'
+import { CallError, command, contract, event } from '../contract/contract.ts'
 import { database } from '../data/data.ts'
 import { embeddedBroker, type Broker, type RetryPolicy } from '../messaging/messaging.ts'
 import { silentLogger, type Span, type TelemetryOptions, type TelemetrySink } from '../telemetry/telemetry.ts'
@@ -39,7 +39,12 @@ const orders = service(Orders, {
 
 async function run(
   t: TestContext,
-  options: { telemetry?: TelemetryOptions; retry?: Partial<RetryPolicy>; fails?: (attempt: number) => boolean },
+  options: {
+    telemetry?: TelemetryOptions
+    retry?: Partial<RetryPolicy>
+    fails?: (attempt: number) => boolean
+    refuses?: boolean
+  },
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'dure-recorded-'))
   const spans: Span[] = []
@@ -64,7 +69,11 @@ async function run(
   })
   const telemetry = { store: false, ...options.telemetry, exporters: [() => sink] } as const
   let opened: Broker | undefined
-  const broker: Adapter<Broker> = async (world) => (opened = await embeddedBroker({ durability: 'process' })(world))
+  const broker: Adapter<Broker> = async (world) => {
+    opened = await embeddedBroker({ durability: 'process' })(world)
+    const refuse = (): Promise<never> => Promise.reject(new CallError('INVALID_ARGUMENT', 'It is not to my taste'))
+    return options.refuses === true ? { ...opened, publish: refuse } : opened
+  }
   const shop = system('shop', { services: [orders, mail, addresses], telemetry, broker })
   const running = await start(shop, { directory, log: silentLogger() })
   t.after(async () => {
@@ -181,6 +190,17 @@ test('a message that nobody can read has what led to it told of', async (t) => {
   assert.deepEqual(
     [poison!.status, poison!.attributes['dure.message.dead'], poison!.attributes['messaging.message.conversation_id']],
     ['error', true, 'c'],
+  )
+})
+
+test('a message that the broker does not take has what led to it told of', async (t) => {
+  const { named, place } = await run(t, { telemetry: { sampling: 0 }, refuses: true })
+  await place('a')
+  await until(() => named('orders.place').length > 0)
+  const [relay] = named('relay order.placed')
+  assert.deepEqual(
+    [relay!.status, relay!.message, relay!.parentId],
+    ['error', 'It is not to my taste', named('publish order.placed')[0]!.spanId],
   )
 })
 

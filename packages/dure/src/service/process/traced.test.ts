@@ -64,6 +64,8 @@ function tree(spans: readonly Span[], parentId: string, depth = 0): string[] {
     .flatMap((span) => [`${'  '.repeat(depth)}${span.kind} ${span.service} ${span.name}`, ...tree(spans, span.spanId, depth + 1)])
 }
 
+const keyOf = ({ service, spanId, name }: Pick<Received, 'service' | 'spanId' | 'name'>): string => `${service} ${spanId} ${name}`
+
 const ORDER_PLACED = [
   'client outside orders.place',
   '  server orders orders.place',
@@ -107,10 +109,8 @@ test(
       calls.map(({ tracestate }) => tracestate),
       ['vendor=1', 'vendor=1'],
     )
-    const key = ({ service, spanId, name }: Pick<Received, 'service' | 'spanId' | 'name'>): string =>
-      `${service} ${spanId} ${name}`
     const there = received.filter((span) => span.traceId === traceId)
-    assert.deepEqual(there.map(key).toSorted(), spans.map(key).toSorted())
+    assert.deepEqual(there.map(keyOf).toSorted(), spans.map(keyOf).toSorted())
   },
 )
 
@@ -149,15 +149,18 @@ test(
   'what fails in one process late has the others tell of what led to it, though nothing was sampled',
   { timeout: 120_000 },
   async (t) => {
-    const { doors, directory, stop } = await rig(t)
+    const { doors, directory, received, stop } = await rig(t)
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4737'
     const traceparent = `00-${traceId}-00f067aa0ba902b7-00`
     // Its letter is cursed: it dies long after the call was answered.
     await doors.client(Orders).place({ orderId: 'cursed', quantity: 13 }, { traceparent })
-    const spans = await kept(directory, traceId, (found) =>
-      found.some(({ kind, service }) => kind === 'client' && service === 'outside'),
-    )
+    const isWhole = (found: readonly Span[]): boolean =>
+      found.some(({ kind, service }) => kind === 'client' && service === 'outside')
+    await kept(directory, traceId, isWhole)
     await stop()
+    const spans = await kept(directory, traceId, isWhole)
+    const there = received.filter((span) => span.traceId === traceId)
+    assert.deepEqual(there.map(keyOf).toSorted(), spans.map(keyOf).toSorted())
     assert.deepEqual(tree(spans, '00f067aa0ba902b7'), ORDER_PLACED)
     assert.deepEqual(
       spans.filter(({ status }) => status === 'error').map(({ name, attributes }) => [name, attributes['dure.message.dead']]),
