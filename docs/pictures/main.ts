@@ -1,12 +1,14 @@
 /**
  * `npm run pictures`: what a person sees of `npm start`, `dure dev` and `dure trace`, in a real pseudo-terminal of 80 and of
  * 120 columns, as pictures for light and for dark pages. Needs `script` of util-linux, and the network for one `npm install`.
+ * And what a browser shows of the console, which needs Chromium: `npm run pictures -- console` draws that alone.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { drawConsole } from './console.ts'
 import { svgOf } from './svg.ts'
 import { openTerminal, type Screen } from './terminal.ts'
 
@@ -94,12 +96,33 @@ async function develop(columns: number, made: string): Promise<void> {
   await session.interrupt()
 }
 
+/** The console of a marketplace in which something was ordered some times. */
+async function seen(folder: string): Promise<void> {
+  const data = join(folder, 'market-console')
+  const flags = `--port 0 --data ${data} --durability process`
+  const shop = openTerminal({
+    columns: 200,
+    cwd: root,
+    typed: 'npm start',
+    told: (text) => text,
+    command: `npm start --silent -- ${flags}`,
+  })
+  const [said] = await shop.shows(/^ready[^]*npm start -- --split/m)
+  const orders = [...said.matchAll(/curl -s -X .*/g)].map(([command]) => command.trim().replace(/-H 'traceparent[^']*' /, ''))
+  for (let times = 0; times < 30; times++) for (const order of orders) ran('sh', ['-c', order], folder)
+  await drawConsole(/http:\S+#open=\S+/.exec(said)![0])
+  await shop.interrupt()
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'dure-pictures-'))
 try {
-  const made = await project(folder)
-  for (const columns of COLUMNS) {
-    await market(columns, folder)
-    await develop(columns, made)
+  await seen(folder)
+  if (process.argv[2] !== 'console') {
+    const made = await project(folder)
+    for (const columns of COLUMNS) {
+      await market(columns, folder)
+      await develop(columns, made)
+    }
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -15,8 +15,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
   O2: {
     state: 'works',
     part: {
-      en: 'lines of all services in one store without a setting; words, levels, services and traces searched, counted, followed; OTLP, _bulk, JSON lines and files come in; a page in the console not yet',
-      ko: '설정 없이 모든 서비스의 줄을 한 저장소에. 낱말, 레벨, 서비스, 트레이스로 찾고 세고 따라 읽는다. OTLP, _bulk, JSON 줄, 파일을 받는다. 콘솔의 페이지는 아직',
+      en: 'lines of all services in one store without a setting; words, levels, services and traces searched, counted, followed; OTLP, _bulk, JSON lines and files come in; a page in the console',
+      ko: '설정 없이 모든 서비스의 줄을 한 저장소에. 낱말, 레벨, 서비스, 트레이스로 찾고 세고 따라 읽는다. OTLP, _bulk, JSON 줄, 파일을 받는다. 콘솔에 페이지가 있다',
     },
     code: [
       'packages/platform/collector/src/store/segment.ts',
@@ -133,6 +133,27 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/tools/cli/src/control/acts.test.ts',
       'packages/databases/postgres/src/suites18.test.ts',
       'packages/tools/cli/src/audit.test.ts',
+    ],
+  },
+  O7: {
+    state: 'begun',
+    part: {
+      en: 'map, traces, logs, metrics, exceptions, events, dead letters, breakers, audit with its proof, and a page of any operator contract; login through a gateway',
+      ko: '지도, 트레이스, 로그, 지표, 예외, 이벤트, 데드 레터, 브레이커, 증명이 있는 감사, 모든 운영자 계약의 페이지. 로그인은 게이트웨이로',
+    },
+    code: [
+      'packages/platform/console/src/console.ts',
+      'packages/platform/console/src/access.ts',
+      'packages/platform/console/client/pages.tsx',
+      'packages/platform/console/client/model/columns.ts',
+      'packages/platform/console/client/trace/waterfall.tsx',
+    ],
+    guide: 'docs/guides/console.md',
+    tests: [
+      'packages/platform/console/src/console.test.ts',
+      'packages/platform/console/src/browser.test.ts',
+      'packages/platform/console/src/pages.test.ts',
+      'packages/platform/console/client/model/columns.test.ts',
     ],
   },
 }

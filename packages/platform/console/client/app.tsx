@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { connected, open, session, trouble } from './api.ts'
 import { Asked, Dialog, Notes } from './parts/dialog.tsx'
 import { Icon } from './parts/icons.tsx'
+import { Page } from './parts/page.tsx'
 import { Empty, Loading } from './parts/state.tsx'
 import { openPalette, Palette } from './palette.tsx'
 import { pageOf, pages, type PageEntry } from './pages.tsx'
@@ -37,12 +38,13 @@ export function App(): JSX.Element {
           </div>
         )}
         {View === undefined ? (
-          <Empty title={t('app.lost')}>
-            <p>{t('app.lostHint')}</p>
-            <a class="button" href="/">
-              {t('page.system')}
-            </a>
-          </Empty>
+          <Page title={t('app.lost')}>
+            <Empty title={t('app.lostHint')}>
+              <a class="button" href="/">
+                {t('page.system')}
+              </a>
+            </Empty>
+          </Page>
         ) : (
           <View key={page!.id} />
         )}

@@ -212,7 +212,6 @@ function SystemMap({
               role="button"
               tabindex={0}
               aria-pressed={name === chosen}
-              aria-label={`${name} ${nodeText(copies)}`}
               onClick={open}
               onKeyDown={(event) => {
                 if (event.key !== 'Enter' && event.key !== ' ') return
@@ -224,6 +223,7 @@ function SystemMap({
               <text x={width / 2} y={20} text-anchor="middle">
                 {name}
               </text>
+              {/* Between two words, for whoever hears them. */ ' '}
               <text class="small" x={width / 2} y={36} text-anchor="middle">
                 {nodeText(copies)}
               </text>
