@@ -98,13 +98,14 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
   S6: {
     state: 'works',
     part: {
-      en: 'folders, mounts, the environment, a central server (folder, Git, SQLite) and ConfigMaps; typed, live, judged whole; secrets. A change reaches all processes at once, not one of them first',
-      ko: '폴더, 마운트, 환경 변수, 중앙 서버(폴더, Git, SQLite), ConfigMap. 타입이 있고, 도는 동안 바뀌며, 통째로 판정. 비밀. 변경은 한 프로세스에 먼저가 아니라 모두에게 한꺼번에',
+      en: 'folders, mounts, the environment, a central server (folder, Git, SQLite) and ConfigMaps; typed, live, judged whole; secrets. A change goes to one process of each service first, and back by itself',
+      ko: '폴더, 마운트, 환경 변수, 중앙 서버(폴더, Git, SQLite), ConfigMap. 타입이 있고, 도는 동안 바뀌며, 통째로 판정. 비밀. 변경은 서비스마다 한 프로세스에 먼저 가고, 나쁘면 스스로 되돌아감',
     },
     code: [
       'packages/dure/src/config/config.ts',
       'packages/dure/src/config/judge.ts',
       'packages/dure/src/config/configuration.ts',
+      'packages/dure/src/config/waves.ts',
       'packages/dure/src/config/secret.ts',
       'packages/dure/src/config/parse/parse.ts',
       'packages/tools/cli/src/commands/config.ts',
@@ -115,6 +116,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
     tests: [
       'packages/dure/src/config/judge.test.ts',
       'packages/dure/src/config/configuration.test.ts',
+      'packages/dure/src/config/waves.test.ts',
+      'packages/dure/src/service/settings.test.ts',
       'packages/dure/src/config/sources.test.ts',
       'packages/dure/src/config/parse/parse.test.ts',
       'packages/dure/src/service/config.test.ts',

@@ -52,7 +52,7 @@ const FLAGS = {
 }
 
 const HELP = `Usage: npm run chaos -- [flags], npm run chaos -- edge [flags], npm run chaos -- gateway [flags],
-or npm run chaos -- identity [flags]
+npm run chaos -- identity [flags], or npm run chaos -- settings [flags]
 
 Kills the marketplace with SIGKILL at random moments under load, and its payment provider now and then,
 restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
@@ -249,6 +249,7 @@ try {
   if (first === 'edge') process.exitCode = await (await import('./edge/main.ts')).main(rest)
   else if (first === 'gateway') process.exitCode = await (await import('./gateway/main.ts')).main(rest)
   else if (first === 'identity') process.exitCode = await (await import('./identity/main.ts')).main(rest)
+  else if (first === 'settings') process.exitCode = await (await import('./settings/main.ts')).main(rest)
   else process.exitCode = await main(wordsOf(process.argv.slice(2)))
 } catch (error) {
   const known = error instanceof FlagError || ['ChildError', 'DoorError', 'NotQuietError'].includes((error as Error).name)

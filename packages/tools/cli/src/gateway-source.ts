@@ -59,19 +59,34 @@ export async function routesOfFile(
 
 /** Stores of sessions by their URL. A file that names none loads nothing for them; what is not installed here is told when one does. */
 function storesOf(shell: Shell): { readonly load: (text: string) => Promise<void>; readonly at: (url: string) => SessionStore } {
-  let redis: typeof import('@dure/redis') | Error | undefined
+  const redis = storeLibrary<typeof import('@dure/redis')>(shell, 'Redis', '@dure/redis')
+  const memcached = storeLibrary<typeof import('@dure/memcached')>(shell, 'Memcached', '@dure/memcached')
   return {
     load: async (text) => {
-      if (redis !== undefined || !/rediss?:/.test(text)) return
-      redis = await library<typeof import('@dure/redis')>(shell, 'sessions in Redis', '@dure/redis').catch(
-        (error: unknown) => error as Error,
-      )
+      if (/rediss?:/.test(text)) await redis.load()
+      if (/memcached:/.test(text)) await memcached.load()
     },
     at: (url) => {
-      if (redis === undefined || !/^rediss?:/.test(url))
-        throw new TypeError('its "sessions" are nowhere that is known; give a folder, or redis://HOST:PORT')
-      if (redis instanceof Error) throw redis
-      return redis.redisSessions({ url })
+      if (/^rediss?:/.test(url)) return redis.get().redisSessions({ url })
+      const [, servers] = /^memcached:\/\/([^/]+)$/.exec(url) ?? []
+      if (servers !== undefined) return memcached.get().memcachedSessions({ servers: servers.split(',') })
+      throw new TypeError(
+        'its "sessions" are nowhere that is known; give a folder, redis://HOST:PORT, or memcached://HOST:PORT (several with commas)',
+      )
+    },
+  }
+}
+
+/** Loaded once; that it is not there is told when it is asked for. */
+function storeLibrary<Library extends object>(shell: Shell, what: string, name: string) {
+  let loaded: Library | Error | undefined
+  return {
+    load: async (): Promise<void> => {
+      loaded ??= await library<Library>(shell, `sessions in ${what}`, name).catch((error: unknown) => error as Error)
+    },
+    get: (): Library => {
+      if (loaded instanceof Error) throw loaded
+      return loaded!
     },
   }
 }
