@@ -5,8 +5,8 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
   X1: {
     state: 'works',
     part: {
-      en: 'HTTP/1.1, HTTP/2 and TLS; routes from contracts, files and Ingress documents, their instances from the registry',
-      ko: 'HTTP/1.1, HTTP/2, TLS. 라우트는 계약, 파일, Ingress 문서에서, 인스턴스는 레지스트리에서',
+      en: 'HTTP/1.1, HTTP/2 and TLS; routes from contracts, files and Ingress documents (with the certificates of their Secrets), their instances from the registry',
+      ko: 'HTTP/1.1, HTTP/2, TLS. 라우트는 계약, 파일, Ingress 문서(그 Secret의 인증서와 함께)에서, 인스턴스는 레지스트리에서',
     },
     code: [
       'packages/platform/gateway/src/wire/wire.ts',
@@ -42,14 +42,15 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
   X2: {
     state: 'begun',
     part: {
-      en: 'login at an issuer of OpenID Connect, who asks by tokens, API keys or a function, the access log, metrics of each consumer, traces, isolation by breakers; no authorization by route yet',
-      ko: 'OpenID Connect 발급자에서의 로그인, 토큰이나 API 키나 함수로 아는 호출자, 접근 로그, 소비자마다의 메트릭, 추적, 브레이커로 격리. 라우트마다의 권한은 아직',
+      en: 'login at an issuer of OpenID Connect, who asks by tokens, API keys or a function, the access log (bodies where a contract allows it, redacted), logins in the audit log, metrics of each consumer, traces, isolation by breakers; no authorization by route yet',
+      ko: 'OpenID Connect 발급자에서의 로그인, 토큰이나 API 키나 함수로 아는 호출자, 접근 로그(본문은 계약이 허락한 곳에 가려서), 감사 로그의 로그인, 소비자마다의 메트릭, 추적, 브레이커로 격리. 라우트마다의 권한은 아직',
     },
     code: [
       'packages/platform/gateway/src/login/login.ts',
       'packages/platform/gateway/src/login/renewal.ts',
       'packages/platform/gateway/src/filters/consumers.ts',
       'packages/platform/gateway/src/seen.ts',
+      'packages/platform/gateway/src/bodies/bodies.ts',
       'packages/platform/gateway/src/counts.ts',
       'packages/platform/gateway/src/begin.ts',
     ],
@@ -60,6 +61,8 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/login/logout.test.ts',
       'packages/platform/gateway/src/login/renewal.test.ts',
       'packages/platform/gateway/src/login/guard.test.ts',
+      'packages/platform/gateway/src/login-by-name.test.ts',
+      'packages/platform/gateway/src/bodies/bodies.test.ts',
       'examples/marketplace/frontends-seen.test.ts',
       'packages/platform/gateway/src/gateway.test.ts',
     ],
