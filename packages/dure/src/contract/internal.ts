@@ -34,6 +34,17 @@ export { routesOf, type Route } from './route.ts'
 export { isWithin } from './bounds.ts'
 export type { ArrayVariant, ObjectVariant, Type, Variant } from './type.ts'
 export { typeOf } from './type-of.ts'
+export {
+  typesOf,
+  type NamedField,
+  type NamedType,
+  type OperationTypes,
+  type Scalar,
+  type TypeRef,
+  type TypeTable,
+  type UnionMember,
+} from './types-of.ts'
+export { pascal } from './components.ts'
 export { unknownFromJson, unknownToJson } from './tagged.ts'
 export { compareDocuments, misreadings } from './compat.ts'
 export { eventDocument } from './event-document.ts'

@@ -35,6 +35,8 @@ export type DoorRequest = {
   readonly trace: Pick<RequestTrace, 'traceparent' | 'tracestate'>
   /** A header, or what the protocol has instead, by its name in lower case. */
   readonly header: (name: string) => string | undefined
+  /** Who calls, where one request is several calls and it has been found out. */
+  readonly principal?: Promise<Principal | undefined>
   /** Reads the input; after it is known who calls. */
   readonly read: () => Gathered
   /** What a channel's caller sends. */
@@ -95,11 +97,8 @@ export function operationDoor(
       try {
         if (forgets && request.steering.idempotencyKey !== undefined) throw new Refusal('INVALID_HEADER', NO_MEMORY)
         if (host.authenticate === undefined) return serve(undefined, request, answer)
-        const { header } = request
-        void host
-          .authenticate({ door: state.door, header })
-          .then((principal) => serve(principal, request, answer))
-          .catch(answer.fail)
+        const { header, principal = host.authenticate({ door: state.door, header }) } = request
+        void principal.then((principal) => serve(principal, request, answer)).catch(answer.fail)
       } catch (error) {
         answer.fail(error)
       }

@@ -1,0 +1,191 @@
+/** A request of GraphQL over HTTP: https://graphql.github.io/graphql-over-http/draft/, and streams as server-sent events. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { correlationIdOf, failureOf, Refusal, sendStream, steeringOf, traceRequest, type OpenState } from 'dure/door/internal'
+import {
+  execute,
+  getOperationAST,
+  GraphQLError,
+  OperationTypeNode,
+  subscribe,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql'
+import { createHandler, parseRequestParams, type Request, type RequestParams, type Response } from 'graphql-http'
+import { readBody } from './body.ts'
+import type { Documents } from './documents.ts'
+import type { GraphqlLimits } from './limits.ts'
+import { errorOf, requestContext, type RequestContext } from './request.ts'
+
+export type GraphqlState = OpenState<GraphqlLimits>
+
+type Served = { readonly state: GraphqlState; readonly schema: GraphQLSchema; readonly documents: Documents }
+type Asked = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly gone: AbortController }
+type Head = Omit<Parameters<typeof requestContext>[1], 'commands'>
+
+/** Makes what answers requests at the door's path. It never rejects. */
+export function executor(served: Served): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { state } = served
+  const handle = createHandler<Asked, Head, RequestContext & Record<PropertyKey, unknown>>({
+    // What is thrown is told by its field; what else there is, is of GraphQL's own judgement of the document.
+    onSubscribe: (request, params) => argsOf(served, request.context, params) as never,
+    formatError: (error) => formatted(error),
+  })
+
+  return async (request, response) => {
+    const header = (name: string): string | undefined => {
+      const value = request.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    }
+    const correlationId = correlationIdOf(request.headers['x-correlation-id']) ?? state.world.runtime.ids.next()
+    response.setHeader('x-correlation-id', correlationId)
+    const gone = new AbortController()
+    try {
+      const steering = steeringOf(header, state.limits.deadline)
+      const trace = traceRequest(state, {
+        name: `${request.method} graphql`,
+        traceparent: steering.traceparent,
+        tracestate: header('tracestate'),
+        attributes: { 'http.request.method': request.method!, 'url.path': '/graphql' },
+      })
+      if (trace.begun) response.setHeader('traceresponse', trace.traceparent!)
+      response.once('close', () => {
+        if (!response.writableEnded) gone.abort()
+        const failed = response.statusCode >= 500 ? new Error(`It was answered with ${response.statusCode}`) : undefined
+        trace.end(failed, { 'http.response.status_code': response.statusCode })
+      })
+      const body = request.method === 'GET' ? null : await readBody(request, state.limits.body)
+      const asked: Request<Asked, Head> = {
+        ...{ method: request.method!, url: request.url!, headers: request.headers, body },
+        raw: { request, response, gone },
+        context: { correlationId, steering, trace, header, signal: gone.signal },
+      }
+      if (wantsEvents(header('accept'))) return await sendEvents(served, asked)
+      send(response, state, await handle(asked))
+    } catch (error) {
+      refuse(response, state, error, correlationId)
+    }
+  }
+}
+
+const wantsEvents = (accept: string | undefined): boolean => accept?.includes('text/event-stream') === true
+
+/** Parses, judges, and says for whom it is run; or what is wrong with it. */
+function argsOf(
+  { state, schema, documents }: Served,
+  head: Head,
+  { query, operationName, variables }: RequestParams,
+): ExecutionArgs | readonly GraphQLError[] {
+  try {
+    const document = documents.parse(query)
+    const errors = documents.judge(document)
+    if (errors.length > 0) return errors
+    const operation = getOperationAST(document, operationName)
+    const commands = operation?.operation === OperationTypeNode.MUTATION ? operation.selectionSet.selections.length : 0
+    const contextValue = requestContext(state, { ...head, commands })
+    return {
+      ...{ schema, document, contextValue, variableValues: variables },
+      operationName: operationName ?? null,
+      abortSignal: head.signal,
+      options: { maxCoercionErrors: 20 },
+    } as ExecutionArgs
+  } catch (error) {
+    return [error instanceof GraphQLError ? error : new GraphQLError('Cannot read the document')]
+  }
+}
+
+/** In the order of the specification, and nothing that stands behind an error. */
+function formatted(error: Error | Readonly<GraphQLError>): GraphQLError | Error {
+  if (!(error instanceof GraphQLError) || error.extensions['code'] !== undefined) return error as Error
+  const { message, nodes, source, positions, path } = error
+  return new GraphQLError(message, { nodes, source, positions, path, extensions: { code: 'INVALID_ARGUMENT' } })
+}
+
+function send(response: ServerResponse, state: GraphqlState, [body, { status, statusText, headers }]: Response): void {
+  if (response.destroyed || response.headersSent) return
+  if (state.closing) response.setHeader('connection', 'close')
+  const fixed = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
+  response.writeHead(status, statusText, { ...headers, ...fixed }).end(body ?? undefined)
+}
+
+/** What is wrong with a request before it is one of GraphQL. */
+export function refuse(response: ServerResponse, state: GraphqlState, error: unknown, correlationId: string): void {
+  const { failure, hidden } = failureOf(error, { correlationId })
+  if (hidden) state.world.log.error('Cannot answer a request', { correlationId, error })
+  // What is left of a body that is too large is not read.
+  if (error instanceof Refusal && error.code === 'BODY_TOO_LARGE') response.setHeader('connection', 'close')
+  if (failure.http === 503) response.setHeader('retry-after', '1')
+  const headers = { 'content-type': 'application/json; charset=utf-8' }
+  send(response, state, [JSON.stringify({ errors: [errorOf(failure)] }), { status: failure.http, statusText: '', headers }])
+}
+
+/** Distinct connections of GraphQL over SSE: each result is an event `next`, the end is an event `complete`. */
+async function sendEvents(served: Served, asked: Request<Asked, Head>): Promise<void> {
+  const { state } = served
+  const { response, gone } = asked.raw
+  const params = await parse(asked)
+  if (Array.isArray(params)) return send(response, state, params as unknown as Response)
+  const args = argsOf(served, asked.context, params as RequestParams)
+  const results = Array.isArray(args) ? { errors: args } : await run(args as ExecutionArgs, asked.method)
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(state.closing ? { connection: 'close' } : {}),
+  })
+  const write = (text: string): Promise<void> | undefined => {
+    if (response.write(text)) return undefined
+    return new Promise((resolve) => {
+      const done = (): void => {
+        response.off('drain', done)
+        response.off('close', done)
+        resolve()
+      }
+      response.on('drain', done)
+      response.on('close', done)
+    })
+  }
+  const next = (result: ExecutionResult) =>
+    write(
+      `event: next\ndata: ${JSON.stringify({ ...result, ...(result.errors && { errors: result.errors.map(formatted) }) })}\n\n`,
+    )
+  const complete = (): void => {
+    // It was begun as one that others may follow on its connection; a door that closes has no more for it.
+    response.end('event: complete\ndata: \n\n', () => void (state.closing && response.socket?.destroySoon()))
+  }
+  await sendStream(Symbol.asyncIterator in results ? results : one(results), {
+    ...{ state, gone },
+    sender: {
+      send: (value) => next(value as ExecutionResult),
+      quiet: () => write(':\n\n'),
+      end: complete,
+      fail: async (error) => {
+        const { failure } = failureOf(error, { correlationId: asked.context.correlationId })
+        await next({ errors: [error instanceof GraphQLError ? error : errorOf(failure)] })
+        complete()
+      },
+    },
+  })
+}
+
+async function parse(asked: Request<Asked, Head>): Promise<RequestParams | Response> {
+  try {
+    return await parseRequestParams(asked)
+  } catch (error) {
+    const headers = { 'content-type': 'application/json; charset=utf-8' }
+    const body = JSON.stringify({ errors: [new GraphQLError((error as Error).message)] })
+    return [body, { status: 400, statusText: 'Bad Request', headers }]
+  }
+}
+
+async function run(args: ExecutionArgs, method: string): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+  const operation = getOperationAST(args.document, args.operationName)?.operation
+  if (operation === OperationTypeNode.SUBSCRIPTION) return subscribe(args)
+  if (operation === OperationTypeNode.MUTATION && method === 'GET')
+    return { errors: [new GraphQLError('Cannot perform mutations over GET')] }
+  return execute(args)
+}
+
+async function* one<T>(value: T): AsyncGenerator<T> {
+  yield value
+}

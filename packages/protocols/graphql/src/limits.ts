@@ -1,0 +1,46 @@
+import type { DoorLimits } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+
+/** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
+export type GraphqlLimits = DoorLimits & {
+  /** A request's body. Default 256 KiB. */
+  readonly body: number
+  /** Words and marks of a document. Default 5,000. */
+  readonly tokens: number
+  /** Levels of fields. Default 15. */
+  readonly depth: number
+  /** Fields, with those of fragments wherever they are spread. Default 1,000. */
+  readonly fields: number
+  /** Fields of other names than their own. Default 50. */
+  readonly aliases: number
+  /** Calls that a document makes by itself: fields at its root. Default 20. */
+  readonly calls: number
+  /** Documents whose parsing and validation are kept. Default 1,000. */
+  readonly documents: number
+}
+
+const DEFAULTS: GraphqlLimits = {
+  body: 256 * 1024,
+  tokens: 5_000,
+  depth: 15,
+  fields: 1_000,
+  aliases: 50,
+  calls: 20,
+  documents: 1_000,
+  requests: 1_000,
+  deadline: 60_000,
+  drain: 10_000,
+  handover: 5_000,
+  heartbeat: 15_000,
+}
+
+const WHOLE = { ...WAIT, whole: true }
+const NUMBERS: Ranges<GraphqlLimits> = {
+  ...{ body: BYTES, tokens: COUNT, depth: COUNT, fields: COUNT, aliases: COUNT, calls: COUNT, documents: COUNT, requests: COUNT },
+  ...{ deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+}
+
+/** @throws {TypeError} when a limit cannot be used */
+export function limitsOf(given: Partial<GraphqlLimits> = {}): GraphqlLimits {
+  return completeNumbers('make the GraphQL door with these limits', DEFAULTS, given, NUMBERS)
+}

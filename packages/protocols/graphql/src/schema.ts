@@ -1,0 +1,105 @@
+/** A schema of GraphQL from contracts: queries, commands as mutations, streams as subscriptions. */
+import type { AnyContract } from 'dure/contract'
+import { typesOf, type OperationTypes, type TypeTable } from 'dure/contract/internal'
+import type { OperationDoor } from 'dure/door/internal'
+import {
+  GraphQLNonNull,
+  GraphQLObjectType,
+  GraphQLSchema,
+  printSchema,
+  type GraphQLFieldConfig,
+  type GraphQLInputFieldConfig,
+} from 'graphql'
+import { inputTypes } from './input-types.ts'
+import { checkLinks, linkField, type Links } from './links.ts'
+import { camel } from './names.ts'
+import { entriesIn, outputTypes } from './output-types.ts'
+import { callField, type RequestContext } from './request.ts'
+import { Done } from './scalars.ts'
+
+type Field = GraphQLFieldConfig<unknown, RequestContext>
+
+const ROOTS = { query: 'Query', command: 'Mutation', stream: 'Subscription' } as const
+
+export type SchemaOptions = {
+  readonly contracts: readonly AnyContract[]
+  readonly links?: Links | undefined
+  /** How the operations are called; left out for a schema that is only shown. */
+  readonly doorOf?: ((operation: OperationTypes) => OperationDoor) | undefined
+}
+
+/** @throws {TypeError} for links that lead nowhere, and when the contracts have nothing that GraphQL could ask */
+export function schemaOf({ contracts, links = {}, doorOf = () => NO_DOOR }: SchemaOptions): GraphQLSchema {
+  const table = typesOf(contracts)
+  checkLinks(links, table)
+  const output = outputTypes(table, (type) => linksFrom(type, links[type] ?? {}))
+  const { argumentsOf } = inputTypes(table, output.enumOf)
+  const doors = new Map(table.operations.map((one) => [`${one.contract.name}.${one.name}`, doorOf(one)]))
+
+  function linksFrom(_type: string, own: Links[string]): Record<string, Field> {
+    return Object.fromEntries(
+      Object.entries(own).map(([name, link]) => {
+        const place = `${link.contract.name}.${link.operation}`
+        const to = operationAt(table, place)
+        const answer = output.typeOf({ ...to.output, nullable: true })
+        return [name, linkField({ link, door: doors.get(place)!, answer })]
+      }),
+    )
+  }
+
+  function fieldOf(one: OperationTypes): Field {
+    const { operation, contract, name } = one
+    const { args, read } = argumentsOf(one.input)
+    const door = doors.get(`${contract.name}.${name}`)!
+    const shown = entriesIn(one.output)
+    const call: NonNullable<Field['resolve']> = (_, given, context, { path }) =>
+      callField(door, context, { input: () => read(given), path: String(path.key) })
+    const type = one.output.kind === 'nothing' ? new GraphQLNonNull(Done) : output.typeOf(one.output)
+    const show = (value: unknown): unknown => (one.output.kind === 'nothing' ? true : (shown?.(value) ?? value))
+    return {
+      type,
+      args: args as Record<string, GraphQLInputFieldConfig>,
+      description: operation.description,
+      ...(operation.deprecated ? { deprecationReason: 'It is going to be removed' } : {}),
+      ...(operation.kind === 'stream'
+        ? { subscribe: call, resolve: show }
+        : { resolve: async (...given: Parameters<typeof call>) => show(await call(...given)) }),
+    }
+  }
+
+  const rootOf = (kind: keyof typeof ROOTS): GraphQLObjectType | undefined => {
+    const own = table.operations.filter(({ operation }) => operation.kind === kind)
+    if (own.length === 0) return undefined
+    const fields = own.map((one) => [camel(one.contract.name, one.name), fieldOf(one)] as const)
+    return new GraphQLObjectType({ name: ROOTS[kind], fields: Object.fromEntries(fields) })
+  }
+  const query = rootOf('query')
+  if (query === undefined)
+    throw new TypeError(`Cannot make a schema of GraphQL: it has to have a query, and ${namesOf(contracts)} has none`)
+  return new GraphQLSchema({ query, mutation: rootOf('command'), subscription: rootOf('stream') })
+}
+
+/**
+ * The schema of contracts in GraphQL's own language: what `dure docs --format graphql` writes.
+ *
+ * @example
+ * ```ts
+ * import { graphqlDocument } from '@dure/graphql'
+ * import { contract, query } from 'dure/contract'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * console.log(graphqlDocument([Clock]).includes('clockNow: DateTime!')) // → true
+ * ```
+ */
+export function graphqlDocument(contracts: readonly AnyContract[], links?: Links): string {
+  return `${printSchema(schemaOf({ contracts, links }))}\n`
+}
+
+function operationAt({ operations }: TypeTable, place: string): OperationTypes {
+  return operations.find(({ contract, name }) => `${contract.name}.${name}` === place)!
+}
+
+const namesOf = (contracts: readonly AnyContract[]): string => contracts.map(({ name }) => `"${name}"`).join(', ') || 'the system'
+
+const NO_DOOR = undefined as unknown as OperationDoor
