@@ -45,6 +45,21 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'checks/judges/judges.test.ts',
     ],
   },
+  C3: {
+    state: 'works',
+    code: [
+      'packages/protocols/graphql/src/graphql.ts',
+      'packages/protocols/graphql/src/schema.ts',
+      'packages/protocols/graphql/src/links.ts',
+      'packages/dure/src/contract/types-of.ts',
+    ],
+    guide: 'docs/guides/graphql.md',
+    tests: [
+      'packages/protocols/graphql/src/graphql.test.ts',
+      'packages/protocols/graphql/src/hostile.test.ts',
+      'packages/dure/src/contract/types-of.test.ts',
+    ],
+  },
   C6: {
     state: 'begun',
     part: {

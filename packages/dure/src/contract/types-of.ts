@@ -163,8 +163,11 @@ function readTypes(root: Type, hint: string): Found {
   function membersOf(variants: readonly Variant[], name: string): UnionMember[] {
     const objects = variants.filter((one): one is ObjectVariant => one.kind === 'object')
     const tells = literalsTelling(objects)
-    // Alternatives that are one kind of scalar are one member.
-    const groups = Map.groupBy(variants, (one) => scalarOf([one]) ?? one)
+    // Alternatives that are one kind of scalar are one member; numbers are, whole or not.
+    const groups = Map.groupBy(variants, (one) => {
+      const scalar = scalarOf([one])
+      return scalar === undefined ? one : NUMBERS.has(scalar) ? 'number' : scalar
+    })
     return Array.from(groups.values(), (group): UnionMember => {
       const [only] = group as [Variant]
       const told = only.kind === 'object' ? tells?.get(only) : undefined
@@ -197,6 +200,8 @@ function readTypes(root: Type, hint: string): Found {
 
 type As = { readonly hint: string; readonly description: string | undefined }
 type Base = { readonly name: string; readonly description: string | undefined }
+
+const NUMBERS: ReadonlySet<Scalar> = new Set<Scalar>(['int32', 'int64', 'double'])
 
 /** What all of them are, if they are one scalar. */
 function scalarOf(variants: readonly Variant[]): Scalar | undefined {

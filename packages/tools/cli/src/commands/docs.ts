@@ -7,14 +7,15 @@ import { contractsOf, loadSystem, readersOf } from '../load.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
 import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
-type Format = 'openapi' | 'asyncapi' | 'contract'
+const FORMATS = ['openapi', 'asyncapi', 'graphql', 'contract'] as const
+type Format = (typeof FORMATS)[number]
 type Flags = { readonly format: Format; readonly out?: string }
 
 export const docsCommand: Command<Shell> = defineCommand({
   brief: 'Write the documents drawn from contracts',
   help: `
         Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events, who reacts to them, and
-        where the broker is), or contract (descriptions that "dure compat" compares).`,
+        where the broker is), graphql (the schema of @dure/graphql), or contract (descriptions that "dure compat" compares).`,
   examples: [
     'dure docs',
     'dure docs --format asyncapi --out docs/events.json',
@@ -23,7 +24,7 @@ export const docsCommand: Command<Shell> = defineCommand({
   flags: {
     format: {
       kind: 'enum',
-      values: ['openapi', 'asyncapi', 'contract'],
+      values: FORMATS,
       default: 'openapi',
       brief: 'What to draw',
     },
@@ -32,7 +33,7 @@ export const docsCommand: Command<Shell> = defineCommand({
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, file?: string): Promise<void> {
     const { system } = await loadSystem(file, this.cwd)
-    const text = draw(system, flags.format)
+    const text = await draw(system, flags.format)
     if (flags.out === undefined) return print(this, text)
     const path = resolve(this.cwd, flags.out)
     try {
@@ -45,13 +46,17 @@ export const docsCommand: Command<Shell> = defineCommand({
   },
 })
 
-function draw(system: System, format: Format): string {
+async function draw(system: System, format: Format): Promise<string> {
   const contracts = contractsOf(system)
   switch (format) {
     case 'openapi':
       return json(openapi(contracts, { title: system.name, remembers: rememberedBy(system) }))
     case 'asyncapi':
       return json(asyncapi(contracts, { title: system.name, ...system.broker.place, readers: readersOf(system) }))
+    case 'graphql': {
+      const { graphqlDocument } = await import('@dure/graphql')
+      return graphqlDocument(contracts)
+    }
     case 'contract':
       return json({ system: system.name, contracts: contracts.map(describeContract), readers: readersOf(system) })
   }
