@@ -24,21 +24,21 @@ export function createDocuments(
   schema: GraphQLSchema,
   { limits, introspection }: { readonly limits: GraphqlLimits; readonly introspection: boolean },
 ): Documents {
-  const kept = new Map<string, DocumentNode>()
+  const known = new Map<string, DocumentNode>()
   const judged = new WeakMap<DocumentNode, readonly GraphQLError[]>()
   const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule]
   const room = limits.body * 16
   let size = 0
   return {
     parse: (text) => {
-      let document = kept.get(text)
+      let document = known.get(text)
       if (document !== undefined) return document
       document = parse(text, { maxTokens: limits.tokens, noLocation: false })
-      kept.set(text, document)
+      known.set(text, document)
       size += text.length
-      for (const [oldest] of kept) {
-        if (kept.size <= limits.documents && size <= room) break
-        kept.delete(oldest)
+      for (const [oldest] of known) {
+        if (known.size <= limits.documents && size <= room) break
+        known.delete(oldest)
         size -= oldest.length
       }
       return document

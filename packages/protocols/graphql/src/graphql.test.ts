@@ -65,7 +65,7 @@ test('links of one level are one call, with each key once', async (t) => {
   const { ask, asked } = await shop(t)
   const { data } = await ask('{ ordersAll { id customer { name } } again: ordersAll { customer { id } } }')
   assert.deepEqual(
-    data.ordersAll.map((order: any) => order.customer?.name),
+    data.ordersAll.map((order: { customer: { name: string } | null }) => order.customer?.name),
     ['Sori a', 'Sori b', 'Sori a', undefined],
   )
   assert.deepEqual(asked, [['a', 'b']])

@@ -3,7 +3,7 @@ import type { AnyContract } from 'dure/contract'
 import type { TypeTable } from 'dure/contract/internal'
 import type { OperationDoor } from 'dure/door/internal'
 import { GraphQLNonNull, type GraphQLFieldConfig, type GraphQLNullableOutputType, type GraphQLOutputType } from 'graphql'
-import { callField, type RequestContext } from './request.ts'
+import { callField, type RequestContext, type Waiting } from './request.ts'
 
 export type Link = {
   readonly contract: AnyContract
@@ -21,9 +21,6 @@ export type Link = {
 
 /** By the type that they lead from, and the field's name. */
 export type Links = Readonly<Record<string, Readonly<Record<string, Link>>>>
-
-type Waiting = { readonly keys: Map<unknown, PromiseWithResolvers<readonly unknown[]>> }
-export type Loaders = Map<Link, Waiting>
 
 type Linked = { readonly link: Link; readonly door: OperationDoor; readonly answer: GraphQLOutputType }
 

@@ -3,7 +3,9 @@ import type { Principal } from 'dure/contract'
 import { type Failure, type OpenState, type OperationDoor, type RequestTrace, type Steering } from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { GraphQLError } from 'graphql'
-import type { Loaders } from './links.ts'
+
+/** Keys that somebody waits for the answers of. */
+export type Waiting = { readonly keys: Map<unknown, PromiseWithResolvers<readonly unknown[]>> }
 
 export type RequestContext = {
   readonly correlationId: string
@@ -15,7 +17,7 @@ export type RequestContext = {
   /** Found out once, when the first field asks. */
   readonly principal: () => Promise<Principal | undefined> | undefined
   /** Calls that links of one level share. */
-  readonly loaders: Loaders
+  readonly loaders: Map<object, Waiting>
   /** Several commands of one request need keys of their own. */
   readonly commands: number
 }
