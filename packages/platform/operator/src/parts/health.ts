@@ -55,10 +55,16 @@ export const health: OperatorPart = operatorPart({
       live: async () => (await read()).live,
       ready: async () => (await read()).ready,
       startup: async () => (await read()).startup,
-      watch: (_, { signal }) => watched(read, { runtime: world.runtime, every: EVERY, signal }),
+      watch: (_, { signal }) => watched(async () => steady(await read()), { runtime: world.runtime, every: EVERY, signal }),
     }
   },
 })
+
+/** How long something took to answer is another time each time, and no change of its health. */
+function steady({ services, ...groups }: z.infer<typeof Report>): z.infer<typeof Report> {
+  const without = ({ latency: _, ...dependency }: z.infer<typeof Dependency>): z.infer<typeof Dependency> => dependency
+  return { ...groups, services: services.map((one) => ({ ...one, dependencies: one.dependencies.map(without) })) }
+}
 
 function reportOf({ live, ready, services }: Health): z.infer<typeof Report> {
   const all = services.map((one) => ({

@@ -7,7 +7,7 @@ import { database } from 'dure/data'
 import { service, start, system, type Running } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { dure, temporary } from '../shell.test-support.ts'
-import { askRecord, control, serveSupervisor } from './control.ts'
+import { askOperator, askRecord, control, serveSupervisor } from './control.ts'
 
 const trail = auditLog('tests/operators', { key: generateKeyPairSync('ed25519').privateKey })
 const Books = contract('books', {
@@ -89,10 +89,22 @@ test(
       '이다 service.place books done',
     ])
 
+    // A process of the system passes on what its supervisor answers, and it is written once.
+    const through = <T>(contract: string, operation: string, input?: object) =>
+      askOperator<T>(directory, contract, operation, input, { by: '이다' })
+    const listed = await through<{ readonly supervised: boolean }>('processes', 'list')
+    assert.equal(listed.supervised, true)
+    await through('placement', 'scale', { process: 'books', copies: 4 })
+    assert.equal(done.at(-1), 'books=4')
+    await assert.rejects(through('placement', 'scale', { process: 'books', copies: 10 }), /^CliError: So many cannot be$/)
+    assert.deepEqual((await lines(16)).slice(12), [
+      ...['begun', 'done', 'begun', 'failed'].map((outcome) => `이다 service.scale books ${outcome}`),
+    ])
+
     await running.stop()
     assert.equal((await say('scale', 'books=3')).code, 0)
     assert.equal(done.at(-1), 'books=3')
     running = await run()
-    assert.deepEqual((await lines(14)).slice(12), ['이다 service.scale books begun', '이다 service.scale books done'])
+    assert.deepEqual((await lines(18)).slice(16), ['이다 service.scale books begun', '이다 service.scale books done'])
   },
 )
