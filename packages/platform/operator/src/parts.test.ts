@@ -1,99 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHash, generateKeyPairSync, webcrypto } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { auditLog } from 'dure/audit'
-import { liveValues } from 'dure/config'
-import { command, contract, error, event, query, stream } from 'dure/contract'
-import { database } from 'dure/data'
-import { aggregate } from 'dure/eventsourcing'
-import { service, start, system, type Running, type SystemOptions } from 'dure/service'
+import { test } from 'node:test'
+import { start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
-import { z } from 'zod'
-import { desk, type Desk } from './operator.test-support.ts'
+import { places, shop } from './office.test-support.ts'
+import { desk } from './operator.test-support.ts'
 import { operatorParts, routesPart, sessionsPart } from './operator.ts'
-
-const Given = event('cart.given', {
-  schema: z.object({ cartId: z.string(), customer: z.string(), name: z.string(), at: z.date() }),
-  key: (e) => e.cartId,
-})
-const Filled = event('cart.filled', {
-  schema: z.object({ cartId: z.string(), count: z.int() }),
-  key: (e) => e.cartId,
-  partitions: 2,
-})
-const TooMany = error('TOO_MANY', { data: z.object({ most: z.bigint() }), message: 'That is too much' })
-const Office = contract('office', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: {
-    give: command({ input: z.object({ cartId: z.string(), count: z.int() }), errors: { TooMany } }),
-    seen: query({ output: z.array(z.string()) }),
-    ticks: stream({ input: z.object({ upTo: z.int() }), output: z.int() }),
-  },
-  events: [Given, Filled],
-})
-const cart = aggregate('cart', {
-  events: [Given, Filled],
-  initial: () => ({ names: [] as readonly string[], count: 0 }),
-  decide: () => [],
-  evolve: (state, { type, data }) =>
-    type === 'cart.given' ? { ...state, names: [...state.names, data.name] } : { ...state, count: state.count + data.count },
-  personal: { 'cart.given': { subject: 'customer', fields: { name: '(forgotten)' } } },
-})
-
-function shop() {
-  const trail = auditLog('tests/operators', { key: generateKeyPairSync('ed25519').privateKey })
-  const seen: string[] = []
-  const office = service(Office, {
-    database: database({ migrations: {} }),
-    extensions: [trail, cart],
-    config: z.object({ limit: z.number().default(5) }),
-    handlers: {
-      give: ({ cartId, count }, { database, clock }) => {
-        if (count > 99) throw TooMany({ most: 99n })
-        return database.transaction(async (tx) => {
-          const given = { cartId, customer: 'ada', name: 'Ada Lovelace', at: new Date(clock.now()) }
-          await tx.append(cart.stream(cartId), [{ type: 'cart.given', data: given }], { expected: 'any' })
-          await tx.append(cart.stream(cartId), [{ type: 'cart.filled', data: { cartId, count } }], { expected: 'any' })
-          await tx.publish(Filled, { cartId, count })
-        })
-      },
-      seen: () => seen,
-      ticks: async function* ({ upTo }) {
-        for (let n = 1; n <= upTo; n++) yield n
-      },
-    },
-    subscriptions: ({ on }) => [on(Filled, ({ data }) => void seen.push(`${data.cartId} ${data.count}`))],
-  })
-  const config = [liveValues({ 'office.limit': 7 })]
-  return { services: [office], audit: trail, config, seen } satisfies Partial<SystemOptions> & { readonly seen: string[] }
-}
-
-/** As one process, or with the desk in one and all else in another. */
-async function places(t: TestContext): Promise<readonly (readonly [string, Desk, string[]])[]> {
-  const [whole, parted] = [shop(), shop()]
-  const together = await desk(t, { ...whole, parts: operatorParts })
-  const directory = mkdtempSync(join(tmpdir(), 'dure-operator-'))
-  const { seen, ...options } = parted
-  const broker: Running = await start(system('shop', { telemetry: false, ...options }), {
-    ...{ directory, part: ['broker'], log: silentLogger() },
-  })
-  const office = await start(system('shop', { telemetry: false, ...options }), {
-    ...{ directory, part: ['office'], log: silentLogger() },
-  })
-  const apart = await desk(t, { ...options, parts: operatorParts, directory, part: ['doors'] })
-  t.after(async () => {
-    await office.stop()
-    await broker.stop()
-  })
-  return [
-    ['together', together, whole.seen],
-    ['split', apart, seen],
-  ]
-}
 
 type Read = {
   readonly partition: number
@@ -226,51 +140,6 @@ test('an operation is called as the contract says it, and its failure is an answ
     )
   }
 })
-
-type Raw = {
-  readonly verifier: string
-  readonly lines: readonly { readonly seq: number; readonly entry: string; readonly hash: string }[]
-  readonly checkpoints: readonly { readonly size: number; readonly note: string }[]
-  readonly personal: readonly { readonly seq: number; readonly name: string; readonly salt: string; readonly value: string }[]
-}
-
-test('a stranger checks the audit from what is kept, with nothing but WebCrypto', async (t) => {
-  const { ask } = await desk(t, { ...shop(), parts: operatorParts })
-  for (const n of [1, 2])
-    await ask('topics', 'publish', { event: 'cart.filled', data: { cartId: 'c', count: n } }, { reason: `No. ${n}` })
-  const size = async (): Promise<number> => (await ask<{ logs: { size: number }[] }>('audit', 'logs')).logs[0]!.size
-  while ((await size()) < 4) await new Promise((resolve) => setTimeout(resolve, 5))
-  const { verifier, lines, checkpoints, personal } = await ask<Raw>('audit', 'raw')
-  assert.deepEqual([lines.length, checkpoints.length, personal.length], [4, 4, 4])
-  const [, , key] = verifier.split('+') as [string, string, string]
-  const raw = Buffer.from(key, 'base64').subarray(1)
-  const signer = await webcrypto.subtle.importKey('raw', raw, 'Ed25519', false, ['verify'])
-  const leaves: Buffer[] = []
-  for (const [at, { entry, hash }] of lines.entries()) {
-    leaves.push(sha256(Buffer.of(0), Buffer.from(entry)))
-    assert.equal(leaves[at]!.toString('base64'), hash)
-    const [text, signature] = checkpoints[at]!.note.split('\n\n') as [string, string]
-    const signed = Buffer.from(signature.trim().split(' ').at(-1)!, 'base64').subarray(4)
-    assert.ok(await webcrypto.subtle.verify('Ed25519', signer, signed, Buffer.from(`${text}\n`)))
-    assert.deepEqual(text.split('\n').slice(1, 3), [String(at + 1), rootOf(leaves).toString('base64')])
-  }
-  assert.deepEqual(await ask('audit', 'verify'), { ok: true, size: 4, checkpoint: checkpoints.at(-1)!.note })
-  assert.equal((await ask<Raw>('audit', 'raw', { after: 2, limit: 5 })).lines[0]!.seq, 3)
-})
-
-const sha256 = (...parts: readonly Uint8Array[]): Buffer => {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
-
-/** RFC 6962, section 2.1. */
-function rootOf(leaves: readonly Buffer[]): Buffer {
-  if (leaves.length === 1) return leaves[0]!
-  let half = 1
-  while (half * 2 < leaves.length) half *= 2
-  return sha256(Buffer.of(1), rootOf(leaves.slice(0, half)), rootOf(leaves.slice(half)))
-}
 
 test('settings say where they come from, and calls how they stand', async (t) => {
   const { ask } = await desk(t, { ...shop(), parts: operatorParts, policies: { 'office.seen': { breaker: {} } } })
