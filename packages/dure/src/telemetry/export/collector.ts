@@ -24,7 +24,7 @@ export function collectorSink(): Exporter {
   return (world) => {
     const { clock } = world.runtime
     const agent = new Agent({ keepAlive: true, maxSockets: 4 })
-    const path = collectorSocket(world.directory)
+    let path = ''
     const began = clock.monotonic()
     let early: { spans: Span[]; lines: LogRecord[] } | undefined = { spans: [], lines: [] }
     let looked = -Infinity
@@ -34,6 +34,8 @@ export function collectorSink(): Exporter {
       const now = clock.monotonic()
       if (now - looked < LOOK) return there
       looked = now
+      // The directory may not have been there before, and what it is called then says where the socket is.
+      path = collectorSocket(world.directory)
       there = existsSync(path)
       if (there && early !== undefined) {
         const { spans, lines } = early
