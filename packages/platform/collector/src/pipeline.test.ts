@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { started } from './collector.test-support.ts'
 import { dropWhen, enrich, parseJson, parseText, type LogRecord, type Step } from './collector.ts'
-import { fingerprintOf } from './exceptions.ts'
+import { createExceptions, fingerprintOf } from './exceptions.ts'
+import { batch, log, NOW, span } from './record.test-support.ts'
 
 test('pipelines parse, enrich and drop; a step that throws loses nothing', async (t) => {
   const throwing = (): never => {
@@ -37,4 +38,23 @@ test('exceptions of one cause have one fingerprint, in JavaScript, Java and Pyth
   assert.equal(of(python(1)), of(python(2)))
   assert.equal(of('', 'No price for 17 of "tea"'), of('', 'No price for 18 of "milk"'))
   assert.notEqual(of('', 'No price'), of('', 'No stock'))
+})
+
+test('a failure that several spans and a line of ours tell of counts once; what others tell of counts each time', () => {
+  const find = createExceptions()
+  const told = (fingerprint: string) => ({
+    ...{ 'exception.type': 'RangeError', 'exception.message': 'no' },
+    ...(fingerprint === '' ? {} : { 'dure.exception.fingerprint': fingerprint, 'dure.exception.grouped_by': 'where it was' }),
+  })
+  const traceId = 'a1'.repeat(16)
+  const own = batch({
+    spans: [span({ attributes: told('v1:aa') }), span({ spanId: 'b2'.repeat(8), attributes: told('v1:aa') })],
+    logs: [log({ traceId, attributes: told('v1:aa') })],
+  })
+  assert.deepEqual(
+    find(own).map(({ fingerprint, groupedBy, type }) => [fingerprint, groupedBy, type]),
+    [['v1:aa', 'where it was', 'RangeError']],
+  )
+  const event = { time: NOW, name: 'exception', attributes: told('') }
+  assert.equal(find(batch({ spans: [span({ events: [event, event] })] })).length, 2)
 })
