@@ -6,11 +6,17 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     state: 'works',
     code: [
       'packages/dure/src/service/health.ts',
-      'packages/dure/src/service/service-instance.ts',
+      'packages/dure/src/service/service-health.ts',
+      'packages/dure/src/service/dependencies.ts',
       'packages/protocols/rest/src/pages.ts',
     ],
-    guide: 'docs/guides/chassis.md',
-    tests: ['packages/dure/src/service/start.test.ts', 'packages/protocols/rest/src/pages.test.ts'],
+    guide: 'docs/guides/observability.md',
+    tests: [
+      'packages/dure/src/service/start.test.ts',
+      'packages/dure/src/service/dependencies.test.ts',
+      'packages/protocols/rest/src/pages.test.ts',
+      'packages/protocols/rest/src/health.test.ts',
+    ],
   },
   O2: {
     state: 'works',
@@ -78,6 +84,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       ko: '스팬과 줄과 Sentry SDK의 예외를 묶음으로, 처음과 마지막 시각과 버전과 표본과 함께. 소스 맵은 Node가 알 때',
     },
     code: [
+      'packages/dure/src/telemetry/exception.ts',
+      'packages/dure/src/telemetry/frames.ts',
       'packages/platform/collector/src/exceptions.ts',
       'packages/platform/collector/src/store/numbers.ts',
       'packages/platform/collector/src/operator/exceptions.ts',
@@ -85,25 +93,27 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     ],
     guide: 'docs/guides/collector.md',
     tests: [
+      'packages/dure/src/telemetry/exception.test.ts',
       'packages/platform/collector/src/pipeline.test.ts',
       'packages/platform/collector/src/in/protocols.test.ts',
       'packages/platform/collector/src/store/writer.test.ts',
     ],
   },
   O5: {
-    state: 'begun',
-    part: {
-      en: 'rate, errors and duration of operations, lag, outboxes; Prometheus and OTLP; metrics of an application’s own not yet',
-      ko: '오퍼레이션의 비율과 오류와 시간, 지연, 아웃박스를 프로메테우스와 OTLP로. 애플리케이션 고유의 지표는 아직',
-    },
+    state: 'works',
     code: [
+      'packages/dure/src/telemetry/meter.ts',
       'packages/dure/src/telemetry/metrics.ts',
+      'packages/dure/src/telemetry/process-metrics.ts',
       'packages/dure/src/telemetry/prometheus.ts',
       'packages/dure/src/telemetry/export/otlp.ts',
       'packages/dure/src/service/readings.ts',
     ],
-    guide: 'docs/guides/telemetry.md',
+    guide: 'docs/guides/observability.md',
     tests: [
+      'packages/dure/src/telemetry/meter.test.ts',
+      'packages/dure/src/telemetry/process-metrics.test.ts',
+      'packages/dure/src/service/process/diagnostics.test.ts',
       'packages/dure/src/telemetry/prometheus.test.ts',
       'packages/dure/src/telemetry/histogram.test.ts',
       'packages/dure/src/telemetry/export/otlp.test.ts',

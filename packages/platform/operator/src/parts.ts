@@ -1,6 +1,7 @@
 import type { OperatorPart } from './part.ts'
 import { aggregates } from './parts/aggregates.ts'
 import { audit } from './parts/audit.ts'
+import { diagnostics } from './parts/diagnostics.ts'
 import { explorer } from './parts/explorer.ts'
 import { health } from './parts/health.ts'
 import { letters } from './parts/letters.ts'
@@ -26,5 +27,5 @@ import { topics } from './parts/topics.ts'
  */
 export const operatorParts: readonly OperatorPart[] = [
   ...[health, processes, placement, topics, letters, sagas, schedules, models, aggregates, resilience],
-  ...[settings, audit, explorer, story],
+  ...[settings, audit, explorer, story, diagnostics],
 ]

@@ -90,7 +90,9 @@ function commandOf(args: readonly string[]): readonly string[] {
   return args
     .slice(
       0,
-      ['add', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'schemas', 'registry', '2pc'].includes(args[0] ?? '') ? 2 : 1,
+      ['add', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc'].includes(args[0] ?? '')
+        ? 2
+        : 1,
     )
     .filter((word) => !word.startsWith('-'))
 }
@@ -112,6 +114,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   audit: async () => (await import('./commands/audit.ts')).auditCommands,
   ca: async () => (await import('./commands/ca.ts')).caCommands,
   config: async () => (await import('./commands/config.ts')).configCommands,
+  log: async () => (await import('./commands/log-level.ts')).logCommands,
+  profile: async () => (await import('./commands/profile.ts')).profileCommand,
   lag: async () => (await import('./commands/lag.ts')).lagCommands,
   model: async () => (await import('./commands/model.ts')).modelCommands,
   mcp: async () => (await import('./commands/mcp.ts')).mcpCommand,
