@@ -2,6 +2,7 @@
  * What became of something (an order, a message, a request), told from the data themselves: the broker's log, each service's outbox,
  * inbox marks, parked messages and decisions, sagas, choreographies; and spans where they are kept. Joined by what led to what.
  */
+import { CallError } from '../contract/contract.ts'
 import type { Span } from '../telemetry/telemetry.ts'
 import type { Story, StoryHost, StoryOptions, StorySpan } from './definition.ts'
 import { gather } from './gather.ts'
@@ -56,6 +57,7 @@ const TRACES = 20
  * ```
  */
 export async function tellStory(host: StoryHost, options: StoryOptions): Promise<Story> {
+  if (options.about === '') throw new CallError('INVALID_ARGUMENT', 'Cannot tell a story: say what it is about')
   const gathered = await gather(host, options)
   const hiding = createHiding(
     [...host.contracts, ...host.external],

@@ -35,6 +35,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'config',
     'lag',
     'model',
+    'mcp',
     'story',
     'trace',
     '2pc',

@@ -47,7 +47,7 @@ const nameOf = (method: keyof DeadLetters) => `dure.letters.${method}` as const
  */
 const operations = {
   'dure.ask': command({ input: plain<ExtensionQuestion>(), output: plain<unknown>(), scope }),
-  'dure.story': query({ input: plain<StoryQuestion>(), output: plain<ServiceStory>(), scope }),
+  'dure.story': query({ input: plain<StoryQuestion>(), output: plain<ServiceStory>(), scope, deadline: 10_000 }),
   // It answers when it has looked for long enough.
   'dure.diagnose': command({
     input: plain<DiagnosisRequest>(),
