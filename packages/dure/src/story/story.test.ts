@@ -19,6 +19,7 @@ const Mailed = event('order.mailed', of)
 const Pick = queue('pick', of)
 const Orders = contract('orders', {
   version: '1.0.0',
+  owner: 'tests',
   operations: { place: command({ input: z.string() }) },
   events: [Placed, Pick],
 })
@@ -37,7 +38,7 @@ function shop(how: { readonly mail?: () => Promise<void> | void; readonly takes?
     },
     subscriptions: ({ work }) => [work(Pick, () => {})],
   })
-  const mail = service(contract('mail', { version: '1.0.0', operations: {}, events: [Mailed] }), {
+  const mail = service(contract('mail', { version: '1.0.0', owner: 'tests', operations: {}, events: [Mailed] }), {
     ...{ database: nothing, handlers: {} },
     subscriptions: ({ on }) => [
       on(Placed, async ({ data }, { tx }) => {
@@ -138,7 +139,12 @@ test('a saga that has paused is in the story of its request, and found by its id
       })
     },
   })
-  const Trips = contract('trips', { version: '1.0.0', operations: { begin: command({ input: z.string() }) }, events: [Placed] })
+  const Trips = contract('trips', {
+    version: '1.0.0',
+    owner: 'tests',
+    operations: { begin: command({ input: z.string() }) },
+    events: [Placed],
+  })
   const trips = service(Trips, {
     ...{ database: nothing, extensions: [trip] },
     handlers: {

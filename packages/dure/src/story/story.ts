@@ -43,7 +43,8 @@ const TRACES = 20
  * import { z } from 'zod'
  *
  * const Placed = event('order.placed', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
- * const Orders = contract('orders', { version: '1.0.0', operations: { place: command({ input: z.string() }) }, events: [Placed] })
+ * const operations = { place: command({ input: z.string() }) }
+ * const Orders = contract('orders', { version: '1.0.0', owner: 'team-shop', operations, events: [Placed] })
  * const orders = service(Orders, {
  *   database: database({ migrations: {} }),
  *   handlers: { place: (id, { database }) => database.transaction((tx) => tx.publish(Placed, { id })) },

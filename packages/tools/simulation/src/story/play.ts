@@ -35,7 +35,7 @@ const NOTHING_WRONG = 'nothing goes wrong in the story'
  * import { z } from 'zod'
  *
  * const Placed = event('order.placed', { schema: z.object({ id: z.string() }), key: ({ id }) => id })
- * const Orders = contract('orders', { version: '1.0.0', operations: {}, events: [Placed] })
+ * const Orders = contract('orders', { version: '1.0.0', owner: 'team-shop', operations: {}, events: [Placed] })
  * const orders = service(Orders, {
  *   ...{ database: database({ migrations: {} }), handlers: {} },
  *   subscriptions: ({ on }) => [
