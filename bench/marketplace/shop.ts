@@ -39,9 +39,10 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     ['--conditions=dure-source', ...words, ...(copies.length > 0 ? ['--replicas', copies.join(',')] : [])],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
-  const text = await output(child, /ready[\s\S]*?(http:\/\/[^\s]+)/)
+  const text = await output(child, /ready[\s\S]*?http:\/\/[\d.:]+ /)
   const startMs = performance.now() - started
-  const url = new URL(/http:\/\/[^\s]+/.exec(text)![0]).origin
+  // The line of the console ends in what opens it, once.
+  const url = /http:\/\/[\d.:]+(?= )/.exec(text)![0]
   return {
     url,
     startMs,

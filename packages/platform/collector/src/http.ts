@@ -85,7 +85,8 @@ export function collectorServer(options: {
           return await found.route.answer(received, found.parts)
         } catch (error) {
           const fault = error instanceof Fault ? error : new Fault(500, 'Cannot answer: the collector failed; its log says why')
-          if (fault !== error)
+          // Whoever has gone in the middle of it is not answered, and that is no failure of ours.
+          if (fault !== error && !request.destroyed)
             log.error('Cannot answer a request', { method: received.method, path: received.path.slice(0, 200), error })
           const refuse = ('route' in found && found.route.refuse) || plainly
           return refuse(fault, received)

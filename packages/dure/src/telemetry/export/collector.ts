@@ -55,7 +55,7 @@ export function collectorSink(): Exporter {
           return await post({ agent, path, where, body: JSON.stringify(body), signal, now: () => clock.now() })
         } catch (error) {
           // One that has ended takes its socket along: that is no trouble, and there is nobody to tell.
-          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && existsSync(path)) throw error
           there = false
           return NOBODY
         }
