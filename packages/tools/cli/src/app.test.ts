@@ -23,6 +23,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'start',
     'list',
     'instances',
+    'console',
     'scale',
     'place',
     'restart',

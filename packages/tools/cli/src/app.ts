@@ -104,6 +104,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   start: async () => (await import('./commands/start.ts')).startCommand,
   list: async () => (await import('./commands/list.ts')).listCommand,
   instances: async () => (await import('./commands/instances.ts')).instancesCommand,
+  console: async () => (await import('./commands/console.ts')).consoleCommand,
   scale: async () => (await import('./commands/scale.ts')).scaleCommand,
   place: async () => (await import('./commands/place.ts')).placeCommand,
   restart: async () => (await import('./commands/restart.ts')).restartCommand,
