@@ -145,7 +145,7 @@ export async function withSubject<T>(name: Subject['name'], work: (subject: Subj
       let said = ''
       const listen = (text: string): void => {
         said += text
-        const found = /"Ready"|curl -s/.test(said) ? /http:\/\/127\.0\.0\.1:\d+/.exec(said) : null
+        const found = /"Ready"|curl -s/.test(said) ? /http:\/\/127\.0\.0\.1:\d+(?![\d/])/.exec(said) : null
         if (found !== null) resolve(found[0])
       }
       for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', listen)

@@ -47,7 +47,7 @@ const TRACES = 20
  * const Orders = contract('orders', { version: '1.0.0', owner: 'team-shop', operations, events: [Placed] })
  * const orders = service(Orders, {
  *   database: database({ migrations: {} }),
- *   handlers: { place: (id, { database }) => database.transaction((tx) => tx.publish(Placed, { id })) },
+ *   handlers: { place: async (id, { database }) => void (await database.transaction((tx) => tx.publish(Placed, { id }))) },
  * })
  * const shop = await start(system('shop', { services: [orders] }), { directory: '.dure/told', log: silentLogger() })
  * await shop.client(Orders).place('4711')

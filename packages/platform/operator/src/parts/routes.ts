@@ -43,7 +43,7 @@ type GatewayReading = {
  * ```ts
  * import { routesPart } from '@dure/operator'
  *
- * const status = async () => (await fetch('http://127.0.0.1:9901/status')).json()
+ * const status = async () => (await (await fetch('http://127.0.0.1:9901/status')).json()) as { version: string }
  * const part = routesPart([{ name: 'gateway', status }]) // control({ parts: [part] })
  * console.log(part.contract.name) // → routes
  * ```
