@@ -202,8 +202,9 @@ function openThread(data: ThreadData, log: Logger): Thread {
     ask,
     close: async () => {
       if (ended !== undefined) return
-      worker.ref()
       await ask('close', undefined).catch(() => {})
+      // Its answer let go of the process, which is to be there for its end as well.
+      worker.ref()
       await exited
     },
   }
