@@ -31,6 +31,12 @@ const servers: readonly Server[] = [
     there: () => ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].some((path) => existsSync(path)),
     install: async () => installPackage('chromium-headless-shell') ?? 'installed',
   },
+  {
+    // What judges the text of metrics, and asks for it.
+    name: 'prometheus',
+    there: () => existsSync('/usr/bin/promtool'),
+    install: async () => installPackage('prometheus') ?? 'installed',
+  },
   // What judges the documents: each in the language it is written in, where that is here.
   ...[python, java, linters].map(({ name, there, install }) => ({ name, there, install: async () => install() })),
   ...brokers,
