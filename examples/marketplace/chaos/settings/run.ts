@@ -7,7 +7,7 @@ import type { ConfigRelease } from 'dure/config'
 import { start, type Running } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { createChild } from '../child.ts'
-import { COPIES, SETTINGS, Shop } from './system.ts'
+import { COPIES, SETTINGS, Shop, shopAt } from './system.ts'
 
 export type SettingsResult = {
   /** What became of each change, in their order. */
@@ -61,8 +61,7 @@ export async function runSettings(options: {
     onLine: (line) => lines.push(line),
   })
   await child.start()
-  const { default: system } = await import('./system.ts')
-  const running = await start({ ...system, doors: [] }, { directory: data, part: ['doors'], log: silentLogger() })
+  const running = await start({ ...shopAt(settings), doors: [] }, { directory: data, part: ['doors'], log: silentLogger() })
   const load = beginLoad(running, readers)
   try {
     const changed = changing(running, load, say)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { folder, secret } from 'dure/config'
 import { CallError, command, contract, event, query } from 'dure/contract'
 import { database } from 'dure/data'
-import { service, system } from 'dure/service'
+import { service, system, type System } from 'dure/service'
 import { z } from 'zod'
 
 /** Where its settings are. */
@@ -77,9 +77,13 @@ const shop = service(Shop, {
   ],
 })
 
-export default system('settings-chaos', {
-  services: [payment, shop],
-  placement: { payment: { replicas: COPIES } },
-  config: { sources: [folder({ path: process.env[SETTINGS] ?? 'settings' })], waves: { look: 5_000 } },
-  telemetry: { sampling: 1 },
-})
+/** @param path where its settings are */
+export const shopAt = (path: string): System =>
+  system('settings-chaos', {
+    services: [payment, shop],
+    placement: { payment: { replicas: COPIES } },
+    config: { sources: [folder({ path })], waves: { look: 5_000 } },
+    telemetry: { sampling: 1 },
+  })
+
+export default shopAt(process.env[SETTINGS] ?? 'settings')
