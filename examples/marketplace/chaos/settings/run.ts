@@ -61,7 +61,11 @@ export async function runSettings(options: {
     onLine: (line) => lines.push(line),
   })
   await child.start()
-  const running = await start({ ...shopAt(settings), doors: [] }, { directory: data, part: ['doors'], log: silentLogger() })
+  const part = { directory: data, part: ['doors'], log: silentLogger() }
+  const running = await start({ ...shopAt(settings), doors: [] }, part).catch(async (error: unknown) => {
+    await child.kill()
+    throw error
+  })
   const load = beginLoad(running, readers)
   try {
     const changed = changing(running, load, say)
