@@ -185,6 +185,9 @@ export type Edge = {
 /**
  * Who leads to work of whom: a span of one service under a span of another, or one that names another as what led to it. So
  * edges go from who publishes to who takes, whether a consumer's span is under the publisher's or linked to it.
+ *
+ * SQLite keeps the order of a CROSS JOIN. Left to itself it went through all spans, and for each of them through the links of all
+ * consumers.
  */
 export function readEdges(segments: ReadSegments, asked: { readonly from: number; readonly to: number }): readonly Edge[] {
   const edges = new Map<string, { times: number; failed: number }>()
@@ -195,7 +198,7 @@ export function readEdges(segments: ReadSegments, asked: { readonly from: number
       `WITH some AS (SELECT id, trace, span, parent, service, kind, failed FROM spans WHERE start >= ? AND start < ? ORDER BY id DESC LIMIT ?)
        SELECT parents.service AS a, some.service AS b, some.kind AS kind, count(*) AS times, sum(some.failed) AS failed,
          (SELECT count(*) FROM some) AS looked
-       FROM some JOIN spans AS parents ON parents.trace = some.trace AND parents.span = some.parent AND parents.service <> some.service
+       FROM some CROSS JOIN spans AS parents ON parents.trace = some.trace AND parents.span = some.parent AND parents.service <> some.service
        GROUP BY 1, 2, 3`,
       ...[Math.round(asked.from * 1_000), Math.round(asked.to * 1_000), left],
     )
@@ -229,8 +232,8 @@ function linked(
 ): readonly { a: string; b: string; failed: number }[] {
   return segment.all(
     `SELECT sources.service AS a, spans.service AS b, spans.failed AS failed
-     FROM spans JOIN json_each(spans.more, '$.links') AS link
-     JOIN spans AS sources ON sources.trace = link.value ->> 'traceId' AND sources.span = link.value ->> 'spanId'
+     FROM spans CROSS JOIN json_each(spans.more, '$.links') AS link
+     CROSS JOIN spans AS sources ON sources.trace = link.value ->> 'traceId' AND sources.span = link.value ->> 'spanId'
      WHERE spans.kind = 'consumer' AND spans.parent IS NULL AND spans.start >= ? AND spans.start < ? AND sources.service <> spans.service
      LIMIT 20000`,
     ...[Math.round(asked.from * 1_000), Math.round(asked.to * 1_000)],

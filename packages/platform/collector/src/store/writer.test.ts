@@ -8,7 +8,7 @@ import type { LogRecord } from '../record.ts'
 import { batch, exception, log, metric, NOW, span } from '../record.test-support.ts'
 import { countLogs, searchLogs } from './read-logs.ts'
 import { readNumbers } from './read-numbers.ts'
-import { readSegments } from './read-segments.ts'
+import { readSegments, type ReadSegments } from './read-segments.ts'
 import { listTraces, readEdges, readTrace } from './read-traces.ts'
 import { rowsOf } from './rows.ts'
 import { segmentsIn } from './segment.ts'
@@ -210,3 +210,37 @@ test(
     assert.equal(searchLogs(segments, { words: '90009', limit: 1 }).lines.length, 1)
   },
 )
+
+test('edges: each span that led to another is looked up by its ids, in no pass over all', (t) => {
+  const { writer, segments } = opened(t)
+  const [cause, effect] = ['c1'.repeat(16), 'c2'.repeat(16)]
+  const spans = [
+    span({ traceId: cause }),
+    span({ traceId: cause, spanId: 'b2'.repeat(8), parentId: 'b1'.repeat(8), service: 'stock' }),
+    span({ traceId: effect, kind: 'consumer', service: 'mail', links: [{ traceId: cause, spanId: 'b1'.repeat(8) }] }),
+  ]
+  writer.write(rowsOf(batch({ spans })))
+  const plan: string[] = []
+  const explained: ReadSegments = {
+    ...segments,
+    *each() {
+      for (const segment of segments.each())
+        yield {
+          ...segment,
+          all: (sql, ...values) => {
+            const steps = segment.all<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...values)
+            plan.push(...steps.map(({ detail }) => detail))
+            return segment.all(sql, ...values)
+          },
+        }
+    },
+  }
+  assert.deepEqual(readEdges(explained, { from: NOW - 1_000, to: NOW + 1_000 }), [
+    { from: 'orders', to: 'stock', by: 'call', times: 1, failed: 0 },
+    { from: 'orders', to: 'mail', by: 'message', times: 1, failed: 0 },
+  ])
+  assert.deepEqual(
+    plan.filter((step) => /\b(?:parents|sources)\b/.test(step)),
+    ['parents', 'sources'].map((each) => `SEARCH ${each} USING INDEX spans_trace (trace=? AND span=?)`),
+  )
+})
