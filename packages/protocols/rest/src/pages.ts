@@ -62,7 +62,9 @@ export function servePages(
   page('/health/ready', async (reply) => {
     const health = await host.health()
     const ready = health.ready && !state.closing
-    sendJson(reply.header('cache-control', 'no-store'), state, ready ? 200 : 503, JSON.stringify({ ...health, ready }))
+    // What its services work with is for those who run it, who ask elsewhere.
+    const services = health.services.map(({ dependencies: _, ...told }) => told)
+    sendJson(reply.header('cache-control', 'no-store'), state, ready ? 200 : 503, JSON.stringify({ ...health, ready, services }))
   })
   page('/status', async (reply) => {
     sendJson(reply.header('cache-control', 'no-store'), state, 200, JSON.stringify(await host.status()))

@@ -34,6 +34,8 @@ test('every command has help with examples that fits 120 columns', async () => {
     'audit',
     'ca',
     'config',
+    'log',
+    'profile',
     'lag',
     'model',
     'mcp',
