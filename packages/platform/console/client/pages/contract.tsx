@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { ask, contracts, may, type Contract, type Operation } from '../api.ts'
 import { useAnswer } from '../asking.ts'
-import { Dialog, note } from '../parts/dialog.tsx'
+import { ActForm, Dialog, note } from '../parts/dialog.tsx'
 import { Form } from '../parts/form.tsx'
 import { Page } from '../parts/page.tsx'
 import { Result } from '../parts/result.tsx'
@@ -162,64 +162,30 @@ function Do({
   readonly close: () => void
 }): JSX.Element {
   const [value, setValue] = useState<unknown>(given)
-  const [reason, setReason] = useState('')
-  const [failed, setFailed] = useState<string>()
   const [answer, setAnswer] = useState<{ value: unknown }>()
-  const act = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    setFailed(undefined)
-    try {
-      const done = await ask<unknown>(contract, operation.name, value, {
-        reason: reason.trim() === '' ? undefined : reason.trim(),
-      })
-      note(t('contract.done', { name: `${contract}.${operation.name}` }))
-      if (done === undefined || done === null) close()
-      else setAnswer({ value: done })
-    } catch (error) {
-      setFailed((error as Error).message)
-    }
+  const title = `${contract}.${operation.name}`
+  const act = async (reason: string): Promise<void> => {
+    const done = await ask<unknown>(contract, operation.name, value, { reason: reason === '' ? undefined : reason })
+    note(t('contract.done', { name: title }))
+    if (done === undefined || done === null) close()
+    else setAnswer({ value: done })
   }
-  return (
-    <Dialog label={operation.name} close={close}>
-      <form onSubmit={(event) => void act(event)}>
-        <h2>
-          {contract}.{operation.name}
-        </h2>
-        {operation.description !== undefined && <p class="quiet">{operation.description}</p>}
-        {answer === undefined ? (
-          <>
-            {operation.input !== undefined && <Form schema={operation.input} value={value} change={setValue} />}
-            <label class="line">
-              <span>{operation.reason ? t('dialog.reason') : t('dialog.reasonOptional')}</span>
-              <input
-                class="field"
-                required={operation.reason}
-                maxLength={500}
-                placeholder={t('dialog.reasonHint')}
-                value={reason}
-                onInput={(event) => setReason(event.currentTarget.value)}
-              />
-            </label>
-          </>
-        ) : (
-          <Result value={answer.value} />
-        )}
-        {failed !== undefined && (
-          <p class="bad wrap" role="alert">
-            {failed}
-          </p>
-        )}
+  if (answer !== undefined)
+    return (
+      <Dialog label={title} close={close}>
+        <h2>{title}</h2>
+        <Result value={answer.value} />
         <div class="end">
           <button type="button" class="button" onClick={close}>
-            {answer === undefined ? t('act.cancel') : t('act.close')}
+            {t('act.close')}
           </button>
-          {answer === undefined && (
-            <button type="submit" class="button main">
-              {t('act.do')}
-            </button>
-          )}
         </div>
-      </form>
-    </Dialog>
+      </Dialog>
+    )
+  return (
+    <ActForm title={title} confirm={t('act.do')} reason={operation.reason ? 'needed' : 'optional'} close={close} act={act}>
+      {operation.description !== undefined && <p class="quiet">{operation.description}</p>}
+      {operation.input !== undefined && <Form schema={operation.input} value={value} change={setValue} />}
+    </ActForm>
   )
 }

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { ask, has, may } from '../api.ts'
 import { useAnswer } from '../asking.ts'
 import { pretty } from '../model/difference.ts'
-import { Dialog, note } from '../parts/dialog.tsx'
+import { ActForm, note } from '../parts/dialog.tsx'
 import { Diff } from '../parts/diff.tsx'
 import { Detail } from '../parts/page.tsx'
 import { Shown } from '../parts/state.tsx'
@@ -179,62 +179,31 @@ function Edit({
 }): JSX.Element {
   const before = pretty(letter.message.data)
   const [text, setText] = useState(before)
-  const [reason, setReason] = useState('')
-  const [failed, setFailed] = useState<string>()
   const wrong = wrongJson(text)
-  const save = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    try {
-      await ask('letters', 'edit', { id: letter.id, data: JSON.stringify(JSON.parse(text)) }, { reason })
-      close()
-      note(t('letters.edited'))
-      done()
-    } catch (error) {
-      setFailed((error as Error).message)
-    }
+  const save = async (reason: string): Promise<void> => {
+    await ask('letters', 'edit', { id: letter.id, data: JSON.stringify(JSON.parse(text)) }, { reason })
+    close()
+    note(t('letters.edited'))
+    done()
   }
   return (
-    <Dialog label={t('letters.edit')} close={close}>
-      <form onSubmit={(event) => void save(event)}>
-        <h2>{t('letters.edit')}</h2>
-        <textarea
-          class="field mono"
-          aria-label={t('letters.data')}
-          spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        {wrong === undefined ? <Diff before={before} after={pretty(text)} /> : <p class="bad">{wrong}</p>}
-        <label class="line">
-          <span>{t('dialog.reason')}</span>
-          <input
-            class="field"
-            required
-            maxLength={500}
-            placeholder={t('dialog.reasonHint')}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
-        {failed !== undefined && (
-          <p class="bad wrap" role="alert">
-            {failed}
-          </p>
-        )}
-        <div class="end">
-          <button type="button" class="button" onClick={close}>
-            {t('act.cancel')}
-          </button>
-          <button
-            type="submit"
-            class="button main"
-            disabled={wrong !== undefined || reason.trim() === '' || pretty(text) === before}
-          >
-            {t('act.save')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <ActForm
+      title={t('letters.edit')}
+      confirm={t('act.save')}
+      reason="needed"
+      unfit={wrong !== undefined || pretty(text) === before}
+      close={close}
+      act={save}
+    >
+      <textarea
+        class="field mono"
+        aria-label={t('letters.data')}
+        spellcheck={false}
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      {wrong === undefined ? <Diff before={before} after={pretty(text)} /> : <p class="bad">{wrong}</p>}
+    </ActForm>
   )
 }
 

@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { ask, has, may, type Schema } from '../api.ts'
 import { useAnswer } from '../asking.ts'
-import { Dialog, note } from '../parts/dialog.tsx'
+import { ActForm, note } from '../parts/dialog.tsx'
 import { Form } from '../parts/form.tsx'
 import { Detail, Page, Search, Split } from '../parts/page.tsx'
 import { Empty, Shown, Unheard } from '../parts/state.tsx'
@@ -272,67 +272,34 @@ function Publish({
 }): JSX.Element {
   const [event, setEvent] = useState(topic.events[0]!.event)
   const [value, setValue] = useState<unknown>({})
-  const [reason, setReason] = useState('')
-  const [failed, setFailed] = useState<string>()
   const known = useAnswer<readonly { readonly events: readonly { readonly name: string; readonly schema: Schema }[] }[]>(
     'explorer',
     'contracts',
     has('explorer') ? {} : undefined,
   )
   const schema = known.value?.flatMap(({ events }) => events).find(({ name }) => name === event)?.schema
-  const publish = async (submitted: Event): Promise<void> => {
-    submitted.preventDefault()
-    try {
-      await ask('topics', 'publish', { event, data: value }, { reason })
-      close()
-      note(t('topics.published'))
-      done()
-    } catch (error) {
-      setFailed((error as Error).message)
-    }
+  const publish = async (reason: string): Promise<void> => {
+    await ask('topics', 'publish', { event, data: value }, { reason })
+    close()
+    note(t('topics.published'))
+    done()
   }
+  const title = t('topics.publish', { topic: topic.topic })
   return (
-    <Dialog label={t('topics.publish', { topic: topic.topic })} close={close}>
-      <form onSubmit={(submitted) => void publish(submitted)}>
-        <h2>{t('topics.publish', { topic: topic.topic })}</h2>
-        {topic.events.length > 1 && (
-          <select
-            class="field"
-            aria-label={t('letters.topic')}
-            value={event}
-            onChange={(changed) => setEvent(changed.currentTarget.value)}
-          >
-            {topic.events.map((one) => (
-              <option key={one.event}>{one.event}</option>
-            ))}
-          </select>
-        )}
-        <Form schema={schema ?? {}} value={value} change={setValue} />
-        <label class="line">
-          <span>{t('dialog.reason')}</span>
-          <input
-            class="field"
-            required
-            maxLength={500}
-            placeholder={t('dialog.reasonHint')}
-            value={reason}
-            onInput={(changed) => setReason(changed.currentTarget.value)}
-          />
-        </label>
-        {failed !== undefined && (
-          <p class="bad wrap" role="alert">
-            {failed}
-          </p>
-        )}
-        <div class="end">
-          <button type="button" class="button" onClick={close}>
-            {t('act.cancel')}
-          </button>
-          <button type="submit" class="button main" disabled={reason.trim() === ''}>
-            {t('act.publish')}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <ActForm title={title} confirm={t('act.publish')} reason="needed" close={close} act={publish}>
+      {topic.events.length > 1 && (
+        <select
+          class="field"
+          aria-label={t('letters.topic')}
+          value={event}
+          onChange={(changed) => setEvent(changed.currentTarget.value)}
+        >
+          {topic.events.map((one) => (
+            <option key={one.event}>{one.event}</option>
+          ))}
+        </select>
+      )}
+      <Form schema={schema ?? {}} value={value} change={setValue} />
+    </ActForm>
   )
 }

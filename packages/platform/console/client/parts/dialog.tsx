@@ -50,33 +50,61 @@ export function Asked(): JSX.Element | null {
 }
 
 function Confirm({ asked, close }: { readonly asked: Question; readonly close: () => void }): JSX.Element {
+  const act = async (reason: string): Promise<void> => {
+    const told = await asked.act(asked.reason === true ? reason : undefined)
+    close()
+    if (typeof told === 'string') note(told)
+  }
+  return (
+    <ActForm
+      {...{ title: asked.title, confirm: asked.confirm, danger: asked.danger === true, close, act }}
+      {...(asked.reason === true && { reason: 'needed' as const })}
+    >
+      {asked.body}
+    </ActForm>
+  )
+}
+
+/** What is asked before something is done, once: while it is done, nobody can do it again. */
+export function ActForm(props: {
+  readonly title: string
+  readonly confirm: string
+  readonly danger?: boolean
+  /** Whether the audit is told why. Default: it is not asked. */
+  readonly reason?: 'needed' | 'optional'
+  /** What is filled in cannot be taken as it is. */
+  readonly unfit?: boolean
+  readonly close: () => void
+  /** @throws what is then shown in the dialog, which stays open */
+  readonly act: (reason: string) => Promise<void>
+  readonly children?: ComponentChildren
+}): JSX.Element {
+  const { title, confirm, danger = false, reason: asks, unfit = false, close } = props
   const [reason, setReason] = useState('')
   const [failed, setFailed] = useState<string>()
   const [busy, setBusy] = useState(false)
   const act = async (event: Event): Promise<void> => {
     event.preventDefault()
+    if (busy) return
     setBusy(true)
-    setFailed(undefined)
     try {
-      const told = await asked.act(asked.reason === true ? reason.trim() : undefined)
-      close()
-      if (typeof told === 'string') note(told)
+      await props.act(reason.trim())
     } catch (error) {
       setFailed(error instanceof Error ? error.message : String(error))
-      setBusy(false)
     }
+    setBusy(false)
   }
   return (
-    <Dialog label={asked.title} close={close}>
+    <Dialog label={title} close={close}>
       <form onSubmit={(event) => void act(event)}>
-        <h2>{asked.title}</h2>
-        {asked.body}
-        {asked.reason === true && (
+        <h2>{title}</h2>
+        {props.children}
+        {asks !== undefined && (
           <label class="line">
-            <span>{t('dialog.reason')}</span>
+            <span>{asks === 'needed' ? t('dialog.reason') : t('dialog.reasonOptional')}</span>
             <input
               class="field"
-              required
+              required={asks === 'needed'}
               maxLength={500}
               value={reason}
               placeholder={t('dialog.reasonHint')}
@@ -95,10 +123,10 @@ function Confirm({ asked, close }: { readonly asked: Question; readonly close: (
           </button>
           <button
             type="submit"
-            class={`button main ${asked.danger === true ? 'danger' : ''}`}
-            disabled={busy || (asked.reason === true && reason.trim() === '')}
+            class={`button main ${danger ? 'danger' : ''}`}
+            disabled={busy || unfit || (asks === 'needed' && reason.trim() === '')}
           >
-            {asked.confirm}
+            {confirm}
           </button>
         </div>
       </form>
