@@ -39,4 +39,4 @@ export {
 export { createGuards, type Guards, type OwnPolicies } from './guarded/guards.ts'
 export { checkPolicies, remoteChanges } from './guarded/policies.ts'
 export { hystrixCommand } from './guarded/hystrix.ts'
-export { PLACE, placeOfCall } from './tracing.ts'
+export { placeOfCall } from './tracing.ts'

@@ -5,7 +5,7 @@ import type { Attributes } from '../telemetry/telemetry.ts'
 import { isSampled, traceparentOf, type SpanPlace, type Tracer, type TraceWords } from '../telemetry/internal.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
-import { PARENT, PLACE, placeOfCall } from './tracing.ts'
+import { placeOfCall } from './tracing.ts'
 import type { Route } from './transport.ts'
 
 /** The idempotency key of one command that is called with none. */
@@ -109,11 +109,11 @@ export class OutgoingCall implements CallContext {
     return this.#way.tracer?.high ?? 0
   }
 
-  get [PLACE](): SpanPlace | undefined {
+  get spanPlace(): SpanPlace | undefined {
     return this.trace === undefined ? undefined : (this as SpanPlace)
   }
 
-  get [PARENT](): SpanPlace | string | undefined {
+  get spanParent(): SpanPlace | string | undefined {
     const parent = this.#parent
     return this.#options?.traceparent ?? (parent && (placeOfCall(parent) ?? parent.traceparent))
   }

@@ -5,17 +5,14 @@ import type { Cancellation } from './cancellation.ts'
 import type { CallContext } from './context.ts'
 
 /** Its place in its trace in numbers, for those calls that have it without building a text; and that of which it is a child. */
-export const PLACE: unique symbol = Symbol('place')
-export const PARENT: unique symbol = Symbol('parent')
-
-type Placed = { readonly [PLACE]?: SpanPlace | undefined; readonly [PARENT]?: SpanPlace | string | undefined }
+type Placed = { readonly spanPlace?: SpanPlace | undefined; readonly spanParent?: SpanPlace | string | undefined }
 
 export function placeOfCall(call: CallContext): SpanPlace | undefined {
-  return (call as Placed)[PLACE]
+  return (call as Placed).spanPlace
 }
 
 export function parentOfCall(call: CallContext): SpanPlace | string | undefined {
-  return (call as Placed)[PARENT]
+  return (call as Placed).spanParent
 }
 
 /** What spans of a call say, in OpenTelemetry's words; made once per operation. */
@@ -67,7 +64,7 @@ export class TracedCall implements CallContext {
     return this.span.traceparent
   }
 
-  get [PLACE](): SpanPlace | undefined {
+  get spanPlace(): SpanPlace | undefined {
     return this.span.place
   }
 }

@@ -3,7 +3,6 @@ import {
   clientFactory,
   fetchFactory,
   httpFactory,
-  PLACE,
   placeOfCall,
   type Caller,
   type CallKeys,
@@ -172,7 +171,7 @@ export function contextFactory(options: {
       return this.#call.sampled
     }
 
-    get [PLACE](): ReturnType<typeof placeOfCall> {
+    get spanPlace(): ReturnType<typeof placeOfCall> {
       return placeOfCall(this.#call)
     }
 

@@ -1,7 +1,7 @@
 import type { Metadata, Principal } from '../../contract/contract.ts'
 import type { Cancellation } from '../cancellation.ts'
 import type { CallContext } from '../context.ts'
-import { PARENT, parentOfCall, PLACE, placeOfCall } from '../tracing.ts'
+import { parentOfCall, placeOfCall } from '../tracing.ts'
 
 /** The same call with an end of its own. */
 export class NarrowedCall implements CallContext {
@@ -36,10 +36,10 @@ export class NarrowedCall implements CallContext {
   get parentTrace(): string | undefined {
     return this.#call.parentTrace
   }
-  get [PLACE](): ReturnType<typeof placeOfCall> {
+  get spanPlace(): ReturnType<typeof placeOfCall> {
     return placeOfCall(this.#call)
   }
-  get [PARENT](): ReturnType<typeof parentOfCall> {
+  get spanParent(): ReturnType<typeof parentOfCall> {
     return parentOfCall(this.#call)
   }
   get caller(): string | undefined {
