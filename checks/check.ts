@@ -30,8 +30,8 @@ const checks: Readonly<Record<string, () => Promise<Verdict>>> = {
   },
 }
 
-/** What runs in Node, and what runs in browsers, which have other globals. */
-const PROJECTS = ['tsconfig.json', 'packages/platform/console/client/tsconfig.json']
+/** What runs in Node; what runs in browsers, which have other globals; what is published, with its declarations. */
+const PROJECTS = ['tsconfig.json', 'packages/platform/console/client/tsconfig.json', 'tsconfig.declarations.json']
 
 async function checkTypes(): Promise<Verdict> {
   const each = await Promise.all(PROJECTS.map(checkProject))

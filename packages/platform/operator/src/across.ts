@@ -3,8 +3,8 @@ import type { DoorHost } from 'dure/service'
 import { z } from 'zod'
 
 /** Services that did not answer; what the others say still counts. */
-export const Silent = z.array(z.object({ service: z.string(), why: z.string() }))
-export type Silent = z.infer<typeof Silent>
+export type Silent = { service: string; why: string }[]
+export const Silent: z.ZodType<Silent> = z.array(z.object({ service: z.string(), why: z.string() }))
 
 /** Milliseconds in which a service that does not answer has been given up, twice. */
 const DEADLINE = 15_000

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 
 /** What differs between two JSON values, place by place. */
-export const Difference = z.object({
+export type Difference = { before: unknown; after: unknown; changes: Change[] }
+type Change = {
+  path: (string | number)[]
+  kind: 'added' | 'removed' | 'changed'
+  before: unknown
+  after: unknown
+}
+export const Difference: z.ZodType<Difference> = z.object({
   before: z.unknown(),
   after: z.unknown(),
   changes: z.array(
@@ -14,8 +21,6 @@ export const Difference = z.object({
     }),
   ),
 })
-type Difference = z.infer<typeof Difference>
-type Change = Difference['changes'][number]
 
 /** Changes that are told, at most. */
 const MOST = 1_000

@@ -11,8 +11,13 @@ const VERSION = 'io.modelcontextprotocol/protocolVersion'
 
 /** JSON-RPC 2.0, and the codes that MCP has of its own. */
 export const RPC = {
-  ...{ parse: -32_700, request: -32_600, method: -32_601, params: -32_602, internal: -32_603 },
-  ...{ headerMismatch: -32_020, version: -32_022 },
+  parse: -32_700,
+  request: -32_600,
+  method: -32_601,
+  params: -32_602,
+  internal: -32_603,
+  headerMismatch: -32_020,
+  version: -32_022,
 } as const
 
 export type RpcId = string | number

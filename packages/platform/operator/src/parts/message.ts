@@ -1,5 +1,27 @@
 import { z } from 'zod'
 
+/** A message without its data, which may be long. Times are milliseconds since the epoch. */
+export type MessageHead = {
+  id: string
+  source: string
+  type: string
+  key: string
+  time: number
+  schemaVersion: number
+  correlationId: string
+  causationId?: string | undefined
+  traceparent?: string | undefined
+  topic?: string | undefined
+  headers?: Record<string, string> | undefined
+  contentType?: string | undefined
+  replyTo?: string | undefined
+  sequence?: number | undefined
+  initiator?: string | undefined
+  delay?: number | undefined
+}
+/** `data`: JSON as text. */
+export type Message = MessageHead & { data: string }
+
 const head = {
   ...{ id: z.string(), source: z.string(), type: z.string(), key: z.string(), time: z.number(), schemaVersion: z.number() },
   ...{ correlationId: z.string(), causationId: z.string().optional(), traceparent: z.string().optional() },
@@ -8,7 +30,5 @@ const head = {
   delay: z.number().optional(),
 }
 
-/** A message without its data, which may be long. Times are milliseconds since the epoch. */
-export const MessageHead = z.object(head)
-/** `data`: JSON as text. */
-export const Message = z.object({ ...head, data: z.string() })
+export const MessageHead: z.ZodType<MessageHead> = z.object(head)
+export const Message: z.ZodType<Message> = z.object({ ...head, data: z.string() })

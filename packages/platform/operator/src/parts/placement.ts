@@ -6,16 +6,22 @@ import { operatorClient } from '../client.ts'
 import { operatorPart, type OperatorContext, type OperatorPart } from '../part.ts'
 import { socketPath } from '../socket.ts'
 
-export const ProcessReading = z.object({
+export type ProcessReading = {
+  name: string
+  pid?: number | undefined
+  /** Of a thread, which has no process of its own. */
+  thread?: number | undefined
+  restarts: number
+  /** Services, and `broker` and `doors`. */
+  members: string[]
+}
+export const ProcessReading: z.ZodType<ProcessReading> = z.object({
   name: z.string(),
   pid: z.number().optional(),
-  /** Of a thread, which has no process of its own. */
   thread: z.number().optional(),
   restarts: z.number(),
-  /** Services, and `broker` and `doors`. */
   members: z.array(z.string()),
 })
-export type ProcessReading = z.infer<typeof ProcessReading>
 
 const PlaceRequest = z.object({
   service: z.string(),
