@@ -5,6 +5,7 @@ import { STATUSES } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { fieldsOf, type Field } from './fields.ts'
 import { drawing, notASchema } from './json-schema.ts'
+import { wrongNumbers } from './numbers.ts'
 import type { AnyOperation } from './operation.ts'
 import type { AnyRequest } from './request.ts'
 import { routeOf, type Route } from './route.ts'
@@ -84,6 +85,9 @@ export function checkContract(contract: AnyContract): void {
     checkSchema(`${where} output`, request.output, 'output', report)
     checkErrors(where, request, report)
   }
+  if (contract.numbers !== undefined)
+    for (const { where, found } of wrongNumbers(contract.numbers))
+      report(`${name} numbers${where && ` of ${where}`}`, found, 'Give what "dure docs --format numbers" writes')
   if (problems.length > 0) throw new ContractError(name, problems)
 }
 

@@ -5,6 +5,7 @@ import { compareInput, compareOutput, place } from './compat-values.ts'
 import type { ContractDescription, ErrorDescription, EventDescription, OperationDescription } from './describe.ts'
 import { unfits, type Unfit } from './fit.ts'
 import { opened } from './json-schema.ts'
+import { compareNumbers } from './compat-numbers.ts'
 import { plainSchema } from './plain-schema.ts'
 import { routeOf } from './route.ts'
 import type { JsonSchema } from './schema.ts'
@@ -48,6 +49,7 @@ export function compareContracts(before: ContractDescription, after: ContractDes
   for (const key of Object.keys(after.events))
     if (!Object.hasOwn(before.events, key)) report('compatible', `${name} event "${key}"`, 'is new')
   compareRequests(name, before.requests ?? {}, after.requests ?? {}, report)
+  compareNumbers(name, before.numbers, after.numbers, report)
   return changes
 }
 

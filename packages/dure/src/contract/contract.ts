@@ -7,7 +7,7 @@ import type { AnyEvent } from './event.ts'
 import type { Operations } from './operation.ts'
 import { checkContract } from './check.ts'
 
-export type { AnyContract, Contract, ContractOptions } from './definition.ts'
+export type { AnyContract, Contract, ContractOptions, FieldNumbers } from './definition.ts'
 export { channel, command, query, stream } from './operation.ts'
 export type {
   AnyOperation,
@@ -90,6 +90,7 @@ export function contract<
     operations: Object.freeze({ ...options.operations }),
     events: Object.freeze([...(options.events ?? [])]) as unknown as Events,
     requests: Object.freeze([...(options.requests ?? [])]),
+    ...(options.numbers !== undefined && { numbers: options.numbers }),
   }
   checkContract(value)
   return Object.freeze(value)

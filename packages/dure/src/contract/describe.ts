@@ -1,5 +1,5 @@
 /** A contract as plain JSON: kept in a file, it is what the next version is compared with. */
-import type { AnyContract } from './definition.ts'
+import type { AnyContract, FieldNumbers } from './definition.ts'
 import type { ErrorType } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import { asDescribed } from './json-schema.ts'
@@ -17,6 +17,8 @@ export type ContractDescription = {
   readonly operations: Readonly<Record<string, OperationDescription>>
   readonly events: Readonly<Record<string, EventDescription>>
   readonly requests?: Readonly<Record<string, RequestDescription>>
+  /** Of fields, also of those that are gone: none is given twice. */
+  readonly numbers?: FieldNumbers
 }
 
 /** What is asked over a queue: its input is that of `version`. */
@@ -80,7 +82,7 @@ export type EventDescription = {
  */
 export function describeContract(contract: AnyContract): ContractDescription {
   const operations = Object.entries(contract.operations as Record<string, AnyOperation>)
-  const { requests = [] } = contract
+  const { requests = [], numbers } = contract
   return {
     dure: 1,
     name: contract.name,
@@ -90,6 +92,7 @@ export function describeContract(contract: AnyContract): ContractDescription {
     operations: Object.fromEntries(operations.map(([name, operation]) => [name, describeOperation(operation)])),
     events: Object.fromEntries(contract.events.map((event) => [event.name, describeEvent(event)])),
     ...(requests.length > 0 && { requests: Object.fromEntries(requests.map((each) => [each.name, describeRequest(each)])) }),
+    ...(numbers !== undefined && { numbers }),
   }
 }
 

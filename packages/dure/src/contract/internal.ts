@@ -45,6 +45,7 @@ export {
   type UnionMember,
 } from './types-of.ts'
 export { pascal } from './components.ts'
+export { drawNumbers, errorsOf, numbersOf, retiredOf } from './numbers.ts'
 export { unknownFromJson, unknownToJson } from './tagged.ts'
 export { compareDocuments, misreadings } from './compat.ts'
 export { eventDocument } from './event-document.ts'

@@ -3,7 +3,7 @@
  * from this table; none of them walks JSON Schema by itself.
  */
 import { pascal } from './components.ts'
-import type { AnyContract } from './contract.ts'
+import type { AnyContract } from './definition.ts'
 import { drawing } from './json-schema.ts'
 import type { AnyOperation, ErrorTypes } from './operation.ts'
 import type { AnySchema, JsonSchema, Side } from './schema.ts'

@@ -2,12 +2,13 @@ import type { Command } from '@stricli/core'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { asyncapi, describeContract, openapi } from 'dure/contract'
+import { drawNumbers } from 'dure/contract/internal'
 import type { System } from 'dure/service'
 import { contractsOf, loadSystem, readersOf } from '../load.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
 import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
-const FORMATS = ['openapi', 'asyncapi', 'graphql', 'contract'] as const
+const FORMATS = ['openapi', 'asyncapi', 'graphql', 'contract', 'numbers'] as const
 type Format = (typeof FORMATS)[number]
 type Flags = { readonly format: Format; readonly out?: string }
 
@@ -15,7 +16,8 @@ export const docsCommand: Command<Shell> = defineCommand({
   brief: 'Write the documents drawn from contracts',
   help: `
         Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events, who reacts to them, and
-        where the broker is), graphql (the schema of @dure/graphql), or contract (descriptions that "dure compat" compares).`,
+        where the broker is), graphql (the schema of @dure/graphql), contract (descriptions that "dure compat" compares),
+        or numbers (of fields, which gRPC and Thrift need and contracts take as "numbers"; what has one keeps it).`,
   examples: [
     'dure docs',
     'dure docs --format asyncapi --out docs/events.json',
@@ -59,6 +61,8 @@ async function draw(system: System, format: Format): Promise<string> {
     }
     case 'contract':
       return json({ system: system.name, contracts: contracts.map(describeContract), readers: readersOf(system) })
+    case 'numbers':
+      return json(Object.fromEntries(contracts.map((one) => [one.name, drawNumbers(one)])))
   }
 }
 
