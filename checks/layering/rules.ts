@@ -83,6 +83,7 @@ export const patternCode = {
     'packages/dure/src/session/sqlite/',
     'packages/dure/src/messaging/embedded/',
     'packages/dure/src/call/socket/',
+    'packages/dure/src/door/server/',
     'packages/dure/src/identity/',
     'packages/dure/src/discovery/embedded/',
     'packages/dure/src/service/supervisor/',

@@ -3,7 +3,8 @@ export { gateway, startGateway, type GatewayDoor, type GatewayOptions, type Star
 export { liveRoutes, type GatewayConfiguration, type LiveRoutes, type RouteOptions } from './routes/routes.ts'
 export { contractRoutes, type ContractRoutesOptions } from './contracts.ts'
 export type { UpstreamOptions, UpstreamTls } from './upstreams/upstreams.ts'
-export type { CertificateOptions, TlsOptions } from './tls/tls.ts'
+export type { CertificateOptions } from 'dure/door/internal'
+export type { TlsOptions } from './tls/tls.ts'
 export type { Answer, Limits } from './proxy/proxy.ts'
 export type { AccessEntry } from './seen.ts'
 export {

@@ -1,8 +1,7 @@
 /** The GraphQL door: queries, commands and streams of contracts at one address. */
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import { Server as Listener } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import type { AnyContract } from 'dure/contract'
-import { admit, closeDoor, openState, operationDoor, servedOperations } from 'dure/door/internal'
+import { admit, openHttp, openState, operationDoor, servedOperations, type DoorTls } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { createDocuments } from './documents.ts'
 import { executor, refuse, type GraphqlState } from './execute.ts'
@@ -21,6 +20,8 @@ export type GraphqlOptions = {
   readonly port?: number
   /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
+  /** Certificates: the door speaks HTTPS, and takes those of files anew when they change. Default: HTTP. */
+  readonly tls?: DoorTls
   /** Default `/graphql`. */
   readonly path?: string
   /** Which contracts are served. Default: all of the system. */
@@ -74,9 +75,10 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
   })
   const answer = executor({ state, schema, documents: createDocuments(schema, { limits, introspection }) })
 
-  const server = createServer(
-    { maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
-    (request, response) => {
+  const http = await openHttp(state, {
+    ...settings,
+    handed: world.sockets?.get(name),
+    answer: (request, response) => {
       const at = request.url!.indexOf('?')
       if ((at === -1 ? request.url! : request.url!.slice(0, at)) !== path) return lost(response, path)
       const refusal = admit(state)
@@ -84,46 +86,11 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
       response.once('close', () => void state.calls--)
       void answer(request, response)
     },
-  )
-  const address = await listen(server, settings, world.sockets?.get(name))
-  let closed: Promise<void> | undefined
-  return {
-    url: `${address}${path}`,
-    close: ({ timeout, replaced = false } = {}) =>
-      (closed ??= closeDoor(state, {
-        timeout,
-        letGo: replaced ? () => stopListening(server) : undefined,
-        close: async () => {
-          const gone = stopListening(server)
-          server.closeIdleConnections()
-          await gone
-          server.close()
-        },
-        cut: () => server.closeAllConnections(),
-      })),
-  }
+  })
+  return { url: `${http.origin}${path}`, close: http.close }
 }
 
 function lost(response: ServerResponse, path: string): void {
   const body = JSON.stringify({ errors: [{ message: `Nothing is served there; GraphQL is at "${path}"` }] })
   response.writeHead(404, { 'content-type': 'application/json; charset=utf-8' }).end(body)
-}
-
-/** An HTTP server's own `close` also ends what is idle; this is the half of it that only stops listening. */
-function stopListening(server: Server): Promise<void> {
-  return new Promise((resolve) => void Listener.prototype.close.call(server, () => resolve()))
-}
-
-/** Resolves with the address. @throws {Error} that says what stood in the way and what to do */
-function listen(server: Server, { host, port }: Settings, handed: number | undefined): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-      const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with `port`' : message
-      reject(new Error(`Cannot listen on ${host}:${port}: ${why}`))
-    })
-    server.listen(handed === undefined ? { host, port } : { fd: handed }, () => {
-      const { address, port, family } = server.address() as { address: string; port: number; family: string }
-      resolve(`http://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
-    })
-  })
 }

@@ -9,7 +9,7 @@ export type AnnounceOptions = {
   readonly host: string
   /** Default: the one that it listens on. */
   readonly port?: number
-  /** They reach it over HTTPS, which something in front of it speaks. Default false. */
+  /** They reach it over HTTPS, which something in front of it speaks. Default: whether the door itself does (`tls`). */
   readonly secure?: boolean
   /** What callers choose by: `{ zone: 'seoul-a' }`. */
   readonly metadata?: Readonly<Record<string, string>>
@@ -42,7 +42,7 @@ export function announcementOf(
   if (why !== undefined) return { ...own, unreachable: why }
   return {
     ...own,
-    endpoint: at?.secure === true ? 'https' : 'http',
+    endpoint: (at?.secure ?? url.startsWith('https:')) ? 'https' : 'http',
     address: { kind: 'tcp', host: at?.host ?? host, port: at?.port ?? Number(new URL(url).port || 80) },
     services: contracts,
     metadata: at?.metadata ?? {},

@@ -1,12 +1,12 @@
 /** The REST door: every operation with an HTTP mapping, served, documented and bounded. */
 import type { Server } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
 import type { AnyContract } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
-import { closeDoor, openState, servedOperations } from 'dure/door/internal'
+import { closeDoor, openState, secureServer, servedOperations, stopListening, type DoorTls } from 'dure/door/internal'
 import type { FastifyInstance } from 'fastify'
 import { announcementOf, checkAnnounce, type AnnounceOptions } from './announce.ts'
-import { letGo } from './handover.ts'
 import { LIMITS, limitsOf, type Limits } from './limits.ts'
 import { listen, type Address } from './listen.ts'
 import type { DoorState } from './reply.ts'
@@ -36,6 +36,8 @@ export type RestOptions = {
   readonly port?: number
   /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
+  /** Certificates: the door speaks HTTPS, and takes those of files anew when they change. Default: HTTP. */
+  readonly tls?: DoorTls
   readonly limits?: Partial<Limits>
   /** Which contracts are served: these, or all of the system except these, which other doors serve. Default: all. */
   readonly contracts?: readonly AnyContract[] | { readonly except: readonly AnyContract[] }
@@ -105,14 +107,18 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
   })
   // Every process of a split system names its doors, and one opens them: the others need not load a server.
   const { createServer } = await import('./server.ts')
+  const secure = options.tls && secureServer({ ...world, tls: options.tls })
   const app = createServer({
-    ...{ served, contracts, state },
+    ...{ served, contracts, state, secure: secure?.options },
     unknownFields: options.unknownFields ?? 'refuse',
     pages,
     docs,
   })
-  await options.extend?.(app)
-  const url = await listen(app, addressOf(options), world.sockets?.get(state.door))
+  secure?.follow(app.server as HttpsServer)
+  const url = await listening().catch((error: unknown) => {
+    secure?.stop()
+    throw error
+  })
   let closed: Promise<void> | undefined
   const announced = announcementOf(options, {
     ...{ url, door: state.door },
@@ -121,12 +127,21 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
   const close = (server: Server, { replaced = false, timeout }: StopOptions): Promise<void> =>
     closeDoor(state, {
       timeout,
-      letGo: replaced ? () => letGo(server) : undefined,
-      close: () => app.close(),
+      letGo: replaced ? () => stopListening(server) : undefined,
+      close: () => {
+        const closed = app.close()
+        secure?.endHandshakes()
+        return closed
+      },
       cut: () => server.closeAllConnections(),
     })
   const page = docs && pages !== false ? { page: `${url}${pages}/docs` } : {}
   return { url, ...page, announced, close: (how = {}) => (closed ??= close(app.server, how)) }
+
+  async function listening(): Promise<string> {
+    await options.extend?.(app)
+    return listen(app, addressOf(options), world.sockets?.get(state.door))
+  }
 }
 
 function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyContract[] {

@@ -4,7 +4,7 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { AnyContract } from 'dure/contract'
 import { routesOf, type RefusalCode, type Route } from 'dure/contract/internal'
 import { acceptJson } from './body.ts'
-import { admit, failureOf, Refusal } from 'dure/door/internal'
+import { admit, failureOf, Refusal, type SecureOptions } from 'dure/door/internal'
 import { problemOf } from './problem.ts'
 import type { Limits } from './limits.ts'
 import { answerMalformed } from './malformed.ts'
@@ -21,13 +21,15 @@ export type ServerOptions = {
   readonly unknownFields: 'refuse' | 'drop'
   readonly pages: string | false
   readonly docs: boolean
+  /** HTTPS, with these certificates. */
+  readonly secure: SecureOptions | undefined
 }
 
 /** Builds the server with all its routes; it does not listen yet. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { served, state, unknownFields, pages, docs } = options
+  const { served, state, secure, unknownFields, pages, docs } = options
   const { limits } = state
-  const app = newFastify(limits, (error, request, reply) => failed(error, request, reply, state))
+  const app = newFastify({ limits, secure }, (error, request, reply) => failed(error, request, reply, state))
   acceptJson(app)
   app.addHook('onRequest', ({ raw }, _reply, done) => done(strangeRequest(raw)))
 
@@ -62,9 +64,20 @@ export function createServer(options: ServerOptions): FastifyInstance {
 }
 
 function newFastify(
-  limits: Limits,
+  { limits, secure }: { readonly limits: Limits; readonly secure: SecureOptions | undefined },
   onFrameworkError: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void,
 ): FastifyInstance {
+  const http = {
+    maxHeaderSize: limits.headers,
+    // Of a header that may be there once, Node would keep the first and drop the others: joined, they are no valid value.
+    joinDuplicateHeaders: true,
+    // Its own refusal is not in the words of this door.
+    requireHostHeader: false,
+    headersTimeout: Math.min(limits.headersTimeout, limits.requestTimeout),
+    requestTimeout: limits.requestTimeout,
+    // Node looks for slow requests only this often; its 30 s would make the limits above a fiction.
+    connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headersTimeout / 2)),
+  }
   const app = fastify({
     logger: false,
     bodyLimit: limits.body,
@@ -74,20 +87,10 @@ function newFastify(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },
-    http: {
-      maxHeaderSize: limits.headers,
-      // Of a header that may be there once, Node would keep the first and drop the others: joined, they are no valid value.
-      joinDuplicateHeaders: true,
-      // Its own refusal is not in the words of this door.
-      requireHostHeader: false,
-      headersTimeout: Math.min(limits.headersTimeout, limits.requestTimeout),
-      requestTimeout: limits.requestTimeout,
-      // Node looks for slow requests only this often; its 30 s would make the limits above a fiction.
-      connectionsCheckingInterval: Math.min(1_000, Math.ceil(limits.headersTimeout / 2)),
-    },
+    ...(secure === undefined ? { http } : { https: { ...http, ...secure, handshakeTimeout: limits.headersTimeout } }),
     clientErrorHandler: (error, socket) => answerMalformed(error, socket, limits),
     frameworkErrors: onFrameworkError,
-  })
+  }) as FastifyInstance
   app.server.maxConnections = limits.connections
   // An expectation that is not known may be left alone: RFC 9110, section 10.1.1.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))

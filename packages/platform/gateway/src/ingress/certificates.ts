@@ -1,5 +1,6 @@
 /** Certificates for the hosts of Ingresses, from the Secrets that these name. */
-import { NAME, readCertificate, type CertificateOptions, type TlsOptions } from '../tls/tls.ts'
+import { NAME, readCertificate, type CertificateOptions } from 'dure/door/internal'
+import type { TlsOptions } from '../tls/tls.ts'
 import { listAt, namespaceOf, textAt, type Json } from './documents.ts'
 
 /** Says what of a document is not used, and why. */

@@ -32,9 +32,7 @@ export const NAME: RegExp = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*)(?:\.[a-z0-9_-]+)
 /** @throws {TypeError} when a file cannot be read, is no certificate or key, or the two do not belong together */
 export function readCertificate(options: CertificateOptions): Certificate {
   const [certificate, key] =
-    'certificateFile' in options
-      ? [readText(options.certificateFile), readText(options.keyFile)]
-      : [options.certificate, options.key]
+    'certificateFile' in options ? [textOf(options.certificateFile), textOf(options.keyFile)] : [options.certificate, options.key]
   const about = 'certificateFile' in options ? ` of "${options.certificateFile}"` : ''
   const no = (why: string, cause?: unknown): never => {
     throw new TypeError(`the certificate${about} ${why}`, { cause })
@@ -54,7 +52,7 @@ export function readCertificate(options: CertificateOptions): Certificate {
   return { certificate, key, names, until: Date.parse(x509.validTo) }
 }
 
-function readText(file: string): string {
+function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {

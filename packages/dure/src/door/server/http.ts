@@ -1,0 +1,90 @@
+/** An HTTP server under a door: where it listens, over TLS or not, and how it closes or is handed over. */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createSecure } from 'node:https'
+import { Server as Listener } from 'node:net'
+import { closeDoor, type OpenState } from '../open-door.ts'
+import { secureServer, type DoorTls } from './tls.ts'
+
+export type HttpDoor = {
+  /** `http://127.0.0.1:8090` */
+  readonly origin: string
+  readonly close: (how?: { readonly timeout?: number | undefined; readonly replaced?: boolean }) => Promise<void>
+}
+
+const OPTIONS: ServerOptions = {
+  ...{ maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
+}
+const HANDSHAKE = 10_000
+
+/**
+ * Serves HTTP/1.1 for a door.
+ * @param options.handed the file descriptor of a socket that listens already
+ * @throws {Error} that says what stood in the way and what to do; {SystemError} when a certificate cannot be used
+ */
+export async function openHttp(
+  state: OpenState,
+  options: {
+    /** 0 takes any free port. */
+    readonly port: number
+    readonly host: string
+    readonly tls?: DoorTls | undefined
+    readonly handed: number | undefined
+    readonly answer: (request: IncomingMessage, response: ServerResponse) => void
+  },
+): Promise<HttpDoor> {
+  const { tls, answer } = options
+  const { runtime, log } = state.world
+  const secure = tls && secureServer({ tls, runtime, log })
+  const server: Server =
+    secure === undefined
+      ? createServer(OPTIONS, answer)
+      : createSecure({ ...OPTIONS, ...secure.options, handshakeTimeout: HANDSHAKE }, answer)
+  secure?.follow(server as ReturnType<typeof createSecure>)
+  let closed: Promise<void> | undefined
+  try {
+    const where = await listen(server, options)
+    return {
+      origin: `${secure === undefined ? 'http' : 'https'}://${where}`,
+      close: ({ timeout, replaced = false } = {}) =>
+        (closed ??= closeDoor(state, {
+          timeout,
+          letGo: replaced ? () => stopListening(server) : undefined,
+          close: async () => {
+            const gone = stopListening(server)
+            server.closeIdleConnections()
+            secure?.endHandshakes()
+            await gone
+            server.close()
+          },
+          cut: () => server.closeAllConnections(),
+        })),
+    }
+  } catch (error) {
+    secure?.stop()
+    throw error
+  }
+}
+
+/**
+ * Takes no more connections, and leaves those there are to their clients: each ends with its next answer. An idle one that
+ * was closed at once might cross with a request on its way, which would fail. Resolves when none is left.
+ */
+export function stopListening(server: Server): Promise<void> {
+  // An HTTP server's own `close` also ends what is idle; this is the half of it that only stops listening.
+  return new Promise((resolve) => void Listener.prototype.close.call(server, () => resolve()))
+}
+
+type Where = { readonly host: string; readonly port: number; readonly handed: number | undefined }
+
+function listen(server: Server, { host, port, handed }: Where): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', ({ code, message }: { readonly code?: string; readonly message: string }) => {
+      const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with `port`' : message
+      reject(new Error(`Cannot listen on ${host}:${port}: ${why}`))
+    })
+    server.listen(handed === undefined ? { host, port } : { fd: handed }, () => {
+      const { address, port, family } = server.address() as { address: string; port: number; family: string }
+      resolve(`${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+    })
+  })
+}
