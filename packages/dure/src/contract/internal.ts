@@ -44,6 +44,8 @@ export {
   type TypeTable,
   type UnionMember,
 } from './types-of.ts'
+export { memberFinder } from './members.ts'
+export { identifiersFor } from './identifiers.ts'
 export { pascal } from './components.ts'
 export { drawNumbers, errorsOf, numbersOf, retiredOf } from './numbers.ts'
 export { unknownFromJson, unknownToJson } from './tagged.ts'

@@ -99,6 +99,11 @@ function readTypes(root: Type, hint: string): Found {
   const known: { readonly variants: readonly Variant[]; readonly name: string }[] = []
   return { ref: refOf(root, hint), named }
 
+  /** Of what has no key that could be absent: what may be undefined there is a value that only JSON with marks can say. */
+  function partOf(type: Type, hint: string): TypeRef {
+    return type.optional ? { kind: 'json', nullable: false } : refOf(type, hint)
+  }
+
   function refOf(type: Type, hint: string): TypeRef {
     const own = nameIn(type.schema)
     const nullable = type.variants.some(({ kind }) => kind === 'null')
@@ -122,7 +127,7 @@ function readTypes(root: Type, hint: string): Found {
     switch (variant.kind) {
       case 'object':
         if (variant.fields.size === 0 && variant.rest !== undefined)
-          return { kind: 'record', value: refOf(variant.rest, `${as.hint}Value`) }
+          return { kind: 'record', value: partOf(variant.rest, `${as.hint}Value`) }
         // Keys beside the named ones have no name that a document could give them.
         if (variant.rest !== undefined) return { kind: 'json' }
         return define([variant], as, (base) => ({ ...base, kind: 'object', fields: fieldsOf(variant, base.name) }))
@@ -131,9 +136,9 @@ function readTypes(root: Type, hint: string): Found {
         if (variant.prefix.length > 0)
           return define([variant], as, (base) => ({ ...base, kind: 'tuple', fields: placesOf(variant, base.name) }))
         if (variant.items === undefined) return { kind: 'json' }
-        return { kind: variant.kind === 'set' ? 'set' : 'list', items: refOf(variant.items, `${as.hint}Item`) }
+        return { kind: variant.kind === 'set' ? 'set' : 'list', items: partOf(variant.items, `${as.hint}Item`) }
       case 'map':
-        return { kind: 'map', key: refOf(variant.key, `${as.hint}Key`), value: refOf(variant.value, `${as.hint}Value`) }
+        return { kind: 'map', key: partOf(variant.key, `${as.hint}Key`), value: partOf(variant.value, `${as.hint}Value`) }
       default:
         return { kind: 'json' }
     }
@@ -151,7 +156,7 @@ function readTypes(root: Type, hint: string): Found {
   function placesOf({ prefix, items }: ArrayVariant, name: string): NamedField[] {
     const places = prefix.map((type, at) => ({ type: refOf(type, `${name}Item${at + 1}`), optional: type.optional }))
     const rest = items && {
-      type: { kind: 'list', nullable: false, items: refOf(items, `${name}Rest`) } as const,
+      type: { kind: 'list', nullable: false, items: partOf(items, `${name}Rest`) } as const,
       optional: false,
     }
     return [

@@ -1,5 +1,5 @@
 /** What operations take, as types of GraphQL, and the way back from their values. */
-import type { NamedField, NamedType, TypeRef, TypeTable } from 'dure/contract/internal'
+import { identifiersFor, type NamedField, type NamedType, type TypeRef, type TypeTable } from 'dure/contract/internal'
 import {
   GraphQLInputObjectType,
   GraphQLList,
@@ -8,7 +8,7 @@ import {
   type GraphQLInputType,
   type GraphQLNullableInputType,
 } from 'graphql'
-import { camel, namesFor } from './names.ts'
+import { camel } from './names.ts'
 import { wordOf, type OutputTypes } from './output-types.ts'
 import { Json, SCALARS } from './scalars.ts'
 
@@ -105,7 +105,7 @@ export function inputTypes({ types }: TypeTable, enumOf: OutputTypes['enumOf']):
   type Fields = Readonly<Record<string, unknown>>
 
   function fieldsOf(fields: readonly NamedField[]): ReturnType<InputTypes['argumentsOf']> {
-    const names = namesFor(fields.map(({ name }) => name))
+    const names = identifiersFor(fields.map(({ name }) => name))
     const own = fields.map((field) => ({ field, name: names.get(field.name)!, ...inputOf(field.type) }))
     const args = own.map(({ field, name, type }) => {
       const only = onlyValue(field.type)

@@ -1,5 +1,13 @@
 /** What operations answer, as types of GraphQL. Absent and null are both null there. */
-import type { NamedField, NamedType, TypeRef, TypeTable, UnionMember } from 'dure/contract/internal'
+import {
+  identifiersFor,
+  memberFinder,
+  type NamedField,
+  type NamedType,
+  type TypeRef,
+  type TypeTable,
+  type UnionMember,
+} from 'dure/contract/internal'
 import {
   GraphQLEnumType,
   GraphQLList,
@@ -10,10 +18,8 @@ import {
   type GraphQLNullableOutputType,
   type GraphQLOutputType,
 } from 'graphql'
-import { namesFor } from './names.ts'
 import type { RequestContext } from './request.ts'
 import { Done, Json, SCALARS } from './scalars.ts'
-import { telling } from './telling.ts'
 
 export type OutputTypes = {
   readonly typeOf: (ref: TypeRef) => GraphQLOutputType
@@ -24,10 +30,11 @@ export type OutputTypes = {
 type Fields = Record<string, GraphQLFieldConfig<unknown, RequestContext>>
 
 /** @param linked fields that lead from an object to what other operations answer */
-export function outputTypes({ types }: TypeTable, linked: (name: string, own: ReadonlySet<string>) => Fields): OutputTypes {
+export function outputTypes(table: TypeTable, linked: (name: string, own: ReadonlySet<string>) => Fields): OutputTypes {
+  const { types } = table
   const made = new Map<string, GraphQLOutputType>()
   const enums = new Map<string, GraphQLEnumType>()
-  const isOf = telling(types)
+  const memberOf = memberFinder(table)
   const typeOf = (ref: TypeRef): GraphQLOutputType => {
     const type = bare(ref)
     return ref.nullable ? type : required(type)
@@ -65,7 +72,7 @@ export function outputTypes({ types }: TypeTable, linked: (name: string, own: Re
     return new GraphQLObjectType({
       ...{ name, description },
       fields: () => {
-        const names = namesFor(type.fields.map((one) => one.name))
+        const names = identifiersFor(type.fields.map((one) => one.name))
         const own = type.fields.map((field, at) => [
           names.get(field.name)!,
           fieldOf(field, type.kind === 'tuple' ? at : undefined),
@@ -89,7 +96,7 @@ export function outputTypes({ types }: TypeTable, linked: (name: string, own: Re
   function enumOf({ name, values, description }: NamedType & { readonly kind: 'enum' }): GraphQLEnumType {
     let type = enums.get(name)
     if (type === undefined) {
-      const names = namesFor(values, new Set(['true', 'false', 'null']))
+      const names = identifiersFor(values, new Set(['true', 'false', 'null']))
       const entries = Object.fromEntries(values.map((value) => [names.get(value)!, { value }]))
       enums.set(name, (type = new GraphQLEnumType({ name, description, values: entries })))
     }
@@ -102,7 +109,10 @@ export function outputTypes({ types }: TypeTable, linked: (name: string, own: Re
     return new GraphQLUnionType({
       ...{ name, description },
       types: objects.map(({ type }) => type),
-      resolveType: (value: unknown) => objects.find(({ member }) => isOf(member, value))?.type.name,
+      resolveType: (value: unknown) => {
+        const found = memberOf(members, value)
+        return objects.find(({ member }) => member === found)?.type.name
+      },
     })
   }
 
