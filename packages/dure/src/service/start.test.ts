@@ -9,7 +9,7 @@ import { database, type DatabaseOf } from '../data/data.ts'
 import { queue } from '../messaging/messaging.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { preparedKey } from './prepared-keys.ts'
-import { service, start, system, SystemError, type Running, type Service } from './service.ts'
+import { service, start, system, SystemError, type Door, type Running, type Service } from './service.ts'
 import { quiet, Stock, stockOf, until } from './rig.test-support.ts'
 
 const Placed = event('order.placed', { schema: z.object({ orderId: z.string(), quantity: z.int() }), key: (e) => e.orderId })
@@ -250,6 +250,22 @@ test('health says who is ready and why not', async (t) => {
     ['orders', true, []],
     ['stock', true, []],
   ])
+})
+
+test('a system is ready once its last door is open: who has read that it is may end it', async (t) => {
+  const seen: boolean[] = []
+  const door = (name: string): Door => ({
+    name,
+    open: async (host) => {
+      seen.push((await host.health()).ready)
+      return { url: undefined, close: async () => {} }
+    },
+  })
+  const doors = [door('first'), door('last')]
+  const running = await start(system('s', { services: [stock], doors }), { directory: folder(t), log: silentLogger() })
+  t.after(() => running.stop())
+  assert.deepEqual(seen, [false, false])
+  assert.equal((await running.health()).ready, true)
 })
 
 test('a stop waits for calls under way, and turns new ones away', async (t) => {

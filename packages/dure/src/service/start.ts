@@ -224,7 +224,11 @@ async function startAll(
     },
     authenticate: createAuthenticate(system.security),
     registry,
-    health: () => part?.health(instances) ?? healthOf(alone(instances)),
+    // Who reads that it is ready may end it at once: by then all of it has begun.
+    health: async () => {
+      const health = await (part?.health(instances) ?? healthOf(alone(instances)))
+      return begun ? health : { ...health, ready: false }
+    },
     pulse: () => pulseOf(instances),
     diagnostics: createDiagnostics({ copies: () => part?.copies(instances) ?? alone(instances), acts }),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),
@@ -257,6 +261,7 @@ async function startAll(
     remembers: (service) => system.services.some((one) => one.contract.name === service && one.database !== undefined),
   }
   if (record !== undefined) disposables.add('audit log', connected(system, { record, acts, runtime }))
+  let begun = false
   const doors: OpenDoor[] = []
   for (const door of part?.doors ?? system.doors) {
     const open = await door.open(host, world)
@@ -264,6 +269,7 @@ async function startAll(
     disposables.add(`door "${door.name}"`, (how) => open.close(how))
     await announceDoor(open, { reach: system.registry.reach, registry, health: host.health, world, disposables })
   }
+  begun = true
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, place, stop: disposables.dispose }
 }
