@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { findAuthority, joinAuthority, keyText, newKeys, openAuthority, requestOf, signRequest } from './internal.ts'
+import { findAuthority, joinAuthority, keyText, newKeys, openAuthority, requestOf, rotateRoot, signRequest } from './internal.ts'
 import { certificateOf } from './certificate.ts'
 import { der, integer, oid, parts, read, time } from './der.ts'
 import { readRequest } from './request.ts'
@@ -101,7 +101,15 @@ test('another host is signed for, and issues for what it was signed for', (t) =>
   // No longer than who signed it.
   assert.equal(own.validTo, joined.issuer.validTo)
   assert.throws(() => joined.issue({ names: ['orders'], publicKey, life: DAY }), /signed for "stock", and not for "orders"/)
-  assert.throws(() => joinAuthority(where, { signed: sign([]), key }), /there is one already/)
+  assert.throws(() => joinAuthority({ directory: join(authority.folder, '..'), clock }, { signed: sign([]), key }), /one already/)
+  const others = signRequest(open(temporary(t), 'mart'), { clock, request: requestOf('b', keys), services: [], life: DAY })
+  assert.throws(() => joinAuthority(where, { signed: others, key }), /it is of the system "mart", not of "shop"/)
+  assert.throws(
+    () => joinAuthority(where, { signed: sign([]).slice(0, -1_000), key }),
+    /no certificates and key in PEM|by nobody/,
+  )
+  assert.equal(findAuthority(where)!.issuer.fingerprint256, joined.issuer.fingerprint256)
+  assert.deepEqual(joinAuthority(where, { signed: sign(['stock', 'mail']), key }).services, ['stock', 'mail'])
   assert.throws(
     () => signRequest(joined, { clock, request: requestOf('host-c', keys), services: [], life: DAY }),
     /sign where the first one is/,
@@ -235,3 +243,51 @@ test('openssl takes the chains, and what others signed not', { skip }, (t) => {
   const key = readFileSync(join(authority.folder, 'issuer.key'), 'utf8')
   assert.ok(!authority.issue(leaf).includes(key.split('\n')[1]!))
 })
+
+test(
+  'certificates of a root and of the one that follows it are taken by whoever trusts one of them, until the first ends',
+  { skip },
+  (t) => {
+    const directory = temporary(t)
+    const before = open(directory)
+    const leaf = { names: ['orders'], publicKey: newKeys().publicKey, life: DAY }
+    const joined = (host: string, authority: typeof before) => {
+      const keys = newKeys()
+      const signed = signRequest(authority, { clock, request: requestOf('host-b', keys), services: ['orders'], life: 30 * DAY })
+      return joinAuthority({ directory: host, clock }, { signed, key: keyText(keys.privateKey) })
+    }
+    const host = temporary(t)
+    const hostBefore = joined(host, before)
+    const after = rotateRoot(before, { clock, keep: 2 * DAY })
+    assert.equal(open(directory).issuer.fingerprint256, after.issuer.fingerprint256)
+    assert.deepEqual(readdirSync(after.folder), ['2'])
+    const hostAfter = joined(host, after)
+    assert.deepEqual(hostAfter.services, ['orders'])
+    const taken = (chain: string, roots: string, days = 0): boolean => {
+      writeFileSync(join(directory, 'chain.pem'), chain)
+      writeFileSync(join(directory, 'roots.pem'), roots)
+      const at = String(Math.floor(Date.now() / 1_000) + days * 86_400)
+      const words = ['-x509_strict', '-attime', at, '-CAfile', 'roots.pem', '-untrusted', 'chain.pem', 'chain.pem']
+      return spawnSync('openssl', ['verify', ...words], { cwd: directory }).status === 0
+    }
+    for (const [name, signer] of Object.entries({ before, after, hostBefore, hostAfter })) {
+      const chain = signer.issue(leaf)
+      for (const [whose, { roots }] of Object.entries({ before, after })) assert.ok(taken(chain, roots), `${name} by ${whose}`)
+    }
+    const late = { ...leaf, life: 20 * DAY }
+    for (const [signer, still] of [
+      [before, false],
+      [hostBefore, false],
+      [after, true],
+      [hostAfter, true],
+    ] as const)
+      assert.equal(taken(signer.issue(late), after.roots, 3), still)
+    const then = findAuthority({ directory, clock: { now: () => Date.now() + 3 * DAY } })!
+    assert.equal(then.roots, after.issuer.toString())
+    assert.equal(then.between, '')
+    assert.throws(() => rotateRoot(after, { clock, keep: DAY }), /the root before this one is trusted until /)
+    assert.throws(() => rotateRoot(hostAfter, { clock, keep: DAY }), /rotate where the first one is/)
+    const third = rotateRoot(then, { clock: { now: () => Date.now() + 3 * DAY }, keep: DAY })
+    assert.deepEqual(readdirSync(third.folder), ['3'])
+  },
+)

@@ -1,17 +1,20 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../runtime/runtime.ts'
-import { certificateOf } from './certificate.ts'
-import { readFiles, unusable, writeWhole, type AuthorityFiles } from './folder.ts'
+import { certificateOf, type Issuer } from './certificate.ts'
+import { generationOf, readFiles, replaceWith, unusable, writeWhole, type AuthorityFiles } from './folder.ts'
 import { readRequest } from './request.ts'
 
 /** Signs certificates of the processes of one system, on this host. */
 export type Authority = {
   readonly system: string
   readonly folder: string
-  /** Who is trusted, in PEM. */
+  /** Who is trusted, in PEM: without those that have ended. */
   readonly roots: string
   readonly issuer: X509Certificate
+  /** What leads from the issuer to roots that others may still trust alone, in PEM: nothing, unless a root was replaced lately. */
+  readonly between: string
   /** Whether it is the first one, which may sign those of other hosts. */
   readonly isRoot: boolean
   /** Services that it may speak for; none: each. */
@@ -24,6 +27,8 @@ export const AUTHORITY_FOLDER = 'authority'
 
 const DAY = 86_400_000
 const ROOT_LIFE = 3_650 * DAY
+/** That of another host, and the root that follows. */
+const BELOW_ROOTS = 2
 /** Milliseconds that certificates begin before they are made: clocks of hosts may differ by an hour and more. */
 export const BACKDATED: number = 2 * 3_600_000
 
@@ -42,10 +47,24 @@ export function openAuthority(where: Where): Authority {
 }
 
 /** Undefined when there is none. Of whatever system, where none is told. @throws {AuthorityError} */
-export function findAuthority({ directory, system: told, clock }: Omit<Where, 'system'> & Partial<Where>): Authority | undefined {
+export function findAuthority({ directory, ...where }: Omit<Where, 'system'> & Partial<Where>): Authority | undefined {
   const folder = join(directory, AUTHORITY_FOLDER)
   const files = readFiles(folder)
-  if (files === undefined) return undefined
+  return files && authorityOf(folder, files, where)
+}
+
+/** Which of those that were one after the other is there; undefined: none. To see that it was replaced without reading it. */
+export function generationIn(directory: string): number | undefined {
+  const folder = join(directory, AUTHORITY_FOLDER)
+  return existsSync(folder) ? generationOf(folder) : undefined
+}
+
+/** @throws {AuthorityError} */
+function authorityOf(
+  folder: string,
+  files: AuthorityFiles,
+  { system: told, clock }: Omit<Where, 'system' | 'directory'> & Partial<Where>,
+): Authority {
   const { issuer, key } = certificatesIn(folder, files)
   const system = systemOf(issuer)
   if (system === undefined || (told !== undefined && told !== system))
@@ -56,13 +75,16 @@ export function findAuthority({ directory, system: told, clock }: Omit<Where, 's
   if (Date.parse(issuer.validTo) <= clock.now())
     throw unusable(folder, `it has ended on ${issuer.validTo}; remove the folder, or have it signed again (dure ca request)`)
   const services = servicesOf(issuer, system)
-  const roots = rootsIn(files['ca.crt'])
+  const good = (text: string): readonly X509Certificate[] =>
+    certificatesOf(text).filter(({ validTo }) => Date.parse(validTo) > clock.now())
+  const roots = good(files['ca.crt'])
   const isRoot = roots.some(({ fingerprint256 }) => fingerprint256 === issuer.fingerprint256)
-  if (!isRoot && !roots.some((root) => issuer.checkIssued(root) && issuer.verify(root.publicKey)))
+  if (!isRoot && !roots.some((root) => isSignedBy(issuer, root)))
     throw unusable(folder, '"issuer.crt" is signed by nobody in "ca.crt"; have it signed again (dure ca request)')
+  const between = textOf(good(files['issuer.crt']).slice(1))
   const subject = subjectOf(issuer)
   return {
-    ...{ system, folder, roots: files['ca.crt'], issuer, isRoot, services },
+    ...{ system, folder, roots: textOf(roots), issuer, between, isRoot, services },
     issue: ({ names, publicKey, life }) => {
       const strangers = services.length === 0 ? [] : names.filter((name) => !services.includes(name))
       if (strangers.length > 0)
@@ -84,7 +106,7 @@ export function findAuthority({ directory, system: told, clock }: Omit<Where, 's
         },
         { subject, key },
       )
-      return isRoot ? own : own + files['issuer.crt']
+      return own + (isRoot ? '' : textOf([issuer])) + between
     },
   }
 }
@@ -100,7 +122,7 @@ export function signRequest(
     readonly life: number
   },
 ): string {
-  const { system, folder, roots, issuer, isRoot } = authority
+  const { system, folder, roots, issuer, between, isRoot } = authority
   const { services, clock, life } = options
   if (!isRoot) throw unusable(folder, 'it was signed by that of another host itself; sign where the first one is')
   const { subject, publicKey } = readRequest(options.request)
@@ -111,21 +133,72 @@ export function signRequest(
       until: Math.min(now + life, Date.parse(issuer.validTo)),
       uris: [`spiffe://${system}`, ...services.map((name) => `spiffe://${system}/${name}`)],
     },
-    { subject: subjectOf(issuer), key: createPrivateKey(readFiles(folder)!['issuer.key']) },
+    signerOf(authority),
   )
-  return signed + roots
+  return signed + between + roots
 }
 
-/** Puts what was signed and the key of its request together. @throws {AuthorityError} when they do not fit, or there is an authority */
+/**
+ * A new root in place of the one before, which is trusted until `until` and then no more. The new one is signed by the one before as well,
+ * so that who trusts that one alone believes certificates of the new one.
+ * @throws {AuthorityError} of the authority of another host, while the root before last is trusted still, or when it cannot be written
+ */
+export function rotateRoot(authority: Authority, { clock, keep }: Pick<Where, 'clock'> & { readonly keep: number }): Authority {
+  const { system, folder, issuer, isRoot } = authority
+  if (!isRoot) throw unusable(folder, 'it was signed by that of another host; rotate where the first one is')
+  const before = certificatesOf(authority.roots).find(({ fingerprint256 }) => fingerprint256 !== issuer.fingerprint256)
+  if (before !== undefined)
+    throw unusable(folder, `the root before this one is trusted until ${before.validTo}; rotate it again after that`)
+  const now = clock.now()
+  const until = Math.min(now + keep, Date.parse(issuer.validTo))
+  const signer = signerOf(authority)
+  const uris = [`spiffe://${system}`]
+  const files = newRoot({ system, clock, name: `Dure authority ${generationOf(folder) + 1} of ${system}` })
+  const root = new X509Certificate(files['issuer.crt'])
+  const bridge = certificateOf(
+    { subject: subjectOf(root), publicKey: root.publicKey, from: now - BACKDATED, until, authorities: BELOW_ROOTS - 1, uris },
+    signer,
+  )
+  // The same key and name, with another end: whoever reads it stops to trust it then, and needs to be told nothing.
+  const from = Date.parse(issuer.validFrom)
+  const ending = certificateOf(
+    { subject: signer.subject, publicKey: issuer.publicKey, from, until, authorities: BELOW_ROOTS, uris },
+    signer,
+  )
+  replaceWith(folder, { ...files, 'ca.crt': files['ca.crt'] + ending, 'issuer.crt': files['issuer.crt'] + bridge })
+  return findAuthority({ directory: join(folder, '..'), clock })!
+}
+
+/**
+ * Puts what was signed and the key of its request together; what was signed before is replaced.
+ * @throws {AuthorityError} when they do not fit, or the authority of this host is a first one or another system's
+ */
 export function joinAuthority(
   where: Pick<Where, 'directory' | 'clock'>,
   { signed, key }: { readonly signed: string; readonly key: string },
 ): Authority {
   const folder = join(where.directory, AUTHORITY_FOLDER)
-  const [issuer = '', ...roots] = signed.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\r?\n?/g) ?? []
-  const files = { 'ca.crt': roots.join(''), 'issuer.crt': issuer, 'issuer.key': key }
-  certificatesIn(folder, files)
-  if (!writeWhole(folder, files)) throw unusable(folder, 'there is one already; remove the folder first')
+  const known = findAuthority(where)
+  if (known?.isRoot === true) throw unusable(folder, 'there is one already; remove the folder first')
+  const all = signed.match(PEM) ?? []
+  const isRoot = (text: string): boolean => {
+    const one = new X509Certificate(text)
+    return isSignedBy(one, one)
+  }
+  try {
+    all.forEach((text) => new X509Certificate(text))
+  } catch {
+    throw unusable(folder, NO_PEM)
+  }
+  const joined = (some: readonly string[]): string => some.map((text) => `${text}\n`).join('')
+  const files = {
+    'ca.crt': joined(all.filter(isRoot)),
+    'issuer.crt': joined(all.filter((text) => !isRoot(text))),
+    'issuer.key': key,
+  }
+  authorityOf(folder, files, { ...where, ...(known && { system: known.system }) })
+  if (known !== undefined) replaceWith(folder, files)
+  else if (!writeWhole(folder, files)) throw unusable(folder, 'there is one already; remove the folder first')
   return findAuthority(where)!
 }
 
@@ -137,12 +210,15 @@ export function keyText(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string
 }
 
-function newRoot({ system, clock }: Where): AuthorityFiles {
+function newRoot({
+  system,
+  clock,
+  name: subject = `Dure authority of ${system}`,
+}: Omit<Where, 'directory'> & { readonly name?: string }): AuthorityFiles {
   const { publicKey, privateKey } = newKeys()
-  const subject = `Dure authority of ${system}`
   const now = clock.now()
   const root = certificateOf(
-    { subject, publicKey, from: now - DAY, until: now + ROOT_LIFE, authorities: 1, uris: [`spiffe://${system}`] },
+    { subject, publicKey, from: now - DAY, until: now + ROOT_LIFE, authorities: BELOW_ROOTS, uris: [`spiffe://${system}`] },
     { subject, key: privateKey },
   )
   return { 'ca.crt': root, 'issuer.crt': root, 'issuer.key': keyText(privateKey) }
@@ -154,21 +230,36 @@ function certificatesIn(folder: string, files: AuthorityFiles): { readonly issue
   try {
     issuer = new X509Certificate(files['issuer.crt'])
     key = createPrivateKey(files['issuer.key'])
-    rootsIn(files['ca.crt'])
+    certificatesOf(files['ca.crt'])
   } catch {
     // What was wrong with it may have a part of the key in its words.
-    throw unusable(folder, 'its files are no certificates and key in PEM; put them back from a copy, or remove the folder')
+    throw unusable(folder, NO_PEM)
   }
   if (!issuer.checkPrivateKey(key))
     throw unusable(folder, '"issuer.key" is not the key of "issuer.crt"; put both back from one copy')
   return { issuer, key }
 }
 
+const NO_PEM = 'its files are no certificates and key in PEM; put them back from a copy, or remove the folder'
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
 /** @throws {Error} when there is none */
-function rootsIn(text: string): readonly X509Certificate[] {
-  const all = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+export function certificatesOf(text: string): readonly X509Certificate[] {
+  const all = text.match(PEM) ?? []
   if (all.length === 0) throw new RangeError('no certificate')
   return all.map((one) => new X509Certificate(one))
+}
+
+function textOf(certificates: readonly X509Certificate[]): string {
+  return certificates.map(String).join('')
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}
+
+function signerOf({ folder, issuer }: Authority): Issuer {
+  return { subject: subjectOf(issuer), key: createPrivateKey(readFiles(folder)!['issuer.key']) }
 }
 
 /** A process is of a service of a system, and an authority of the system itself. */

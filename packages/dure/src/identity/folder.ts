@@ -5,6 +5,7 @@ import {
   fsyncSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -18,7 +19,7 @@ import { makeFolder } from '../runtime/runtime.ts'
 export type AuthorityFiles = {
   /** Who is trusted. */
   readonly 'ca.crt': string
-  /** Who signs here, and those above it but for the first: sent along with each certificate, unless it is trusted itself. */
+  /** Who signs here, then those between it and who is trusted: sent along with each certificate, unless they are trusted themselves. */
   readonly 'issuer.crt': string
   readonly 'issuer.key': string
 }
@@ -71,12 +72,47 @@ function flushFolder(path: string): void {
   }
 }
 
+/** Replacements of an authority are folders in its own, `2` and so on; the highest counts. 1: nothing was replaced. */
+export function generationOf(folder: string): number {
+  const numbers = readdirSync(folder).filter((name) => /^[1-9]\d{0,8}$/.test(name))
+  return Math.max(1, ...numbers.map(Number))
+}
+
+/**
+ * Puts another in place of an authority, whole or not at all.
+ * @throws {AuthorityError} when it cannot be written, or another process has done so meanwhile
+ */
+export function replaceWith(folder: string, files: AuthorityFiles): void {
+  const before = generationOf(folder)
+  if (!writeWhole(placeOf(folder, before + 1), files))
+    throw unusable(folder, 'another process has replaced it at the same time; look at what is there now (dure ca)')
+  // Its key is of no more use, and is not left about.
+  const ended = [...NAMES, ...Array.from({ length: before - 1 }, (_, n) => String(n + 2))]
+  for (const name of ended) rmSync(join(folder, name), { recursive: true, force: true })
+}
+
+function placeOf(folder: string, generation: number): string {
+  return generation === 1 ? folder : join(folder, String(generation))
+}
+
 /** Undefined when there is none. @throws {AuthorityError} when it is not whole, or others may read its key */
 export function readFiles(folder: string): AuthorityFiles | undefined {
   if (!existsSync(folder)) return undefined
+  for (;;) {
+    const generation = generationOf(folder)
+    try {
+      return readPlace(folder, placeOf(folder, generation))
+    } catch (error) {
+      // It was replaced while it was read.
+      if (generationOf(folder) === generation) throw error
+    }
+  }
+}
+
+function readPlace(folder: string, place: string): AuthorityFiles {
   const read = (name: (typeof NAMES)[number]): string => {
     try {
-      return readFileSync(join(folder, name), 'utf8')
+      return readFileSync(join(place, name), 'utf8')
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException
       const why =
@@ -87,7 +123,7 @@ export function readFiles(folder: string): AuthorityFiles | undefined {
     }
   }
   const files = { 'ca.crt': read('ca.crt'), 'issuer.crt': read('issuer.crt'), 'issuer.key': read('issuer.key') }
-  const { mode } = statSync(join(folder, 'issuer.key'))
+  const { mode } = statSync(join(place, 'issuer.key'))
   if ((mode & 0o077) !== 0) throw unusable(folder, 'other users may read "issuer.key"; say `chmod 600` of it')
   return files
 }

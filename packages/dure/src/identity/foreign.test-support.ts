@@ -1,6 +1,6 @@
 /**
- * `npm run peers -- mtls`: four processes whose certificates are replaced every five seconds, under load for a minute; openssl and Python
- * take their chain, and are refused without one of their own. One line a check; exits with 1 when one fails. `--seconds N` for less.
+ * `npm run peers -- mtls`: four processes whose certificates are replaced every five seconds, under load for a minute, in which the root is
+ * replaced as well; openssl and Python take their chain, and are refused without one of their own. One line a check; exits with 1 when one fails. `--seconds N` for less.
  */
 import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,12 +12,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { start, type Running } from '../service/service.ts'
 import { silentLogger } from '../telemetry/telemetry.ts'
 import { ownCertificates } from './identity.ts'
-import { keyText, newKeys, openAuthority } from './internal.ts'
+import { keyText, newKeys, openAuthority, rotateRoot } from './internal.ts'
 import { LIFE, Orders, shop, Stock } from './foreign-shop.test-support.ts'
 
 const at = process.argv.indexOf('--seconds')
 const seconds = at < 0 ? 60 : Number(process.argv[at + 1])
 const log = silentLogger()
+const clock = { now: Date.now }
+const DAY = 86_400_000
 const directory = mkdtempSync(join(tmpdir(), 'dure-mtls-'))
 const file = (name: string, text = ''): string => {
   const path = join(directory, name)
@@ -45,18 +47,35 @@ async function load(running: Running): Promise<void> {
       if (typeof answer === 'number' || answer.n !== n || answer.caller !== 'orders') failures.push(JSON.stringify(answer))
     }
   }
+  /** The root is replaced in the first third, and the one before is trusted until the last. */
+  const rotate = async (): Promise<{ readonly cert: string; readonly key: string }> => {
+    await sleep((seconds * 1_000) / 4)
+    const before = openAuthority({ directory, system: 'shop', clock })
+    const { publicKey, privateKey } = newKeys()
+    const cert = before.issue({ names: ['orders'], publicKey, life: DAY })
+    rotateRoot(before, { clock, keep: (seconds * 1_000) / 2 })
+    return { cert, key: keyText(privateKey) }
+  }
   const watch = async (): Promise<void> => {
     while (performance.now() < until) {
       serials.add(await serialAt(address))
       await sleep(500)
     }
   }
-  await Promise.all([watch(), ...Array.from({ length: 16 }, caller)])
+  const [old] = await Promise.all([rotate(), watch(), ...Array.from({ length: 16 }, caller)])
   check(`calls under load for ${seconds} s`, failures.length === 0 && calls > 100, {
     calls,
     failed: failures.length,
     first: failures[0],
   })
+  const { roots, issuer, issue } = openAuthority({ directory, system: 'shop', clock })
+  check('roots trusted now', roots === issuer.toString(), 'the new one alone')
+  const keys = newKeys()
+  const fresh = issue({ names: ['orders'], publicKey: keys.publicKey, life: DAY })
+  const by = (chain: string, key: string): string =>
+    python(address, file('roots.crt', roots), file('by.crt', chain), file('by.key', key)).stdout
+  check('a certificate of the new root', by(fresh, keyText(keys.privateKey)).trim() === 'spiffe://shop/stock', 'taken')
+  check('one of the root before', by(old.cert, old.key) === '', 'refused')
   check('certificates of one process meanwhile', serials.size >= Math.floor((seconds * 1_000) / LIFE), serials.size)
 }
 
@@ -92,9 +111,12 @@ with context.wrap_socket(socket.create_connection((host, port), timeout=60)) as 
     print(" ".join(names))
 `
 
+const python = ({ host, port }: Tcp, ca: string, ...words: readonly string[]) =>
+  spawnSync('python3', ['-c', PYTHON, host, String(port), ca, ...words], { encoding: 'utf8', timeout: 60_000 })
+
 /** What others make of a process that listens: with the certificate of a service, and without. */
 function foreign(address: Tcp): void {
-  const authority = openAuthority({ directory, system: 'shop', clock: { now: Date.now } })
+  const authority = openAuthority({ directory, system: 'shop', clock })
   const { publicKey, privateKey } = newKeys()
   const chain = file('orders.crt', authority.issue({ names: ['orders'], publicKey, life: 3_600_000 }))
   const key = file('orders.key', keyText(privateKey))
@@ -115,11 +137,9 @@ function foreign(address: Tcp): void {
     /certificate required|alert/.test(unknown.stderr),
     unknown.stderr.split('\n').find((line) => line.includes('alert')) ?? unknown.stderr,
   )
-  const other = openAuthority({ directory: join(directory, 'others'), system: 'shop', clock: { now: Date.now } })
+  const other = openAuthority({ directory: join(directory, 'others'), system: 'shop', clock })
   const theirs = file('theirs.crt', other.issue({ names: ['orders'], publicKey, life: 3_600_000 }))
-  const python = (...words: readonly string[]) =>
-    spawnSync('python3', ['-c', PYTHON, address.host, String(address.port), ca, ...words], { encoding: 'utf8', timeout: 60_000 })
-  const taken = python(chain, key)
+  const taken = python(address, ca, chain, key)
   check(
     "Python's ssl with a certificate of the system",
     taken.stdout.trim() === 'spiffe://shop/stock',
@@ -129,7 +149,7 @@ function foreign(address: Tcp): void {
     ['without one', []],
     ['with one of another authority', [theirs, key]],
   ] as const) {
-    const { status, stderr } = python(...words)
+    const { status, stderr } = python(address, ca, ...words)
     check(`Python's ssl ${who}`, status !== 0, stderr.trim().split('\n').at(-1) ?? '')
   }
 }

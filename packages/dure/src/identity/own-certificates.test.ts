@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { virtualRuntime } from '../runtime/runtime.ts'
 import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import { ownCertificates } from './identity.ts'
+import { openAuthority, rotateRoot } from './internal.ts'
 
 const HOUR = 3_600_000
 
@@ -46,6 +47,25 @@ test('a certificate is replaced at about half of its life, with another key', as
   const before = made.current()
   await runtime.advance(100 * HOUR)
   assert.equal(made.current(), before)
+})
+
+test('a root that is replaced is noticed within a minute', async (t) => {
+  const directory = temporary(t)
+  const runtime = virtualRuntime({ start: Date.now() })
+  const world = { directory, runtime, log: silentLogger() }
+  const made = await ownCertificates()({ system: 'shop', names: ['orders'], world })
+  const first = made.current()
+  await runtime.advance(HOUR)
+  assert.equal(made.current(), first)
+  const { clock } = runtime
+  const after = rotateRoot(openAuthority({ directory, system: 'shop', clock }), { clock, keep: 48 * HOUR })
+  await runtime.advance(60_000)
+  const second = made.current()
+  assert.ok(new X509Certificate(second.cert).verify(after.issuer.publicKey))
+  assert.equal(second.ca, after.roots)
+  await runtime.advance(HOUR)
+  assert.equal(made.current(), second)
+  made.stop()
 })
 
 test('an authority that cannot be read ends nothing: the certificate is used on, and it is tried again', async (t) => {

@@ -2,7 +2,7 @@ import type { Tls } from '../call/internal.ts'
 import type { Timer } from '../runtime/runtime.ts'
 import { checkNumbers, WAIT } from '../runtime/internal.ts'
 import type { Certificates } from '../service/service.ts'
-import { keyText, newKeys, openAuthority } from './authority.ts'
+import { generationIn, keyText, newKeys, openAuthority } from './authority.ts'
 
 export type OwnCertificatesOptions = {
   /** Milliseconds that a certificate is good for; a new one is made at half of that. Default 24 hours. */
@@ -12,7 +12,7 @@ export type OwnCertificatesOptions = {
 }
 
 const DAY = 86_400_000
-/** Milliseconds between two tries when a certificate cannot be made. */
+/** Milliseconds between two tries when a certificate cannot be made, and between two looks whether the authority was replaced. */
 const LONGEST_WAIT = 60_000
 /** Of its life: when a certificate is replaced, and when it is tried again. */
 const [HALF, TWENTIETH] = [0.5, 0.05]
@@ -50,9 +50,15 @@ export function ownCertificates({ life = DAY, directory }: OwnCertificatesOption
     let timer: Timer | undefined
     let stopped = false
 
+    let due = 0
+    const from = directory ?? world.directory
+    let generation = generationIn(from)
+
     // Read anew each time: nobody keeps the authority's key.
     const make = (): Tls => {
-      const authority = openAuthority({ directory: directory ?? world.directory, system, clock })
+      const found = generationIn(from)
+      const authority = openAuthority({ directory: from, system, clock })
+      generation = found ?? generationIn(from)
       const { publicKey, privateKey } = newKeys()
       return {
         cert: authority.issue({ names, publicKey: publicKey, life }),
@@ -63,8 +69,20 @@ export function ownCertificates({ life = DAY, directory }: OwnCertificatesOption
     let current = make()
 
     const renewIn = (ms: number): void => {
+      due = clock.monotonic() + ms
+      wait()
+    }
+    const wait = (): void => {
       timer?.cancel()
-      if (!stopped) timer = timers.after(ms, renew)
+      if (stopped) return
+      timer = timers.after(Math.min(Math.max(0, due - clock.monotonic()), LONGEST_WAIT), () => {
+        renew(clock.monotonic() >= due)
+      })
+    }
+    /** What was signed by a root that is to end is not waited for until its own end. */
+    const isAnother = (): boolean => {
+      const found = generationIn(from)
+      return found !== undefined && found !== generation
     }
     /** Not all processes at once. */
     const usual = (): number => life * (HALF - random.number() * TWENTIETH)
@@ -73,9 +91,10 @@ export function ownCertificates({ life = DAY, directory }: OwnCertificatesOption
       for (const tell of [...told]) tell()
       renewIn(usual())
     }
-    const renew = (): void => {
+    const renew = (isDue: boolean): void => {
       try {
-        replace()
+        if (isDue || isAnother()) replace()
+        else wait()
       } catch (error) {
         log.warn('Cannot make a new certificate; the one before is used until it ends, and it is tried again', { error })
         renewIn(Math.min(life * TWENTIETH, LONGEST_WAIT))

@@ -31,13 +31,48 @@ test('a host asks, the first one signs, and the host has an authority of its own
   assert.deepEqual({ system, isRoot, services }, { system: 'shop', isRoot: false, services: ['stock'] })
   assert.ok(Math.abs(Date.parse(until!) - Date.now() - 30 * 86_400_000) < 3_600_000)
   for (const [from, args, said] of [
-    [b, ['request'], /there is one in/],
+    [a, ['request'], /there is one in/],
     [b, ['join'], /nothing was asked for/],
     [b, ['sign', file], /sign where the first one is/],
   ] as const) {
     const { code, err } = await from.ca(args)
     assert.deepEqual([code, said.test(err)], [1, true], err)
   }
+})
+
+test('a root is replaced, both are told until when they are trusted, and the other host asks again', async () => {
+  const [a, b] = [host(true), host()]
+  type Told = {
+    readonly fingerprint: string
+    readonly trusted: readonly { readonly fingerprint: string; readonly until: string }[]
+  }
+  const shown = async (of: typeof a) => JSON.parse((await of.ca(['show', '--json'])).out) as Told
+  const joins = async () => b.ca(['join'], (await a.ca(['sign'], (await b.ca(['request'])).out)).out)
+  await joins()
+  const before = await shown(a)
+  assert.deepEqual(
+    before.trusted.map(({ fingerprint }) => fingerprint),
+    [before.fingerprint],
+  )
+  assert.match(
+    (await a.ca(['rotate', '--days', '3'])).out,
+    /A new root signs for "shop": [^]* The one before is trusted until |before that/,
+  )
+  const after = await shown(a)
+  const [fresh, ending] = after.trusted
+  assert.deepEqual([after.trusted.length, fresh!.fingerprint], [2, after.fingerprint])
+  assert.ok(Math.abs(Date.parse(ending!.until) - Date.now() - 3 * 86_400_000) < 3_600_000)
+  assert.notEqual(after.fingerprint, before.fingerprint)
+  assert.match((await a.ca([])).out, new RegExp(`Trusted +${fresh!.fingerprint} until .*\nTrusted +${ending!.fingerprint} until`))
+  for (const [from, said] of [
+    [a, /the root before this one is trusted until/],
+    [b, /signed by that of another host; rotate where the first one is/],
+  ] as const) {
+    const { code, err } = await from.ca(['rotate'])
+    assert.deepEqual([code, said.test(err)], [1, true], err)
+  }
+  assert.equal((await joins()).code, 0)
+  assert.deepEqual((await shown(b)).trusted, after.trusted)
 })
 
 test('what cannot be signed or taken is refused, and says why', async () => {
