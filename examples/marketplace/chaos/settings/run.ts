@@ -7,6 +7,7 @@ import type { ConfigRelease } from 'dure/config'
 import { start, type Running } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { createChild } from '../child.ts'
+import { processesOf } from '../processes.ts'
 import { COPIES, SETTINGS, Shop, shopAt } from './system.ts'
 
 export type SettingsResult = {
@@ -18,7 +19,13 @@ export type SettingsResult = {
   /** Whether a call has ever seen the provider that no service is ready with. */
   readonly unreadySeen: boolean
   /** Fingerprints of the keys that calls were made with after the secret was rotated, and after the rollback. */
-  readonly keys: { readonly rotated: readonly string[]; readonly rolledBack: readonly string[] }
+  readonly keys: {
+    readonly rotated: readonly string[]
+    readonly rolledBack: readonly string[]
+    readonly killed: readonly string[]
+  }
+  /** What is known, after a start, of the release that was tried when all processes were killed. */
+  readonly killed: ConfigRelease | undefined
   readonly wanted: { readonly first: string; readonly second: string }
   /** Places searched for the bytes of both secrets, and those that have them. */
   readonly searched: number
@@ -87,15 +94,29 @@ export async function runSettings(options: {
       await running.health(),
       await running.status(),
     ])
-    const releases = (await running.settings.history()).toReversed()
     await load.end()
+    // It is well, and would come to all if the supervisor were not killed before.
+    write('good', SECOND)
+    await until(async () => (await running.settings.history())[0]!.outcome === 'trying')
+    const tried = (await running.settings.history())[0]!.number
+    await child.kill()
+    await processesOf({ directory: data, doorsAnswer: async () => true, hostsBroker: true }).gone()
+    await child.start()
+    const known = async () => (await running.settings.history()).find(({ number }) => number === tried)
+    await until(async () => (await known().catch(() => undefined))?.outcome === 'rolled back')
+    const killed = await known()
+    await until(async () => (await load.keysNow().catch(() => [])).length > 0)
+    const afterKill = await load.keysNow()
+    say(`the supervisor killed while another secret was tried: release ${tried} was ${killed?.outcome}`)
+    const releases = (await running.settings.history()).toReversed()
     await running.stop()
     child.signal('SIGTERM')
     await until(async () => !child.running())
     const places: readonly Place[] = [['logs', lines.join('\n')], ['letters', letters], ['what is told', told], ...filesIn(data)]
     return {
       ...{ releases, calls: load.calls(), failures: load.failures(), unreadySeen: load.providers().has('nobody') },
-      keys: { rotated, rolledBack },
+      killed,
+      keys: { rotated, rolledBack, killed: afterKill },
       wanted: { first: fingerprint(FIRST), second: fingerprint(SECOND) },
       searched: places.length,
       leaks: [FIRST, SECOND].flatMap((one) => placesWith(places, one)),

@@ -6,7 +6,7 @@ const count = (value: number): string => value.toLocaleString('en')
 
 /** What was seen, beside what the guide says. */
 export function verdictsOf(result: SettingsResult): readonly Verdict[] {
-  const { releases, calls, failures, unreadySeen, keys, wanted, searched, leaks, controls } = result
+  const { releases, calls, failures, unreadySeen, keys, wanted, searched, leaks, controls, killed } = result
   const became = (number: number): ConfigRelease | undefined => releases.find((one) => one.number === number)
   return [
     outcome('a provider that no service is ready with', became(2), 'rolled back'),
@@ -16,6 +16,8 @@ export function verdictsOf(result: SettingsResult): readonly Verdict[] {
     same('  with what calls are made then', wanted.second, keys.rotated),
     outcome('dure config rollback', became(5), 'released'),
     same('  with what calls are made then', wanted.first, keys.rolledBack),
+    outcome('the supervisor killed while a release was tried, and started again', killed, 'rolled back'),
+    same('  with what calls are made then', wanted.first, keys.killed),
     {
       check: 'calls meanwhile',
       wanted: '0 failed',

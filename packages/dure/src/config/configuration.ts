@@ -8,7 +8,7 @@ import type { ConfigContent } from './release.ts'
 import type { ConfigKeys } from './sealed.ts'
 import type { ConfigAdapter, ConfigFreshness, ConfigLayer, ConfigSource, ConfigWorld } from './source.ts'
 import { openSources } from './sources.ts'
-import { createSteered, type Steered } from './steered.ts'
+import { createSteered, secretKeys, type Steered } from './steered.ts'
 import type { WaveOptions } from './fleet.ts'
 import type { LastGood } from './files/last-good.ts'
 
@@ -103,6 +103,7 @@ export const noConfiguration: Configuration = {
 
 /**
  * @param options.from the settings that other processes of the system have now, which go before what the sources have
+ * @param options.instead where there are none, what goes before this that the sources have
  * @throws {ConfigError} naming all that is wrong, or missing, with its key and place
  */
 export async function openConfiguration(options: {
@@ -112,6 +113,7 @@ export async function openConfiguration(options: {
   readonly world: ConfigWorld
   readonly lastGood: LastGood
   readonly from?: (() => Promise<ConfigContent | undefined>) | undefined
+  readonly instead?: ((content: ConfigContent) => Promise<ConfigContent | undefined>) | undefined
 }): Promise<Configuration> {
   const { system, config, world, lastGood } = options
   const { runtime, log } = world
@@ -149,7 +151,7 @@ export async function openConfiguration(options: {
     now = content
     refused = undefined
     if (!begin) log.info('Settings have changed', { version: accepted.version })
-    await sources.keep(content, new Set(entries.filter(({ secret }) => secret).map(({ key }) => key)))
+    await sources.keep(content, secretKeys(entries))
   }
   const judged = (content: ConfigContent): Promise<Judged> => judge(sources.layers(content), services, config.keys)
   const fitting = async (content: ConfigContent): Promise<Judged> => {
@@ -161,9 +163,10 @@ export async function openConfiguration(options: {
   const begin = async (): Promise<void> => {
     const given = await options.from?.()
     await sources.read({ begin: true, besides: given })
-    const found = given && (await judged(given))
+    const known = given ?? (await options.instead?.(sources.content()))
+    const found = known && (await judged(known))
     // What others have does not fit a new version of a service that asks for more: then the sources count.
-    if (given !== undefined && found?.values !== undefined) return use(given, found)
+    if (known !== undefined && found?.values !== undefined) return use(known, found)
     await use(sources.content(), await fitting(sources.content()))
   }
 
@@ -227,7 +230,8 @@ export async function openConfiguration(options: {
   }
 }
 
-const openKeys = async ({ keys }: ConfigOptions): Promise<readonly Uint8Array[]> => (await keys?.read().catch(() => [])) ?? []
+export const openKeys = async ({ keys }: ConfigOptions): Promise<readonly Uint8Array[]> =>
+  (await keys?.read().catch(() => [])) ?? []
 
 function warningsOf({ sources, refused }: ConfigStatus): readonly string[] {
   const stale = sources.flatMap(({ name, freshness }) =>

@@ -1,5 +1,5 @@
 import { describeThrown } from '../contract/internal.ts'
-import { currentOf, ended, triedOf, trimmed, type StoredRelease, type ReleaseState } from './release.ts'
+import { currentOf, trimmed, withoutTried, type StoredRelease, type ReleaseState } from './release.ts'
 import type { Participant, Step } from './participant.ts'
 import type { Fleet, Member } from './fleet.ts'
 
@@ -32,8 +32,10 @@ export function createLeading(options: {
   readonly id: string
   readonly participant: Participant
   readonly fleet: Fleet
+  /** Before anybody is told of it. */
+  readonly keep: (state: ReleaseState) => Promise<void>
 }): Leading {
-  const { id, participant, fleet } = options
+  const { id, participant, fleet, keep } = options
   /** Who knows what was said last. */
   const greeted = new Set<string>()
   let heard = false
@@ -53,6 +55,7 @@ export function createLeading(options: {
     greeted.clear()
     const state: ReleaseState = { turn: participant.state().turn + 1, leader: id, releases: trimmed(releases) }
     const own: Step = { state, want: currentOf(state).number, first: false }
+    await keep(state)
     const said = fleet.members().map(async (member): Promise<readonly [string, readonly string[]]> => {
       const isFirst = first?.by.some((one) => one.id === member.id) === true
       return [member.id, await tell(member, isFirst ? { state, want: first!.of.number, first: true } : own)]
@@ -67,10 +70,8 @@ export function createLeading(options: {
       const states = await Promise.all(fleet.members().map((member) => member.state().catch(() => undefined)))
       const latest = states.reduce<ReleaseState>((a, b) => (b !== undefined && b.turn > a.turn ? b : a), participant.state())
       await participant.step({ state: latest, want: currentOf(latest).number, first: false })
-      const tried = triedOf(latest)
-      const why = ['The process that led it has ended, or was away']
       heard = true
-      await say(tried === undefined ? latest.releases : ended(latest.releases, tried.number, { outcome: 'rolled back', why }))
+      await say(withoutTried(latest.releases))
     },
     greet: async () => {
       const state = participant.state()

@@ -5,7 +5,7 @@ export type ConfigContent = { readonly mark: string; readonly snapshots: Readonl
 
 /** A change of settings on its way to the processes of a system, or one that came there. */
 export type ConfigRelease = {
-  /** From 1 on, since the first process of the system started. */
+  /** From 1 on, in this data directory. */
   readonly number: number
   /** Milliseconds since the epoch. */
   readonly since: number
@@ -83,4 +83,29 @@ export function trimmed(releases: readonly StoredRelease[]): readonly StoredRele
 /** What people are told of it. */
 export function shown({ content: _, mark: __, ...release }: StoredRelease): ConfigRelease {
   return release
+}
+
+/**
+ * What is known by a system that was ended whole and starts again with this content. What was tried then is rolled back; what the
+ * sources have is a release of its own, unless it counted before.
+ */
+export function resumed(known: ReleaseState, content: ConfigContent, now: number): ReleaseState {
+  const releases = withoutTried(known.releases)
+  if (currentOf({ releases }).mark === content.mark) return { ...known, releases }
+  const number = releases.at(-1)!.number + 1
+  const started = { number, since: now, of: 'start', outcome: 'released', keys: [], mark: content.mark, content } as const
+  return { ...known, releases: [...releases, started] }
+}
+
+/** What counts in place of what the sources have, because that was rolled back before the system ended. */
+export function insteadOf(known: ReleaseState, content: ConfigContent): ConfigContent | undefined {
+  const releases = withoutTried(known.releases)
+  return rolledBack({ releases }, content.mark) === undefined ? undefined : currentOf({ releases }).content
+}
+
+/** Whoever tried it looks at it no more. */
+export function withoutTried(releases: readonly StoredRelease[]): readonly StoredRelease[] {
+  const tried = triedOf({ releases })
+  const why = ['The process that led it has ended, or was away']
+  return tried === undefined ? releases : ended(releases, tried.number, { outcome: 'rolled back', why })
 }

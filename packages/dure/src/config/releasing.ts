@@ -162,7 +162,7 @@ export async function rollback(releasing: Releasing, { to, by, reason }: Rollbac
     throw new CallError(
       'FAILED_PRECONDITION',
       to === undefined
-        ? 'Cannot roll back the settings: no release with others is known since the system started'
+        ? 'Cannot roll back the settings: no release with others is known'
         : `Cannot roll back to release ${to}: it is not among those that are kept; see "dure config history"`,
     )
   if (tried !== undefined && target === current) {

@@ -20,6 +20,8 @@ export type Steered = {
     readonly keys: readonly string[]
     readonly services: readonly string[]
   }>
+  /** Keys of what is secret in it. */
+  readonly secrets: (content: ConfigContent) => Promise<ReadonlySet<string>>
   /** Has it count here, or says why not; `first`: the services here are asked whether they would be ready with it. */
   readonly take: (content: ConfigContent, how: { readonly first: boolean }) => Promise<readonly string[]>
   /** Says what is wrong with what the sources have; nothing. */
@@ -58,6 +60,7 @@ export function createSteered(
       const problems = found.values === undefined ? found.problems : []
       return { problems, keys, services: changed.map(({ service }) => service) }
     },
+    secrets: async (content) => secretKeys((await judged(content)).entries),
     take: async (content, { first }) => {
       const found = await judged(content)
       if (found.values === undefined) return found.problems.map(problemText)
@@ -70,6 +73,10 @@ export function createSteered(
       return () => void trials.delete(service)
     },
   }
+}
+
+export function secretKeys(entries: Judged['entries']): ReadonlySet<string> {
+  return new Set(entries.filter(({ secret }) => secret).map(({ key }) => key))
 }
 
 function changedKeys(before: Judged['plain'], after: Judged['plain']): readonly string[] {

@@ -12,7 +12,8 @@ import { openConfiguration, type Configuration } from './configuration.ts'
 import { lastGoodFiles } from './files/last-good.ts'
 import type { Looked, Member } from './fleet.ts'
 import { createParticipant } from './participant.ts'
-import { currentOf, shown } from './release.ts'
+import { releaseFile } from './files/releases.ts'
+import { currentOf, insteadOf, resumed, shown, type ConfigContent, type ReleaseState } from './release.ts'
 import { createWaves, type Waves } from './waves.ts'
 
 const LOOK = 10_000
@@ -67,11 +68,19 @@ function rig(t: TestContext): Rig {
       const [other] = processes
       const begun = await other?.member.state()
       const from = begun && (async () => currentOf(begun).content)
+      const file = releaseFile(directory, runtime.random)
+      let known: ReleaseState | undefined
+      const instead = async (content: ConfigContent) => {
+        if (begun === undefined) known = file.load([], content)
+        return known && insteadOf(known, content)
+      }
       const configuration = await openConfiguration({
-        ...{ system: 'shop', services, config: { sources: [live] }, world, lastGood: lastGoodFiles(directory), from },
+        ...{ system: 'shop', services, config: { sources: [live] }, world, lastGood: lastGoodFiles(directory), from, instead },
       })
       const steered = configuration.steered!
-      const participant = createParticipant({ steered, id, now: runtime.clock.now(), begun })
+      const now = runtime.clock.now()
+      const participant = createParticipant({ steered, id, now, begun: begun ?? (known && resumed(known, steered.now(), now)) })
+      const keep = async (state: ReleaseState): Promise<void> => file.save(state, { secrets: () => new Set(), keys: [] })
       const looked = new Map(names.map((service) => [service, { service, ready: true, reasons: [], calls: 0, failed: 0 }]))
       const look = async (): Promise<readonly Looked[]> => [...looked.values()]
       const member: Member = {
@@ -92,7 +101,7 @@ function rig(t: TestContext): Rig {
       const record = async (act: Act): Promise<void> => void acts.push(act)
       const waves = createWaves({
         ...{ id, steered, participant, fleet, runtime, log: silentLogger() },
-        ...{ acts: createActs({ record, runtime }), waves: { look: LOOK } },
+        ...{ acts: createActs({ record, runtime }), waves: { look: LOOK }, keep },
       })
       const process: Process = {
         ...{ id, configuration, member, waves, looked },
@@ -311,4 +320,34 @@ test('who does not answer while a change comes to all has it later', async (t) =
   await runtime.advance(1_000)
   await settle()
   assert.deepEqual(values(), { p1: 2, p2: 2 })
+})
+
+test('a system that is ended whole while a release is tried begins with the settings before it, and knows its releases', async (t) => {
+  const { live, runtime, begin, end, settle, values, processes } = rig(t)
+  await begin('p1', 'pay')
+  await begin('p2', 'pay')
+  live.set({ ...VALUES, 'pay.a': 2 })
+  await settle()
+  assert.deepEqual(values(), { p1: 1, p2: 2 })
+  // Nobody sees another go.
+  const killed = processes.splice(0)
+  await Promise.all(killed.map((one) => one.waves.stop()))
+  await Promise.all(killed.map((one) => one.configuration.stop()))
+  const again = await begin('p3', 'pay')
+  const left = '2 rolled back: The process that led it has ended, or was away'
+  assert.deepEqual([values(), await outcomes(again)], [{ p3: 1 }, ['1 released', left]])
+  assert.match(again.configuration.warnings().join(), /release 2 was rolled back/)
+  await runtime.advance(3 * LOOK)
+  assert.deepEqual(values(), { p3: 1 })
+  // Who ends after that finds it as it was, and what is new in the sources counts at once.
+  await end(again)
+  const third = await begin('p4', 'pay')
+  assert.deepEqual([values(), await outcomes(third)], [{ p4: 1 }, ['1 released', left]])
+  await end(third)
+  live.set({ ...VALUES, 'pay.a': 3 })
+  const fourth = await begin('p5', 'pay')
+  assert.deepEqual([values(), await outcomes(fourth)], [{ p5: 3 }, ['1 released', left, '3 released']])
+  await fourth.waves.rollback({ to: 1 })
+  await settle()
+  assert.deepEqual(values(), { p5: 1 })
 })

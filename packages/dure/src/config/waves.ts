@@ -8,7 +8,7 @@ import { problemText, type ConfigProblem } from './errors.ts'
 import type { Fleet, ReleaseOptions, RollbackOptions, WaveOptions } from './fleet.ts'
 import { createLeading } from './leading.ts'
 import type { Participant } from './participant.ts'
-import { currentOf, shown, type ConfigRelease } from './release.ts'
+import { currentOf, shown, type ConfigRelease, type ReleaseState } from './release.ts'
 import { bring, follow, rollback, seenNow, type Releasing } from './releasing.ts'
 
 export type Waves = {
@@ -34,10 +34,12 @@ export function createWaves(options: {
   readonly log: Logger
   readonly acts: Acts
   readonly waves: WaveOptions
+  /** Keeps what is known of releases for a system that is ended whole. */
+  readonly keep: (state: ReleaseState) => Promise<void>
 }): Waves {
-  const { id, steered, participant, fleet, runtime, log, acts } = options
+  const { id, steered, participant, fleet, runtime, log, acts, keep } = options
   const { look = 10_000, failures = 0.05 } = options.waves
-  const leading = createLeading({ id, participant, fleet })
+  const leading = createLeading({ id, participant, fleet, keep })
   const asked: (() => Promise<unknown>)[] = []
   let [stopped, news, moved] = [false, true, true]
   let wake = (): void => {}

@@ -3,10 +3,15 @@ import {
   createParticipant,
   createWaves,
   currentOf,
+  insteadOf,
   lastGoodFiles,
   noConfiguration,
   openConfiguration,
+  openKeys,
+  releaseFile,
+  resumed,
   shown,
+  type ConfigContent,
   type Configuration,
   type Looked,
   type Member,
@@ -36,21 +41,37 @@ export async function openSettings(
   // Hosts may have files of their own.
   const isWaved = config.waves !== false && having.length > 0 && (world.scope === undefined || config.waves !== undefined)
   let begun: ReleaseState | undefined
+  const file = releaseFile(world.directory, world.runtime.random)
+  let known: ReleaseState | undefined
   const from = async () => {
     begun = await stateOf(others!.present(having), world)
     return begun && currentOf(begun).content
   }
+  const instead = async (content: ConfigContent) => {
+    if (begun === undefined) known = file.load(await openKeys(config), content)
+    return known && insteadOf(known, content)
+  }
   const configuration = await openConfiguration({
     ...{ system: name, services, config, world, lastGood: lastGoodFiles(world.directory) },
-    ...(isWaved && others !== undefined && { from }),
+    ...(isWaved && { instead, ...(others !== undefined && { from }) }),
   })
   disposables.add('settings', configuration.stop)
   world.telemetry?.metrics.observe(configuration.readings)
   if (!isWaved) return followed(configuration)
   const id = others?.id ?? 'here'
   const steered = configuration.steered!
-  const participant = createParticipant({ steered, id, now: world.runtime.clock.now(), begun })
-  return waved({ system, world, disposables, configuration, participant, others, id, having })
+  const now = world.runtime.clock.now()
+  const participant = createParticipant({ steered, id, now, begun: begun ?? (known && resumed(known, steered.now(), now)) })
+  const keep = async (state: ReleaseState): Promise<void> => {
+    try {
+      const contents = state.releases.flatMap(({ content }) => (content === undefined ? [] : [content]))
+      const secrets = new Map(await Promise.all(contents.map(async (one) => [one, await steered.secrets(one)] as const)))
+      file.save(state, { keys: await openKeys(config), secrets: (content) => secrets.get(content)! })
+    } catch (error) {
+      world.log.warn('Cannot keep what is known of releases of settings for the next start', { error })
+    }
+  }
+  return waved({ system, world, disposables, configuration, participant, others, id, having, keep })
 }
 
 /** What the others have now: the first of them who says so. */
@@ -72,8 +93,9 @@ function waved(options: {
   readonly others: Others | undefined
   readonly id: string
   readonly having: readonly string[]
+  readonly keep: (state: ReleaseState) => Promise<void>
 }): Settings {
-  const { system, world, disposables, configuration, participant, others, id, having } = options
+  const { system, world, disposables, configuration, participant, others, id, having, keep } = options
   const { runtime, log } = world
   let instances: readonly Hosted[] = []
   let waves: Waves | undefined
@@ -119,7 +141,7 @@ function waved(options: {
       const { waves: said = {} } = system.config
       const steered = configuration.steered!
       const fleet = { members, watch: others?.watch ?? (() => ({ stop: () => {} })) }
-      waves = createWaves({ id, steered, participant, fleet, runtime, log, acts, waves: said === false ? {} : said })
+      waves = createWaves({ id, steered, participant, fleet, runtime, log, acts, keep, waves: said === false ? {} : said })
       disposables.add('releases of settings', waves.stop)
     },
   }
