@@ -5,6 +5,7 @@ import type { SqlStore } from 'dure/data'
 import type { World } from 'dure/service'
 import type { Client, Context, Provider, Session, Token } from 'oidc-provider'
 import { createAttempts } from './attempts.ts'
+import { createClients, type Clients } from './clients.ts'
 import { createEnds } from './ended.ts'
 import { openKeys, type Keys } from './keys.ts'
 import { createLogin, send } from './login.ts'
@@ -23,6 +24,7 @@ export type Assembled = {
   readonly issuer: string
   readonly handler: Handler
   readonly users: Users
+  readonly clients: Clients
   readonly keys: Keys
   readonly stop: () => Promise<void>
 }
@@ -74,6 +76,10 @@ export async function assemble(given: {
       if (ENDING.includes(what)) await logins.endAll(subject)
     },
   })
+  const clientStore = createClients({
+    ...{ options, store, secret, random: runtime.random },
+    onChange: (what, id) => note({ action: `auth.client.${what}`, actor: 'auth', subject: id }),
+  })
   const successorOf = (token: string): string => secret.derive('refresh', token)
   const records = createRecords({ store, clock, successorOf, grace: limits.refreshGrace, onRevoked: logins.endGrant })
   const pages = drawPages(options)
@@ -88,7 +94,12 @@ export async function assemble(given: {
     if (made?.keys === keys) return made
     const provider = createProvider({
       ...{ issuer, options, limits, records, successorOf, pages, clock, keys: shown },
-      ...{ cookieKey: secret.derive('cookies', ''), findUser: userStore.bySubject, fetch: runtime.fetch ?? fetch },
+      ...{
+        cookieKey: secret.derive('cookies', ''),
+        findUser: userStore.bySubject,
+        findClient: clientStore.find,
+        fetch: runtime.fetch ?? fetch,
+      },
     })
     listenTo(provider, { ends, ended: logins.ended, note, log })
     made = { keys, provider, callback: provider.callback() }
@@ -102,7 +113,16 @@ export async function assemble(given: {
     return options.address?.({ header, remote }) ?? remote
   }
   const attempts = createAttempts({ store, clock, secret, limits })
-  const login = createLogin({ options, provider: current, userStore, attempts, audit, addressOf, log })
+  const login = createLogin({
+    options,
+    provider: current,
+    userStore,
+    findClient: clientStore.find,
+    attempts,
+    audit,
+    addressOf,
+    log,
+  })
   const { host, protocol } = new URL(issuer)
   currently()
 
@@ -122,7 +142,7 @@ export async function assemble(given: {
     { wait: SWEEP, work: () => sweep(store, clock.now()) },
   ])
   return {
-    ...{ issuer, handler, users: userStore.users, keys: keyStore.keys },
+    ...{ issuer, handler, users: userStore.users, clients: clientStore.clients, keys: keyStore.keys },
     stop: async () => {
       await upkeep()
       await ends.stop()

@@ -3,24 +3,33 @@
 /// <reference path="./oidc-provider.d.ts" />
 /** The authorization server of a system: who people are, and what programs may do for them. */
 import { database, sqlite, type DatabaseAdapter, type SqlStore } from 'dure/data'
+import type { OperatorPart } from '@dure/operator'
 import { realRuntime } from 'dure/runtime'
 import { standardError } from 'dure/runtime/internal'
 import type { Door, OpenDoor, World } from 'dure/service'
 import { createLogger, type Logger } from 'dure/telemetry'
+import type { Clients } from './clients.ts'
 import type { Keys } from './keys.ts'
 import { assemble, type Assembled } from './assemble.ts'
+import { authPart } from './operator.ts'
 import { checkOptions, limitsOf, type AuthOptions } from './options.ts'
 import { createSecret, secretIn } from './secret.ts'
 import { listen, type Handler } from './server.ts'
 import { MIGRATIONS } from './tables.ts'
 import type { Users } from './users.ts'
 
+export type { Clients, KnownClient, NewClient } from './clients.ts'
 export type { Keys, SigningKey } from './keys.ts'
 export type { AuthLimits, AuthOptions, ClientOptions, EndedLogin, Text } from './options.ts'
 export type { NewUser, User, Users } from './users.ts'
 
-/** What is done to users and keys, while the door is open in this process. */
-export type AuthDoor = Door & { readonly users: Users; readonly keys: Keys }
+/** What is done to users, clients and keys, while the door is open in this process; `parts` has operators do it. */
+export type AuthDoor = Door & {
+  readonly users: Users
+  readonly clients: Clients
+  readonly keys: Keys
+  readonly parts: readonly OperatorPart[]
+}
 
 /**
  * An authorization server, as a door of a system.
@@ -46,7 +55,9 @@ export function auth(options: AuthOptions): AuthDoor {
   let opened: Assembled | undefined
   const open = (): Assembled => {
     if (opened !== undefined) return opened
-    throw new Error('Cannot reach users and keys: the authorization server is not open in this process; start its system first')
+    throw new Error(
+      'Cannot reach users, clients and keys: the authorization server is not open in this process; start its system first',
+    )
   }
   return {
     name: 'auth',
@@ -63,9 +74,13 @@ export function auth(options: AuthOptions): AuthDoor {
     get users() {
       return open().users
     },
+    get clients() {
+      return open().clients
+    },
     get keys() {
       return open().keys
     },
+    parts: [authPart(open)],
   }
 }
 
@@ -74,6 +89,7 @@ export type StartedAuth = {
   /** What tokens say in `iss`. */
   readonly issuer: string
   readonly users: Users
+  readonly clients: Clients
   readonly keys: Keys
   readonly stop: () => Promise<void>
 }
@@ -101,8 +117,8 @@ export async function startAuth(
   const runtime = realRuntime()
   const log = options.log ?? createLogger({ clock: runtime.clock, write: standardError, fields: { server: 'auth' } })
   const { assembled, door } = await openAuth(options, { directory: options.directory, runtime, log })
-  const { issuer, users, keys } = assembled
-  return { url: door.url!, issuer, users, keys, stop: () => door.close() }
+  const { issuer, users, clients, keys } = assembled
+  return { url: door.url!, issuer, users, clients, keys, stop: () => door.close() }
 }
 
 async function openAuth(options: AuthOptions, world: World): Promise<{ readonly assembled: Assembled; readonly door: OpenDoor }> {

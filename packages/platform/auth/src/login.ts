@@ -5,6 +5,7 @@ import type { Logger } from 'dure/telemetry'
 import type { Client, Interaction, Provider } from 'oidc-provider'
 import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js'
 import type { Attempts } from './attempts.ts'
+import type { ClientStore } from './clients.ts'
 import { textOf, type AuthOptions } from './options.ts'
 import {
   consentPage,
@@ -23,6 +24,7 @@ export type LoginOptions = {
   readonly options: AuthOptions
   readonly provider: () => Provider
   readonly userStore: UserStore
+  readonly findClient: ClientStore['find']
   readonly attempts: Attempts
   readonly audit: (line: AuditLine) => Promise<void>
   readonly addressOf: (request: IncomingMessage) => string
@@ -41,9 +43,9 @@ type Answer = Promise<Page | undefined>
 export function createLogin(given: LoginOptions): Login {
   const { options, userStore, attempts, log } = given
 
-  const settingOf = (request: IncomingMessage, { params }: Interaction, client: Client | undefined): Setting => {
+  const settingOf = async (request: IncomingMessage, { params }: Interaction, client: Client | undefined): Promise<Setting> => {
     const language = languageOf(request.headers['accept-language'], params['ui_locales'])
-    const own = options.clients.find(({ id }) => id === client?.clientId)
+    const own = client && (await given.findClient(client.clientId))
     return {
       language,
       system: textOf(options.name ?? options.audience, language),
@@ -136,7 +138,7 @@ export function createLogin(given: LoginOptions): Login {
       const interaction = await provider.interactionDetails(request, response)
       if (interaction.uid !== uid) return expiredPage({ language, system })
       const client = await provider.Client.find(interaction.params['client_id'] ?? '')
-      const asked = { interaction, setting: settingOf(request, interaction, client) }
+      const asked = { interaction, setting: await settingOf(request, interaction, client) }
       if (request.method !== 'POST') return show(asked)
       return interaction.prompt.name === 'login' ? logIn(request, response, asked) : consent(request, response, asked)
     }

@@ -125,24 +125,32 @@ export function checkOptions({ audience, scopes, clients, issuer }: AuthOptions)
       )
   const seen = new Set<string>()
   for (const client of clients) {
-    const of = (why: string): never => no(`client "${client.id}" ${why}`)
-    if (!/^[\x21-\x7e]{1,200}$/.test(client.id)) return of('needs an id without spaces')
-    if (seen.has(client.id)) return of('is there twice')
+    const fault = seen.has(client.id) ? 'is there twice' : clientFault(client, scopes)
+    if (fault !== undefined) return no(`client "${client.id}" ${fault}`)
     seen.add(client.id)
-    if (client.secret !== undefined && client.secret.length < 32)
-      return of('has a secret of less than 32 characters; make one by chance: openssl rand -base64 32')
-    if (client.clientCredentials === true && client.secret === undefined)
-      return of('cannot get tokens for itself without a secret')
-    const unknown = client.scopes?.find((scope) => !Object.hasOwn(scopes, scope) && !OWN_SCOPES.includes(scope))
-    if (unknown !== undefined) return of(`may ask for "${unknown}", which is none of the scopes; name it among "scopes"`)
-    const odd = [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])].find((uri) => uri.includes('*'))
-    if (odd !== undefined) return of(`has the address "${odd}": each is compared to the letter, so write all of them`)
   }
   if (issuer === undefined) return
   const local = URL.canParse(issuer) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(issuer).hostname)
   if (!URL.canParse(issuer) || !(issuer.startsWith('https://') || (issuer.startsWith('http://') && local)))
     return no(`"issuer" is "${issuer}"; give an url that begins with "https://", or "http://" on this machine alone`)
   if (new URL(issuer).pathname !== '/' || issuer.endsWith('/')) return no(`"issuer" is "${issuer}"; give it without a path`)
+}
+
+/** Why a client cannot be used, in words that go on after its id; undefined when it can. */
+export function clientFault(client: ClientOptions, scopes: AuthOptions['scopes']): string | undefined {
+  if (!/^[\x21-\x7e]{1,200}$/.test(client.id)) return 'needs an id without spaces'
+  if (client.secret !== undefined && client.secret.length < 32)
+    return 'has a secret of less than 32 characters; make one by chance: openssl rand -base64 32'
+  if (client.clientCredentials === true && client.secret === undefined) return 'cannot get tokens for itself without a secret'
+  const unknown = client.scopes?.find((scope) => !Object.hasOwn(scopes, scope) && !OWN_SCOPES.includes(scope))
+  if (unknown !== undefined) return `may ask for "${unknown}", which is none of the scopes; name it among "scopes"`
+  const addresses = [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])]
+  const odd = addresses.find((uri) => uri.includes('*'))
+  if (odd !== undefined) return `has the address "${odd}": each is compared to the letter, so write all of them`
+  const wrong = [...addresses, ...[client.backchannelLogoutUri ?? []].flat()].find(
+    (uri) => !URL.canParse(uri) || uri.includes('#'),
+  )
+  return wrong === undefined ? undefined : `has the address "${wrong}", which is none; give it whole, without "#"`
 }
 
 /** Those of OpenID Connect: who it is, what is known of them, and tokens that outlive the login. */

@@ -1,9 +1,10 @@
 /** oidc-provider, told what this server is: the code flow with PKCE, refresh tokens that rotate, programs that act for themselves. */
-import type { Account, Client, Context, Payload, Token } from 'oidc-provider'
+import type { Account, Adapter, Client, Context, Payload, Token } from 'oidc-provider'
 import { InvalidTarget } from 'oidc-provider/lib/helpers/errors.js'
 // Its front file only adds a warning to standard error, on releases of Node that are not LTS.
 import { Provider } from 'oidc-provider/lib/provider.js'
 import type { Clock, Runtime } from 'dure/runtime'
+import type { ClientStore } from './clients.ts'
 import type { PrivateKey } from './keys.ts'
 import { OWN_SCOPES, textOf, type AuthLimits, type AuthOptions, type ClientOptions } from './options.ts'
 import type { Records } from './records.ts'
@@ -18,6 +19,7 @@ export type ProviderOptions = {
   readonly cookieKey: string
   readonly records: Records
   readonly successorOf: (token: string) => string
+  readonly findClient: ClientStore['find']
   readonly findUser: (subject: string) => Promise<User | undefined>
   readonly clock: Clock
   readonly fetch: NonNullable<Runtime['fetch']>
@@ -37,8 +39,7 @@ const seconds = (milliseconds: number): number => Math.max(1, Math.floor(millise
 const ALGORITHM = 'ES256'
 
 export function createProvider(given: ProviderOptions): Provider {
-  const { issuer, options, limits, keys, records } = given
-  const clients = new Map(options.clients.map((client) => [client.id, client]))
+  const { issuer, options, limits, keys, records, findClient } = given
   // A resource is named by a URI (RFC 8707): whoever asks by the name of the system is understood, where that is one.
   const resource = URL.canParse(options.audience) ? options.audience : `urn:dure:${encodeURIComponent(options.audience)}`
   const scopes = Object.keys(options.scopes)
@@ -54,7 +55,7 @@ export function createProvider(given: ProviderOptions): Provider {
   }
 
   const extraTokenClaims = async (context: Context, token: Token): Promise<Payload> => {
-    if (token.kind === 'ClientCredentials') return { roles: clients.get(token.clientId)?.roles ?? [] }
+    if (token.kind === 'ClientCredentials') return { roles: (await findClient(token.clientId))?.roles ?? [] }
     const { user } = context.oidc.account as Person
     const sid = token.sid ?? (await provider.Session.findByUid(token.sessionUid ?? ''))?.sidFor(token.clientId)
     return { roles: user.roles, ...(sid !== undefined && { sid }) }
@@ -65,7 +66,7 @@ export function createProvider(given: ProviderOptions): Provider {
     const [client, session] = [oidc.client!, oidc.session!]
     const id = oidc.result?.consent?.grantId ?? session.grantIdFor(client.clientId)
     const found = id === undefined ? undefined : await provider.Grant.find(id)
-    if (clients.get(client.clientId)?.trusted !== true || session.accountId === undefined) return found
+    if (session.accountId === undefined || (await findClient(client.clientId))?.trusted !== true) return found
     const grant = found ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
     grant.addOIDCScope([...oidc.requestParamOIDCScopes].join(' '))
     grant.addResourceScope(resource, [...oidc.requestParamScopes].join(' '))
@@ -74,8 +75,7 @@ export function createProvider(given: ProviderOptions): Provider {
   }
 
   const provider = new Provider(issuer, {
-    adapter: records,
-    clients: options.clients.map(metadataOf),
+    adapter: (kind: string) => (kind === 'Client' ? clientsBy(findClient) : records(kind)),
     clientDefaults: { grant_types: [], response_types: [], id_token_signed_response_alg: ALGORITHM },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     jwks: { keys },
@@ -138,6 +138,16 @@ export function createProvider(given: ProviderOptions): Provider {
 
 const ON = { enabled: true } as const
 const OFF = { enabled: false } as const
+
+/** Asked for each time: one that was disabled is none. */
+function clientsBy(findClient: ClientStore['find']): Pick<Adapter, 'find'> {
+  return {
+    find: async (id) => {
+      const found = await findClient(id)
+      return found && metadataOf(found)
+    },
+  }
+}
 
 function metadataOf(client: ClientOptions): Payload {
   const { id, name = id, secret, redirectUris = [], postLogoutRedirectUris = [], scopes = [], backchannelLogoutUri } = client

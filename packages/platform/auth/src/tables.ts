@@ -18,6 +18,7 @@ export const MIGRATIONS: Migrations = {
     CREATE TABLE signing_keys (kid TEXT PRIMARY KEY, sealed TEXT NOT NULL, signs BIGINT NOT NULL);
     CREATE TABLE attempts (id TEXT PRIMARY KEY, failures INTEGER NOT NULL, expires BIGINT NOT NULL);
     CREATE INDEX attempts_expires ON attempts (expires);`,
+  '002-clients': 'CREATE TABLE clients (id TEXT PRIMARY KEY, options TEXT, sealed TEXT, disabled INTEGER NOT NULL);',
 }
 
 /** Whoever reads the store, or a copy of it, comes in with nothing that stands there. */

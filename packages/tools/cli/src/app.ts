@@ -90,7 +90,7 @@ function commandOf(args: readonly string[]): readonly string[] {
   return args
     .slice(
       0,
-      ['add', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc'].includes(args[0] ?? '')
+      ['add', 'auth', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc'].includes(args[0] ?? '')
         ? 2
         : 1,
     )
@@ -113,6 +113,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   saga: async () => (await import('./commands/saga/saga.ts')).sagaCommands,
   schedule: async () => (await import('./commands/schedule.ts')).scheduleCommands,
   audit: async () => (await import('./commands/audit.ts')).auditCommands,
+  auth: async () => (await import('./commands/auth.ts')).authCommands,
   ca: async () => (await import('./commands/ca.ts')).caCommands,
   config: async () => (await import('./commands/config.ts')).configCommands,
   log: async () => (await import('./commands/log-level.ts')).logCommands,

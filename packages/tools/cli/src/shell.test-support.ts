@@ -61,16 +61,19 @@ export async function dure(
 }
 
 /** Starts a system with `dure start` in this process; `stop` gives all that came of it. */
-export async function startHere(...args: readonly string[]): Promise<{ stop: () => ReturnType<typeof dure> }> {
+export async function startHere(...args: readonly string[]): Promise<{ out: () => string; stop: () => ReturnType<typeof dure> }> {
   const stopped = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
+  let said = ''
   const onOut = (out: string): void => {
+    said = out
     if (out.includes('Try: dure call')) ready.resolve()
   }
   const running = dure(['start', ...args, '--log', 'pretty'], { stop: stopped.promise, onOut })
   void running.then(({ err }) => ready.reject(new Error(err)))
   await ready.promise
   return {
+    out: () => said,
     stop: () => {
       stopped.resolve()
       return running
