@@ -90,7 +90,9 @@ function commandOf(args: readonly string[]): readonly string[] {
   return args
     .slice(
       0,
-      ['add', 'auth', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc'].includes(args[0] ?? '')
+      ['add', 'auth', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc'].includes(
+        args[0] ?? '',
+      )
         ? 2
         : 1,
     )
