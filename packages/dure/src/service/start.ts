@@ -262,16 +262,26 @@ async function startAll(
   }
   if (record !== undefined) disposables.add('audit log', connected(system, { record, acts, runtime }))
   let begun = false
-  const doors: OpenDoor[] = []
-  for (const door of part?.doors ?? system.doors) {
-    const open = await door.open(host, world)
-    doors.push(open)
-    disposables.add(`door "${door.name}"`, (how) => open.close(how))
-    await announceDoor(open, { reach: system.registry.reach, registry, health: host.health, world, disposables })
-  }
+  const announced = { reach: system.registry.reach, registry, health: host.health, world, disposables }
+  const doors = await openDoors(part?.doors ?? system.doors, host, announced)
   begun = true
   log.debug('System is ready', { services: instances.length })
   return { ...host, transport, doors, place, stop: disposables.dispose }
+}
+
+async function openDoors(
+  doors: System['doors'],
+  host: DoorHost,
+  announced: Parameters<typeof announceDoor>[1],
+): Promise<readonly OpenDoor[]> {
+  const opened: OpenDoor[] = []
+  for (const door of doors) {
+    const open = await door.open(host, announced.world)
+    opened.push(open)
+    announced.disposables.add(`door "${door.name}"`, (how) => open.close(how))
+    await announceDoor(open, announced)
+  }
+  return opened
 }
 
 async function ownRegistry(system: System, world: World, disposables: Disposables): Promise<Registry> {
