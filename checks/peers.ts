@@ -28,7 +28,7 @@
  * `npm run peers -- old-servers`: which older versions of NATS, Redis and Kafka are refused, with what to do, and which are taken.
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
- * `npm run peers -- telemetry`: OpenTelemetry's and Sentry's SDKs tell the collector of a service in Python and one in Node; Debian's Prometheus scrapes it.
+ * `npm run peers -- telemetry`: services in Python, Node and Java (by OpenTelemetry's SDK, its agent and Sentry's SDKs) and rsyslog tell the collector of one trace; Debian's Prometheus and Zipkin's pages read it.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -58,7 +58,9 @@ import {
   springGateway,
   springKafka,
   springRabbit,
+  rsyslog,
   telemetry as telemetryJudges,
+  telemetryJava,
   threads as autocannon,
   type Judges,
 } from './judges/installed.ts'
@@ -193,12 +195,14 @@ async function springConfigServer(): Promise<boolean> {
 }
 
 async function telemetry(): Promise<boolean> {
-  const answer = telemetryJudges.there() ? 'installed' : telemetryJudges.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask SDKs of telemetry and Prometheus: it ${answer}.`)
-  const places = ['venv/bin/python', 'telemetry.py', 'prometheus/usr/bin/prometheus']
+  const all = [telemetryJudges, telemetryJava, rsyslog]
+  for (const judge of all) {
+    const answer = judge.there() ? 'installed' : judge.install()
+    if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
+  }
   return ourProgram(
-    'platform/collector/src/peers.test-support.ts',
-    places.map((place) => join(telemetryJudges.folder, place)),
+    'platform/collector/src/peers/peers.test-support.ts',
+    all.map(({ folder }) => folder),
   )
 }
 

@@ -60,6 +60,28 @@ export const telemetry: Judges = judges('telemetry', 'telemetry.txt', {
   ],
 })
 
+/** A service in Java with OpenTelemetry's agent beside it, and Zipkin's pages. */
+export const telemetryJava: Judges = judges('telemetry-java', 'telemetry/pom.xml', {
+  sources: ['telemetry/Warehouse.java'],
+  possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+  steps: (folder) => [
+    ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
+    ['javac', '-d', join(folder, 'classes'), join(folder, 'Warehouse.java')],
+    ['sh', '-c', 'cd "$0" && jar xf lib/zipkin-lens-*.jar zipkin-lens', folder],
+  ],
+})
+
+/** rsyslog with its output to Elasticsearch, as Debian has them, unpacked and not installed. */
+export const rsyslog: Judges = judges('rsyslog', 'telemetry/rsyslog.conf', {
+  possible: () => runs('dpkg-deb', ['--version']),
+  steps: (folder) => [
+    [
+      ...['sh', '-c', 'cd "$0" && apt-get download -q "$@" && for each in *.deb; do dpkg-deb -x "$each" root; done', folder],
+      ...['rsyslog', 'rsyslog-elasticsearch', 'libestr0', 'libfastjson4'],
+    ],
+  ],
+})
+
 function pythonClient(name: string, pins: string): Judges {
   return judges(name, pins, {
     possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
