@@ -44,8 +44,12 @@ function itemsOf(
   const items: Item[] = []
   const logs: LogRecord[] = []
   const lines = linesOf(body)
+  // Most of them say the same.
+  let before = ''
+  let said: ReturnType<typeof actionOf> = ['unknown', {}]
   for (const line of lines) {
-    const [action, about] = actionOf(line)
+    if (line !== before) said = actionOf((before = line))
+    const [action, about] = said
     const item = { _index: about['_index'] ?? index ?? 'logs', _id: about['_id'] ?? `${now}-${items.length}` }
     const add = (status: number, error?: Bad['error']): void =>
       void items.push({ [action]: { ...item, status, ...(error && { error }) } })

@@ -2,7 +2,7 @@
 import { stored, type Intake } from '../intake.ts'
 import { type LogRecord, severityOf } from '../record.ts'
 import { json, type Route } from '../http.ts'
-import { attributesOf, LONGEST_BODY, shortened } from '../attributes.ts'
+import { attributesOf, boundedAttributes, LONGEST_BODY, plainValue, shortened } from '../attributes.ts'
 import { believed, idOf } from '../time.ts'
 
 /** Lines that are answered by what was wrong with them. */
@@ -35,13 +35,27 @@ export function linesRoutes(intake: Intake): readonly Route[] {
   ]
 }
 
+/** A field by its name; `log.level` may be one name, or a name inside another. */
+type Place = { readonly name: string; readonly inside: readonly [outer: string, inner: string] | undefined }
+const places = (...names: readonly string[]): readonly Place[] =>
+  names.map((name) => {
+    const [outer = '', inner] = name.split('.')
+    return { name, inside: inner === undefined ? undefined : [outer, inner] }
+  })
+
 /** Fields that mean the same to those who write logs in JSON: Dure's, pino's, Bunyan's, ECS, Logstash. */
-const TEXT = ['message', 'msg', 'body', 'log']
-const TIME = ['time', '@timestamp', 'timestamp', 'ts']
-const LEVEL = ['level', 'severity', 'log.level', 'loglevel']
-const SERVICE = ['service', 'service.name', 'app', 'program', 'name']
-const TRACE = ['traceId', 'trace_id', 'trace.id', 'traceid']
-const SPAN = ['spanId', 'span_id', 'span.id', 'spanid']
+const TEXT = places('message', 'msg', 'body', 'log')
+const TIME = places('time', '@timestamp', 'timestamp', 'ts')
+const LEVEL = places('level', 'severity', 'log.level', 'loglevel')
+const SERVICE = places('service', 'service.name', 'app', 'program', 'name')
+const TRACE = places('traceId', 'trace_id', 'trace.id', 'traceid')
+const SPAN = places('spanId', 'span_id', 'span.id', 'spanid')
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+const isTextOrNumber = (value: unknown): boolean => isText(value) || typeof value === 'number'
+const isTrace = (value: unknown): boolean => idOf(value, 32) !== undefined
+const isSpan = (value: unknown): boolean => idOf(value, 16) !== undefined
+const NOBODY: LogRecord['resource'] = {}
 
 /** A line as a record. One that begins with `{` and is no JSON is malformed; any other text is a line as it is. */
 export function lineOf(
@@ -51,7 +65,7 @@ export function lineOf(
   if (!line.startsWith('{'))
     return {
       ...{ time: now, severity: 9, service: service ?? 'unknown_service', body: shortened(line.trimEnd(), LONGEST_BODY) },
-      ...{ attributes: {}, resource: {} },
+      ...{ attributes: {}, resource: NOBODY },
     }
   try {
     return recordOf(JSON.parse(line) as Readonly<Record<string, unknown>>, { service, now })
@@ -65,26 +79,25 @@ export function recordOf(
   fields: Readonly<Record<string, unknown>>,
   { service, now }: { readonly service: string | undefined; readonly now: number },
 ): LogRecord {
-  const used = new Set<string>()
-  const pick = (names: readonly string[], fits: (value: unknown) => boolean): unknown => {
-    const name = names.find((each) => fits(valueAt(fields, each)))
-    if (name !== undefined) used.add(name)
-    return name === undefined ? undefined : valueAt(fields, name)
+  const used = ['error', 'err']
+  const pick = (from: readonly Place[], fits: (value: unknown) => boolean): unknown => {
+    for (const place of from) {
+      const value = valueAt(fields, place)
+      if (!fits(value)) continue
+      used.push(place.name)
+      return value
+    }
+    return undefined
   }
-  const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
   const body = pick(TEXT, isText)
-  const said = pick(LEVEL, (value) => isText(value) || typeof value === 'number')
+  const said = pick(LEVEL, isTextOrNumber)
   const whose = pick(SERVICE, isText) as string | undefined
-  const time = pick(TIME, (value) => isText(value) || typeof value === 'number')
-  const traceId = idOf(
-    pick(TRACE, (value) => idOf(value, 32) !== undefined),
-    32,
-  )
-  const spanId = idOf(
-    pick(SPAN, (value) => idOf(value, 16) !== undefined),
-    16,
-  )
-  const { error, err, ...rest } = Object.fromEntries(Object.entries(fields).filter(([name]) => !used.has(name)))
+  const time = pick(TIME, isTextOrNumber)
+  const traceId = idOf(pick(TRACE, isTrace), 32)
+  const spanId = idOf(pick(SPAN, isSpan), 16)
+  const rest = Object.entries(fields).filter(([name]) => !used.includes(name))
+  const error = fields['error'] ?? fields['err']
+  const attributes = boundedAttributes(rest, plainValue)
   return {
     time: believed(momentOf(time), now),
     severity: severityOf(said),
@@ -92,17 +105,16 @@ export function recordOf(
     body: shortened(typeof body === 'string' ? body : JSON.stringify(fields), LONGEST_BODY),
     traceId,
     spanId,
-    attributes: { ...attributesOf(rest), ...errorOf(error ?? err) },
-    resource: {},
+    attributes: error === undefined ? attributes : { ...attributes, ...errorOf(error) },
+    resource: NOBODY,
   }
 }
 
-/** `log.level` may be one name, or a name inside another. */
-function valueAt(fields: Readonly<Record<string, unknown>>, name: string): unknown {
-  if (fields[name] !== undefined || !name.includes('.')) return fields[name]
-  const [outer, inner] = name.split('.') as [string, string]
-  const within = fields[outer]
-  return typeof within === 'object' && within !== null ? (within as Readonly<Record<string, unknown>>)[inner] : undefined
+function valueAt(fields: Readonly<Record<string, unknown>>, { name, inside }: Place): unknown {
+  const value = fields[name]
+  if (value !== undefined || inside === undefined) return value
+  const within = fields[inside[0]]
+  return typeof within === 'object' && within !== null ? (within as Readonly<Record<string, unknown>>)[inside[1]] : undefined
 }
 
 /** ISO 8601, or seconds, milliseconds or more since the epoch, told apart by their size. */

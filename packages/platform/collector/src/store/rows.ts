@@ -29,13 +29,9 @@ export function rowsOf({ logs, spans, metrics, exceptions }: Batch): Rows {
   const logCells: Cell[] = []
   const spanCells: Cell[] = []
   // Of one request nearly all have the same resource.
-  const resources = new Map<object, string>()
-  const resourceOf = (resource: object): string => {
-    let text = resources.get(resource)
-    if (text === undefined) resources.set(resource, (text = JSON.stringify(resource)))
-    return text
-  }
-  for (const record of logs) addLog(logCells, record, resourceOf(record.resource))
+  const resourceOf = memo((resource: object) => JSON.stringify(resource))
+  const tagOf = memo(serviceTag)
+  for (const record of logs) addLog(logCells, record, resourceOf(record.resource), tagOf(record.service))
   for (const record of spans) addSpan(spanCells, record, resourceOf(record.resource))
   let bytes = (logs.length + spans.length) * ROW + exceptions.length * 2_000 + metrics.length * 300
   for (const cell of logCells) if (typeof cell === 'string') bytes += cell.length
@@ -43,10 +39,20 @@ export function rowsOf({ logs, spans, metrics, exceptions }: Batch): Rows {
   return { logs: logCells, spans: spanCells, metrics, exceptions, bytes }
 }
 
-function addLog(cells: Cell[], record: LogRecord, resource: string): void {
+/** What was asked for before is not made again. */
+function memo<Input>(make: (input: Input) => string): (input: Input) => string {
+  const made = new Map<Input, string>()
+  return (input) => {
+    let text = made.get(input)
+    if (text === undefined) made.set(input, (text = make(input)))
+    return text
+  }
+}
+
+function addLog(cells: Cell[], record: LogRecord, resource: string, serviceTagged: string): void {
   const { time, severity, service, body, traceId, spanId, attributes } = record
   const text = untagged(searched(body, attributes))
-  const tags = `${levelTag(rankOf(severity))} ${serviceTag(service)}${traceId === undefined ? '' : ` ${traceTag(traceId)}`}`
+  const tags = `${levelTag(rankOf(severity))} ${serviceTagged}${traceId === undefined ? '' : ` ${traceTag(traceId)}`}`
   cells.push(micros(time), severity, service, traceId ?? null, spanId ?? null, body, JSON.stringify(attributes), resource)
   cells.push(`${tags} ${text}`)
 }

@@ -13,6 +13,8 @@ export type SegmentWriter = {
 
 /** Rows of one INSERT: most of what a row costs is the statement around it. */
 const AT_ONCE = 16
+/** The same of the index: FTS5 writes what it has gathered at the end of each statement that may be undone by itself, which all of several rows are. */
+const WORDS_AT_ONCE = 512
 /** Resources that are known by heart. */
 const MOST_RESOURCES = 5_000
 
@@ -29,7 +31,7 @@ export function openSegmentWriter(path: string): SegmentWriter {
 
 function segmentWriter(db: DatabaseSync): SegmentWriter {
   const logs = inserter(db, 'logs (id, time, severity, service, trace, span, body, attributes, resource)', 9)
-  const words = inserter(db, 'words (rowid, text)', 2)
+  const words = inserter(db, 'words (rowid, text)', 2, WORDS_AT_ONCE)
   const spans = inserter(db, 'spans (trace, span, parent, service, name, kind, start, duration, failed, more, resource)', 11)
   const count = db.prepare(
     'INSERT INTO counts (slot, service, rank, lines) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET lines = lines + excluded.lines',
@@ -95,16 +97,16 @@ type Cell = string | number | null | undefined
 type Inserter = { readonly add: (...cells: readonly Cell[]) => void; readonly end: () => void; readonly forget: () => void }
 
 /** Inserts many rows by one statement, and what is left over row by row. */
-function inserter(db: DatabaseSync, into: string, columns: number): Inserter {
+function inserter(db: DatabaseSync, into: string, columns: number, atOnce = AT_ONCE): Inserter {
   const row = `(${Array.from({ length: columns }, () => '?').join(', ')})`
   const prepared = (rows: number): StatementSync =>
     db.prepare(`INSERT INTO ${into} VALUES ${Array.from({ length: rows }, () => row).join(', ')}`)
-  const [one, many] = [prepared(1), prepared(AT_ONCE)]
+  const [one, many] = [prepared(1), prepared(atOnce)]
   let waiting: (string | number | null)[] = []
   return {
     add: (...cells) => {
       for (const cell of cells) waiting.push(cell ?? null)
-      if (waiting.length < AT_ONCE * columns) return
+      if (waiting.length < atOnce * columns) return
       many.run(...waiting)
       waiting = []
     },
