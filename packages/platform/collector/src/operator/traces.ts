@@ -82,7 +82,7 @@ const HOUR = 3_600_000
 export const traces: OperatorPart<Collected> = operatorPart<typeof Traces, Collected>({
   contract: Traces,
   answer: ({ store, intake }) => {
-    const whole = async (id: string): Promise<{ readonly traceId: string; readonly spans: readonly SpanRecord[] }> => {
+    const idOf = async (id: string): Promise<string> => {
       const prefix = id.toLowerCase()
       const [found, other] = /^[0-9a-f]{1,32}$/.test(prefix) ? await store.findTraces({ prefix, limit: 2 }) : []
       if (found === undefined)
@@ -91,18 +91,20 @@ export const traces: OperatorPart<Collected> = operatorPart<typeof Traces, Colle
           `Cannot find the trace "${id}": it was not sampled, has made room for later ones, or is not written yet`,
         )
       if (other !== undefined) throw new CallError('INVALID_ARGUMENT', `Cannot tell which trace "${id}" is: give more of its id`)
-      return { traceId: found, spans: await store.readTrace(found) }
+      return found
+    }
+    const whole = async (id: string): Promise<{ readonly traceId: string; readonly spans: readonly SpanRecord[] }> => {
+      const traceId = await idOf(id)
+      return { traceId, spans: await store.readTrace(traceId) }
     }
     return {
       list: async (asked) => ({
         traces: (await store.listTraces(asked)).map((one) => ({ ...one, services: [...one.services] })),
       }),
       show: async ({ traceId: id, brief }) => {
-        const { traceId: of, spans } = await whole(id)
-        return {
-          traceId: of,
-          spans: spans.map((span) => shownSpan(brief ? { ...span, attributes: {}, resource: {}, events: [], links: [] } : span)),
-        }
+        const of = await idOf(id)
+        const spans = await (brief ? store.readBriefTrace(of) : store.readTrace(of))
+        return { traceId: of, spans: spans.map(shownSpan) }
       },
       span: async ({ traceId: id, spanId }) => {
         const span = (await whole(id)).spans.find((one) => one.spanId === spanId)

@@ -17,6 +17,7 @@ export type Answers = {
   readonly logServices: () => readonly string[]
   readonly listTraces: (asked: TraceFilter & { readonly limit: number }) => readonly TraceSummary[]
   readonly readTrace: (traceId: string) => readonly SpanRecord[]
+  readonly readBriefTrace: (traceId: string) => readonly SpanRecord[]
   readonly findTraces: (asked: { readonly prefix: string; readonly limit: number }) => readonly string[]
   readonly traceServices: () => readonly ServiceOperations[]
   readonly readEdges: (asked: { readonly from: number; readonly to: number }) => readonly Edge[]
@@ -35,6 +36,6 @@ export type Questions = {
 
 export const QUESTIONS: readonly (keyof Questions)[] = [
   ...(['searchLogs', 'surroundingLogs', 'countLogs', 'logServices'] as const),
-  ...(['listTraces', 'readTrace', 'findTraces', 'traceServices', 'readEdges'] as const),
+  ...(['listTraces', 'readTrace', 'readBriefTrace', 'findTraces', 'traceServices', 'readEdges'] as const),
   ...(['metricNames', 'metricSeries', 'latestMetrics', 'exceptionGroups', 'exceptionSamples'] as const),
 ]

@@ -35,7 +35,7 @@ const MOST_SPANS = 200_000
 /** Spans that are looked at for edges, and the edges. */
 const MOST_LINKED = 200_000
 
-type Row = {
+type Place = {
   readonly trace: string
   readonly span: string
   readonly parent: string | null
@@ -45,9 +45,10 @@ type Row = {
   readonly start: number
   readonly duration: number
   readonly failed: number
-  readonly more: string
-  readonly json: string
 }
+const COLUMNS = 'trace, span, parent, service, name, kind, start, duration, failed'
+type Row = Place & { readonly more: string; readonly json: string }
+type BriefRow = Place & { readonly message: string | null }
 
 /** Newest first, by when what was asked for began. */
 export function listTraces(segments: ReadSegments, asked: TraceFilter & { readonly limit: number }): readonly TraceSummary[] {
@@ -119,14 +120,31 @@ function summaryOf(segments: ReadSegments, traceId: string): TraceSummary | unde
 
 /** The spans of a trace, by start; empty when there is none. A span that came twice is there once. */
 export function readTrace(segments: ReadSegments, traceId: string): readonly SpanRecord[] {
+  return spansOf<Row>(
+    segments,
+    traceId,
+    { columns: `${COLUMNS}, more, json`, join: 'JOIN resources ON resources.id = resource' },
+    spanOf,
+  )
+}
+
+/** The same without attributes, resources, events and links: a tenth of what a large one takes to be read and handed on. */
+export function readBriefTrace(segments: ReadSegments, traceId: string): readonly SpanRecord[] {
+  return spansOf<BriefRow>(segments, traceId, { columns: `${COLUMNS}, more ->> '$.message' AS message` }, briefSpanOf)
+}
+
+function spansOf<R extends Place>(
+  segments: ReadSegments,
+  traceId: string,
+  { columns, join = '' }: { readonly columns: string; readonly join?: string },
+  make: (row: R) => SpanRecord,
+): readonly SpanRecord[] {
   const found = new Map<string, SpanRecord>()
   for (const segment of segments.each()) {
-    for (const row of segment.all<Row>(
-      'SELECT trace, span, parent, service, name, kind, start, duration, failed, more, json FROM spans JOIN resources ON resources.id = resource WHERE trace = ? LIMIT ?',
-      ...[traceId, MOST_SPANS - found.size],
-    ))
+    const sql = `SELECT ${columns} FROM spans ${join} WHERE trace = ? LIMIT ?`
+    for (const row of segment.all<R>(sql, traceId, MOST_SPANS - found.size))
       // Both halves of a call may have the same id, as Zipkin's instrumentation has it.
-      found.set(`${row.span} ${row.kind} ${row.service}`, spanOf(row))
+      found.set(`${row.span} ${row.kind} ${row.service}`, make(row))
     if (found.size >= MOST_SPANS) break
   }
   return [...found.values()].toSorted((a, b) => a.start - b.start)
@@ -250,6 +268,25 @@ type More = {
 function spanOf(row: Row): SpanRecord {
   const { attributes, message, events = [], links = [] } = JSON.parse(row.more) as More
   return {
+    ...placeOf(row),
+    ...(message === undefined ? {} : { message }),
+    attributes,
+    resource: JSON.parse(row.json) as Attributes,
+    events,
+    links,
+  }
+}
+
+// The same for all spans: handed to another thread it is copied once.
+const [NOTHING, NONE]: readonly [Attributes, readonly never[]] = [{}, []]
+
+function briefSpanOf(row: BriefRow): SpanRecord {
+  const brief = { ...placeOf(row), attributes: NOTHING, resource: NOTHING, events: NONE, links: NONE }
+  return row.message === null ? brief : { ...brief, message: row.message }
+}
+
+function placeOf(row: Place) {
+  return {
     traceId: row.trace,
     spanId: row.span,
     ...(row.parent === null ? {} : { parentId: row.parent }),
@@ -259,10 +296,5 @@ function spanOf(row: Row): SpanRecord {
     start: row.start / 1_000,
     duration: row.duration / 1_000,
     failed: row.failed === 1,
-    ...(message === undefined ? {} : { message }),
-    attributes,
-    resource: JSON.parse(row.json) as Attributes,
-    events,
-    links,
   }
 }

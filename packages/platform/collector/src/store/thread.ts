@@ -6,7 +6,7 @@ import type { Answers } from './questions.ts'
 import { countLogs, logServices, searchLogs, surroundingLogs } from './read-logs.ts'
 import { readNumbers } from './read-numbers.ts'
 import { readSegments } from './read-segments.ts'
-import { findTraces, listTraces, readEdges, readTrace, traceServices } from './read-traces.ts'
+import { findTraces, listTraces, readBriefTrace, readEdges, readTrace, traceServices } from './read-traces.ts'
 import type { Rows } from './rows.ts'
 import { openStoreWriter, type Said, type StoreLimits } from './writer.ts'
 
@@ -42,6 +42,7 @@ function reading({ directory }: ThreadData): Answers {
     logServices: () => logServices(segments),
     listTraces: of(listTraces),
     readTrace: of(readTrace),
+    readBriefTrace: of(readBriefTrace),
     findTraces: ({ prefix, limit }) => findTraces(segments, prefix, limit),
     traceServices: () => traceServices(segments),
     readEdges: of(readEdges),
