@@ -103,11 +103,13 @@ export async function runSettings(options: {
     await processesOf({ directory: data, doorsAnswer: async () => true, hostsBroker: true }).gone()
     await child.start()
     const known = async () => (await running.settings.history()).find(({ number }) => number === tried)
-    await until(async () => (await known().catch(() => undefined))?.outcome === 'rolled back')
+    await until(async () => (await known().catch(() => undefined))?.outcome === 'superseded')
     const killed = await known()
-    await until(async () => (await load.keysNow().catch(() => [])).length > 0)
+    await until(async () => (await load.keysNow().catch(() => [])).join() === fingerprint(SECOND))
     const afterKill = await load.keysNow()
-    say(`the supervisor killed while another secret was tried: release ${tried} was ${killed?.outcome}`)
+    say(
+      `the supervisor killed while another secret was tried: release ${tried} was ${killed?.outcome} (${killed?.why?.join('; ')})`,
+    )
     const releases = (await running.settings.history()).toReversed()
     await running.stop()
     child.signal('SIGTERM')

@@ -10,11 +10,11 @@ export type ConfigRelease = {
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly of: 'start' | 'change' | 'rollback'
-  /** `superseded`: the sources changed once more while it was tried. */
+  /** `superseded`: the sources changed once more while it was tried, or all processes ended and it is tried again, as `why` says. */
   readonly outcome: 'trying' | 'released' | 'rolled back' | 'superseded'
   /** Who had it done; undefined: the sources changed, or it did not go well. */
   readonly by?: string | undefined
-  /** Of one that was rolled back. */
+  /** Of one that did not come to all. */
   readonly why?: readonly string[] | undefined
   /** Of a rollback: the release whose settings count again. */
   readonly to?: number | undefined
@@ -31,6 +31,8 @@ export type ReleaseState = { readonly turn: number; readonly leader: string; rea
 /** Releases that are known, and those that can be gone back to. */
 const KNOWN = 20
 const STORED = 5
+/** How often one is tried in the midst of which all processes end. */
+const TRIES = 3
 
 export function currentOf({ releases }: Pick<ReleaseState, 'releases'>): StoredRelease {
   return releases.findLast(({ outcome }) => outcome === 'released')!
@@ -86,21 +88,37 @@ export function shown({ content: _, mark: __, ...release }: StoredRelease): Conf
 }
 
 /**
- * What is known by a system that was ended whole and starts again with this content. What was tried then is rolled back; what the
- * sources have is a release of its own, unless it counted before.
+ * What is known by a system that was ended whole, and starts again while its sources have what this marks. What was tried then is tried
+ * again, and rolled back when that has happened three times: it may be why all ended.
  */
+export function afterEnd(known: ReleaseState, mark: string): ReleaseState {
+  const tried = triedOf(known)
+  if (tried === undefined) return known
+  const others = known.releases.slice(0, -1)
+  const cut = others.length - 1 - others.findLastIndex((one) => one.mark !== mark || one.outcome !== 'superseded')
+  const why = 'All processes ended while it was tried'
+  const how =
+    tried.mark !== mark
+      ? ({ outcome: 'superseded' } as const)
+      : cut + 1 < TRIES
+        ? ({ outcome: 'superseded', why: [`${why}; it is tried again`] } as const)
+        : ({ outcome: 'rolled back', why: [`${why}, ${TRIES} times`] } as const)
+  return { ...known, releases: ended(known.releases, tried.number, how) }
+}
+
+/** What counts at a start in place of what the sources have: that was not well, or nobody knows yet whether it is. */
+export function insteadOf({ releases }: ReleaseState, { mark }: ConfigContent): ConfigContent | undefined {
+  const last = releases.findLast((one) => one.mark === mark)
+  return last === undefined || last.outcome === 'released' ? undefined : currentOf({ releases }).content
+}
+
+/** The same once this content counts: a release of its own, unless it is what counted before. */
 export function resumed(known: ReleaseState, content: ConfigContent, now: number): ReleaseState {
-  const releases = withoutTried(known.releases)
-  if (currentOf({ releases }).mark === content.mark) return { ...known, releases }
+  const { releases } = known
+  if (currentOf(known).mark === content.mark) return known
   const number = releases.at(-1)!.number + 1
   const started = { number, since: now, of: 'start', outcome: 'released', keys: [], mark: content.mark, content } as const
   return { ...known, releases: [...releases, started] }
-}
-
-/** What counts in place of what the sources have, because that was rolled back before the system ended. */
-export function insteadOf(known: ReleaseState, content: ConfigContent): ConfigContent | undefined {
-  const releases = withoutTried(known.releases)
-  return rolledBack({ releases }, content.mark) === undefined ? undefined : currentOf({ releases }).content
 }
 
 /** Whoever tried it looks at it no more. */

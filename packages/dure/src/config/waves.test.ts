@@ -13,7 +13,7 @@ import { lastGoodFiles } from './files/last-good.ts'
 import type { Looked, Member } from './fleet.ts'
 import { createParticipant } from './participant.ts'
 import { releaseFile } from './files/releases.ts'
-import { currentOf, insteadOf, resumed, shown, type ConfigContent, type ReleaseState } from './release.ts'
+import { afterEnd, currentOf, insteadOf, resumed, shown, type ConfigContent, type ReleaseState } from './release.ts'
 import { createWaves, type Waves } from './waves.ts'
 
 const LOOK = 10_000
@@ -71,7 +71,8 @@ function rig(t: TestContext): Rig {
       const file = releaseFile(directory, runtime.random)
       let known: ReleaseState | undefined
       const instead = async (content: ConfigContent) => {
-        if (begun === undefined) known = file.load([], content)
+        const saved = begun === undefined ? file.load([], content) : undefined
+        known = saved && afterEnd(saved, content.mark)
         return known && insteadOf(known, content)
       }
       const configuration = await openConfiguration({
@@ -322,32 +323,45 @@ test('who does not answer while a change comes to all has it later', async (t) =
   assert.deepEqual(values(), { p1: 2, p2: 2 })
 })
 
-test('a system that is ended whole while a release is tried begins with the settings before it, and knows its releases', async (t) => {
-  const { live, runtime, begin, end, settle, values, processes } = rig(t)
+test('a release that was tried when all processes ended is tried again, and rolled back when that happens three times', async (t) => {
+  const { live, runtime, begin, settle, values, processes } = rig(t)
+  /** Nobody sees another go. */
+  const kill = async (): Promise<void> => {
+    const killed = processes.splice(0)
+    await Promise.all(killed.map((one) => one.waves.stop()))
+    await Promise.all(killed.map((one) => one.configuration.stop()))
+  }
   await begin('p1', 'pay')
   await begin('p2', 'pay')
   live.set({ ...VALUES, 'pay.a': 2 })
   await settle()
   assert.deepEqual(values(), { p1: 1, p2: 2 })
-  // Nobody sees another go.
-  const killed = processes.splice(0)
-  await Promise.all(killed.map((one) => one.waves.stop()))
-  await Promise.all(killed.map((one) => one.configuration.stop()))
-  const again = await begin('p3', 'pay')
-  const left = '2 rolled back: The process that led it has ended, or was away'
-  assert.deepEqual([values(), await outcomes(again)], [{ p3: 1 }, ['1 released', left]])
-  assert.match(again.configuration.warnings().join(), /release 2 was rolled back/)
+  await kill()
+  const cut = '2 superseded: All processes ended while it was tried; it is tried again'
+  // It begins with what is known to be well, and goes on from there.
+  const third = await begin('p3', 'pay')
+  assert.deepEqual([values(), await outcomes(third)], [{ p3: 2 }, ['1 released', cut, '3 trying']])
+  await begin('p4', 'pay')
+  assert.deepEqual(values(), { p3: 2, p4: 1 })
+  await kill()
+  await begin('p4b', 'pay')
+  assert.deepEqual(values(), { p4b: 2 })
+  await kill()
+  const fifth = await begin('p5', 'pay')
+  const often = [cut, cut.replace('2', '3'), '4 rolled back: All processes ended while it was tried, 3 times']
+  assert.deepEqual([values(), await outcomes(fifth)], [{ p5: 1 }, ['1 released', ...often]])
+  assert.match(fifth.configuration.warnings().join(), /release 4 was rolled back/)
   await runtime.advance(3 * LOOK)
-  assert.deepEqual(values(), { p3: 1 })
-  // Who ends after that finds it as it was, and what is new in the sources counts at once.
-  await end(again)
-  const third = await begin('p4', 'pay')
-  assert.deepEqual([values(), await outcomes(third)], [{ p4: 1 }, ['1 released', left]])
-  await end(third)
-  live.set({ ...VALUES, 'pay.a': 3 })
-  const fourth = await begin('p5', 'pay')
-  assert.deepEqual([values(), await outcomes(fourth)], [{ p5: 3 }, ['1 released', left, '3 released']])
-  await fourth.waves.rollback({ to: 1 })
-  await settle()
   assert.deepEqual(values(), { p5: 1 })
+  // It stays so, and what is new in the sources counts at once.
+  await kill()
+  await begin('p6', 'pay')
+  assert.deepEqual(values(), { p6: 1 })
+  await kill()
+  live.set({ ...VALUES, 'pay.a': 3 })
+  const seventh = await begin('p7', 'pay')
+  assert.deepEqual([values(), await outcomes(seventh)], [{ p7: 3 }, ['1 released', ...often, '5 released']])
+  await seventh.waves.rollback({ to: 1 })
+  await settle()
+  assert.deepEqual(values(), { p7: 1 })
 })

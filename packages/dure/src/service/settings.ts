@@ -1,5 +1,6 @@
 /** The settings of a system's process, and releases of changes over all of its processes. */
 import {
+  afterEnd,
   createParticipant,
   createWaves,
   currentOf,
@@ -48,7 +49,8 @@ export async function openSettings(
     return begun && currentOf(begun).content
   }
   const instead = async (content: ConfigContent) => {
-    if (begun === undefined) known = file.load(await openKeys(config), content)
+    const saved = begun === undefined ? file.load(await openKeys(config), content) : undefined
+    known = saved && afterEnd(saved, content.mark)
     return known && insteadOf(known, content)
   }
   const configuration = await openConfiguration({
