@@ -68,6 +68,8 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/platform/gateway/src/login/login.ts',
       'packages/platform/auth/src/provider.ts',
       'packages/platform/auth/src/keys.ts',
+      'packages/platform/auth/src/clients.ts',
+      'packages/tools/cli/src/commands/auth.ts',
     ],
     guide: 'docs/guides/auth-server.md',
     tests: [
@@ -76,6 +78,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/platform/auth/src/refresh.test.ts',
       'packages/platform/auth/src/login.test.ts',
       'packages/platform/auth/src/copies.test.ts',
+      'packages/tools/cli/src/auth.test.ts',
     ],
   },
   S5: {
@@ -106,6 +109,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/dure/src/config/judge.ts',
       'packages/dure/src/config/configuration.ts',
       'packages/dure/src/config/waves.ts',
+      'packages/dure/src/config/files/releases.ts',
       'packages/dure/src/config/secret.ts',
       'packages/dure/src/config/parse/parse.ts',
       'packages/tools/cli/src/commands/config.ts',

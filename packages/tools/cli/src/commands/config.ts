@@ -109,7 +109,7 @@ const statusCommand: Command<Shell> = defineCommand({
 })
 
 const historyCommand: Command<Shell> = defineCommand({
-  brief: 'List changes of settings since the system started',
+  brief: 'List changes of settings',
   help: `
         Lists every change of settings with its number, what it changed, and what became of it: a change goes to one process of each service
         first, and when those are well for a while to all others; else it is rolled back, and why is told.`,
