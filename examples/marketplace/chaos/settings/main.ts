@@ -12,7 +12,7 @@ const FLAGS = {
 const ABOUT = `
 A shop in processes of its own, three of them copies of the service that has its settings changed under load: to a provider with which the
 service would not be ready, to one whose calls fail, and to another secret, which is rolled back in the end. What is bad goes back by itself and costs no call;
-a release that was tried when the supervisor was killed goes on at the next start; and the bytes of both secrets are in no log, span, letter, file or database.`
+a release that was tried when the supervisor was killed goes on at the next start; and the bytes of all secrets are in no log, span, letter, file or database.`
 
 /** @throws {FlagError} */
 export function main(words: readonly string[]): Promise<number> {

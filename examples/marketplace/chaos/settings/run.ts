@@ -26,8 +26,8 @@ export type SettingsResult = {
   }
   /** What is known, after a start, of the release that was tried when all processes were killed. */
   readonly killed: ConfigRelease | undefined
-  readonly wanted: { readonly first: string; readonly second: string }
-  /** Places searched for the bytes of both secrets, and those that have them. */
+  readonly wanted: { readonly first: string; readonly second: string; readonly third: string }
+  /** Places searched for the bytes of all secrets, and those that have them. */
   readonly searched: number
   readonly leaks: readonly string[]
   /** The same search, for what is known to be in a database, in a log and in a dead letter. */
@@ -36,7 +36,11 @@ export type SettingsResult = {
 
 const BIN = fileURLToPath(new URL('../bin/dure.js', import.meta.resolve('@dure/cli')))
 const SYSTEM = fileURLToPath(new URL('./system.ts', import.meta.url))
-const [FIRST, SECOND] = ['first-key-of-the-provider-4711', 'second-key-of-the-provider-0815']
+const [FIRST, SECOND, THIRD] = [
+  'first-key-of-the-provider-4711',
+  'second-key-of-the-provider-0815',
+  'third-key-of-the-provider-1234',
+]
 const fingerprint = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
 /** Milliseconds until a change must be where it is to be: what a busy machine takes. */
 const LONGEST = 180_000
@@ -96,7 +100,7 @@ export async function runSettings(options: {
     ])
     await load.end()
     // It is well, and would come to all if the supervisor were not killed before.
-    write('good', SECOND)
+    write('good', THIRD)
     await until(async () => (await running.settings.history())[0]!.outcome === 'trying')
     const tried = (await running.settings.history())[0]!.number
     await child.kill()
@@ -105,10 +109,10 @@ export async function runSettings(options: {
     const known = async () => (await running.settings.history()).find(({ number }) => number === tried)
     await until(async () => (await known().catch(() => undefined))?.outcome === 'superseded')
     const killed = await known()
-    await until(async () => (await load.keysNow().catch(() => [])).join() === fingerprint(SECOND))
+    await until(async () => (await load.keysNow().catch(() => [])).join() === fingerprint(THIRD))
     const afterKill = await load.keysNow()
     say(
-      `the supervisor killed while another secret was tried: release ${tried} was ${killed?.outcome} (${killed?.why?.join('; ')})`,
+      `the supervisor killed while a third secret was tried: release ${tried} was ${killed?.outcome} (${killed?.why?.join('; ')})`,
     )
     const releases = (await running.settings.history()).toReversed()
     await running.stop()
@@ -119,9 +123,9 @@ export async function runSettings(options: {
       ...{ releases, calls: load.calls(), failures: load.failures(), unreadySeen: load.providers().has('nobody') },
       killed,
       keys: { rotated, rolledBack, killed: afterKill },
-      wanted: { first: fingerprint(FIRST), second: fingerprint(SECOND) },
+      wanted: { first: fingerprint(FIRST), second: fingerprint(SECOND), third: fingerprint(THIRD) },
       searched: places.length,
-      leaks: [FIRST, SECOND].flatMap((one) => placesWith(places, one)),
+      leaks: [FIRST, SECOND, THIRD].flatMap((one) => placesWith(places, one)),
       controls: [...placesWith(places, 'order-7'), ...placesWith(places, '[secret]')],
     }
   } finally {

@@ -68,7 +68,7 @@ function rig(t: TestContext): Rig {
       const [other] = processes
       const begun = await other?.member.state()
       const from = begun && (async () => currentOf(begun).content)
-      const file = releaseFile(directory, runtime.random)
+      const file = releaseFile(directory, id, runtime.random)
       let known: ReleaseState | undefined
       const instead = async (content: ConfigContent) => {
         const saved = begun === undefined ? file.load([], content) : undefined

@@ -42,7 +42,8 @@ export async function openSettings(
   // Hosts may have files of their own.
   const isWaved = config.waves !== false && having.length > 0 && (world.scope === undefined || config.waves !== undefined)
   let begun: ReleaseState | undefined
-  const file = releaseFile(world.directory, world.runtime.random)
+  const id = others?.id ?? 'here'
+  const file = releaseFile(world.directory, id, world.runtime.random)
   let known: ReleaseState | undefined
   const from = async () => {
     begun = await stateOf(others!.present(having), world)
@@ -60,7 +61,6 @@ export async function openSettings(
   disposables.add('settings', configuration.stop)
   world.telemetry?.metrics.observe(configuration.readings)
   if (!isWaved) return followed(configuration)
-  const id = others?.id ?? 'here'
   const steered = configuration.steered!
   const now = world.runtime.clock.now()
   const participant = createParticipant({ steered, id, now, begun: begun ?? (known && resumed(known, steered.now(), now)) })

@@ -28,7 +28,7 @@ const stateOf = (content: ConfigContent): ReleaseState => ({
 test('releases are read as they were kept; secrets are encrypted, or else taken from what the sources have now', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dure-releases-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const file = releaseFile(directory, seededRandom(1))
+  const file = releaseFile(directory, 'p1', seededRandom(1))
   const content = contentOf('m2', { 'pay.a': 1, 'pay.apiKey': 'hunter2-hunter2' })
   const now = contentOf('m3', { 'pay.a': 9, 'pay.apiKey': 'of today' })
   const secrets = (): ReadonlySet<string> => new Set(['pay.apiKey'])

@@ -23,8 +23,11 @@ type SavedContent = readonly {
 type SavedRelease = Omit<StoredRelease, 'content'> & { readonly content?: SavedContent | undefined }
 type Saved = { readonly dure: 1; readonly turn: number; readonly leader: string; readonly releases: readonly SavedRelease[] }
 
-/** One file, which its owner alone may read. It is small and seldom written, so that it is written at once, before anybody is told. */
-export function releaseFile(directory: string, random: Runtime['random']): ReleaseFile {
+/**
+ * One file, which its owner alone may read. It is small and seldom written, so that it is written at once, before anybody is told.
+ * @param writer who writes it: no other has this name
+ */
+export function releaseFile(directory: string, writer: string, random: Runtime['random']): ReleaseFile {
   const folder = join(directory, 'config')
   const file = join(folder, 'releases.json')
   return {
@@ -51,7 +54,7 @@ export function releaseFile(directory: string, random: Runtime['random']): Relea
       }
       makeFolder(folder)
       chmodSync(folder, 0o700)
-      const next = `${file}.${Buffer.from(random.fill(new Uint8Array(6))).toString('hex')}`
+      const next = `${file}.${writer}`
       writeFileSync(next, JSON.stringify(saved), { mode: 0o600 })
       renameSync(next, file)
     },
