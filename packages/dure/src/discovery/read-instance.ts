@@ -22,7 +22,7 @@ function isRecordOf<T>(
 }
 
 function isAddress(value: unknown): value is Address {
-  const address = (value ?? {}) as Partial<Extract<Address, { kind: 'unix' }> | Extract<Address, { kind: 'tcp' }>>
+  const address = (value ?? {}) as Partial<Extract<Address, { kind: 'unix' }> | Exclude<Address, { kind: 'unix' }>>
   if (address.kind === 'unix') return typeof address.path === 'string'
-  return address.kind === 'tcp' && typeof address.host === 'string' && Number.isInteger(address.port)
+  return (address.kind === 'tcp' || address.kind === 'udp') && typeof address.host === 'string' && Number.isInteger(address.port)
 }

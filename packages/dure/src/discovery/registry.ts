@@ -1,7 +1,8 @@
-/** Where a process listens for calls. */
+/** Where a process listens: for calls of other services, which come over streams of bytes, or for datagrams (`udp`). */
 export type Address =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'udp'; readonly host: string; readonly port: number }
 
 /** Whether an instance takes calls: `up` only. One that is `draining` answers what it has taken, and gets nothing new. */
 export type InstanceStatus = 'starting' | 'up' | 'draining' | 'down'

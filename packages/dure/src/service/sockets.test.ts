@@ -28,6 +28,21 @@ test('doors that say where they listen are handed over, and run beside their suc
   })
 })
 
+test('a door may listen at several addresses; one with datagrams leaves before its successor comes', () => {
+  const at = (port: number, kind: 'tcp' | 'udp' = 'tcp') => ({ kind, host: '127.0.0.1', port }) as const
+  const game = (addresses: readonly ReturnType<typeof at>[]): Door => ({ name: 'game', open, listens: () => addresses })
+  assert.deepEqual(doorsOf(['doors'], [game([at(1), at(2)]), listening('rest')]), {
+    sockets: [
+      { name: 'game', address: at(1) },
+      { name: 'game#2', address: at(2) },
+      { name: 'rest', address: { kind: 'unix', path: '/data/rest' } },
+    ],
+    overlaps: true,
+  })
+  assert.equal(doorsOf(['doors'], [game([at(1), at(2, 'udp')])]).overlaps, false)
+  assert.equal(doorsOf(['doors'], [game([])]).overlaps, false)
+})
+
 test('who shares a process with a store, or with a door that cannot be handed over, does not overlap', () => {
   assert.deepEqual(doorsOf(['orders'], [listening('rest')]), { sockets: [], overlaps: false })
   assert.deepEqual(doorsOf(['orders'], [listening('rest')], { alone: false }), { sockets: [], overlaps: true })

@@ -26,9 +26,16 @@ export function socketsOf(
   const { doors, directory } = options
   const how = { copies, onlyOne, thread: runsIn === 'thread' }
   if (!members.includes(DOORS)) return { sockets: [], overlaps: onlyOne === undefined, ...how }
-  const sockets = doors.flatMap(({ name, listens }) =>
+  const shared = doors.map(({ name, listens }) =>
     // Of two doors with one name nobody could tell whose the socket is.
-    listens === undefined || doors.filter((door) => door.name === name).length > 1 ? [] : [{ name, address: listens(directory) }],
+    listens === undefined || doors.filter((door) => door.name === name).length > 1
+      ? []
+      : [listens(directory)].flat().map((address, at) => ({ name: socketName(name, at), address })),
   )
-  return { sockets, overlaps: members.length === 1 && sockets.length === doors.length, ...how }
+  const sockets = shared.flat()
+  const handedOver = shared.every((own) => own.length > 0) && sockets.every(({ address }) => address.kind !== 'udp')
+  return { sockets, overlaps: members.length === 1 && handedOver, ...how }
 }
+
+/** What the socket for one of a door's addresses is called, among those that a process is handed: `game`, `game#2`, `game#3`. */
+export const socketName = (door: string, at: number): string => (at === 0 ? door : `${door}#${at + 1}`)

@@ -225,8 +225,11 @@ export type Door = {
   readonly name: string
   /** Works on the socket that the world has for it, if there is one, rather than on one of its own. */
   readonly open: (host: DoorHost, world: World) => Promise<OpenDoor>
-  /** Where it would listen for a system in this directory. A door that says so, and takes such a socket, can be handed over. */
-  readonly listens?: (directory: string) => Address
+  /**
+   * Where it would listen for a system in this directory, at one address or several. A door that says so, and takes such sockets
+   * (of several: by `socketName`), can be handed over. Datagrams cannot be: who has sockets of `udp` leaves before its successor comes.
+   */
+  readonly listens?: (directory: string) => Address | readonly Address[]
 }
 
 /** What a door may use: the contracts there are, and a way to call them. */

@@ -35,6 +35,6 @@ export function reportOf(what: ProcessEvent, kind: 'Process' | 'Thread'): Parame
         { service: what.name, from: what.from, to: what.to, afterMs: Math.round(what.ms), awayMs: Math.round(what.away) },
       ]
     case 'not held':
-      return ['warn', `Connections are refused while the process is away: ${what.why}`, { process: what.name }]
+      return ['warn', `What it listens on is not held while the process is away: ${what.why}`, { process: what.name }]
   }
 }

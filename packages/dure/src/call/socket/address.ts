@@ -138,7 +138,7 @@ function endOf(socket: Socket): string {
 
 /** Listens; a socket file that a dead process left behind is taken over, one that somebody listens on is not. */
 async function listenOn(server: Server, address: Address): Promise<Address> {
-  if (address.kind === 'tcp') {
+  if (address.kind !== 'unix') {
     await listening(server, { host: address.host, port: address.port })
     const bound = server.address()
     return { ...address, port: typeof bound === 'object' && bound !== null ? bound.port : address.port }

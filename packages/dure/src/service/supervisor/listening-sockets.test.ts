@@ -33,7 +33,7 @@ function rig(t: TestContext) {
     for (const one of running) await one.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  const start = async (address: Address): Promise<Supervisor> => {
+  const start = async (address: Address, ...more: readonly Address[]): Promise<Supervisor> => {
     const supervisor = await supervise({
       directory,
       processes: [
@@ -41,7 +41,7 @@ function rig(t: TestContext) {
           name: 'doors',
           program: [PROGRAM, file],
           node: ['--conditions=dure-source'],
-          sockets: [{ name: 'door', address }],
+          sockets: [{ name: 'door', address }, ...more.map((address) => ({ name: 'more', address }))],
           overlaps: true,
         },
       ],
@@ -148,6 +148,18 @@ test('an address that is taken is said so, and nothing is left behind', { timeou
   for (const [address, message] of refusals) await assert.rejects(start(address), { name: 'SupervisorError', message })
   assert.ok(!existsSync(join(directory, 'supervisor.json')))
   assert.ok(existsSync(path), 'what another process listens on is not taken away')
+})
+
+test('datagrams are not held, and that is said; connections of the same door wait as ever', { timeout: 60_000 }, async (t) => {
+  const { start, events } = rig(t)
+  const supervisor = await start(ANYWHERE, { kind: 'udp', host: '127.0.0.1', port: 9 })
+  assert.deepEqual(events, [
+    {
+      ...{ kind: 'not held', name: 'doors' },
+      why: 'the datagrams of 127.0.0.1:9 cannot wait for a process: those sent while it is replaced are lost',
+    },
+  ])
+  assert.equal(await call({ port: supervisor.ready[0] as number }).answer, pidOf(supervisor))
 })
 
 test('where sockets cannot be held that is said, and the old process leaves first', { timeout: 60_000 }, async (t) => {

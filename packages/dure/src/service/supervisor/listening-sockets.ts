@@ -25,24 +25,32 @@ export function cannotShareSockets(): string | undefined {
   return undefined
 }
 
-/** @throws {SupervisorError} when an address cannot be had, with what to do */
+/** Why some of them are not held, where the others are. */
+export function datagramsAmong(sockets: readonly SocketOptions[]): string | undefined {
+  const datagrams = sockets.flatMap(({ address }) => (address.kind === 'udp' ? [`${address.host}:${address.port}`] : []))
+  if (datagrams.length === 0) return undefined
+  return `the datagrams of ${datagrams.join(', ')} cannot wait for a process: those sent while it is replaced are lost`
+}
+
+/** Binds what can be held; datagrams are left to the process. @throws {SupervisorError} when an address cannot be had, with what to do */
 export async function bindSockets(sockets: readonly SocketOptions[]): Promise<ListeningSockets> {
+  const held = sockets.filter(({ address }) => address.kind !== 'udp')
   const bound: net.BoundSocket[] = []
   const release = (): void => {
     for (const socket of bound.splice(0)) socket.close()
   }
   try {
-    for (const { address } of sockets) {
-      bound.push(address.kind === 'tcp' ? await bindPort(address) : await bindPath(address.path))
+    for (const { address } of held) {
+      bound.push(address.kind === 'unix' ? await bindPath(address.path) : await bindPort(address))
     }
   } catch (error) {
     release()
     throw error
   }
-  return { names: sockets.map(({ name }) => name), descriptors: bound.map((socket) => socket.fd()), release }
+  return { names: held.map(({ name }) => name), descriptors: bound.map((socket) => socket.fd()), release }
 }
 
-async function bindPort({ host, port }: Address & { readonly kind: 'tcp' }): Promise<net.BoundSocket> {
+async function bindPort({ host, port }: Exclude<Address, { readonly kind: 'unix' }>): Promise<net.BoundSocket> {
   try {
     const numeric = net.isIP(host) > 0 ? host : (await lookup(host, { order: 'ipv4first' })).address
     return new net.BoundSocket({ host: numeric, port })

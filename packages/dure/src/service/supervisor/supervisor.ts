@@ -9,7 +9,7 @@ import { COPY } from './channel.ts'
 import { takePidFile } from './pid-file.ts'
 import { shareCompiled } from './compile-cache.ts'
 import { SupervisorError } from './errors.ts'
-import { bindSockets, cannotShareSockets, type ListeningSockets } from './listening-sockets.ts'
+import { bindSockets, cannotShareSockets, datagramsAmong, type ListeningSockets } from './listening-sockets.ts'
 import { createManagedProcess, type ManagedProcess } from './managed-process.ts'
 import { createTurns } from '../turns.ts'
 import { movePart } from './move.ts'
@@ -268,9 +268,9 @@ async function socketsFor(
 ): Promise<ListeningSockets | undefined> {
   if (sockets.length === 0) return undefined
   const why = thread === false ? cannotShareSockets() : 'a thread cannot be handed sockets'
-  if (why === undefined) return await bindSockets(sockets)
-  onEvent?.({ kind: 'not held', name, why })
-  return undefined
+  const lost = why ?? datagramsAmong(sockets)
+  if (lost !== undefined) onEvent?.({ kind: 'not held', name, why: lost })
+  return why === undefined ? await bindSockets(sockets) : undefined
 }
 
 /** Rejects when the signal aborts. */

@@ -77,6 +77,6 @@ function detailsOf(
 
 /** A socket in the data directory by its path from there. */
 function addressText(address: Address, directory: string): string {
-  if (address.kind === 'tcp') return `${address.host}:${address.port}`
+  if (address.kind !== 'unix') return `${address.host}:${address.port}`
   return address.path.startsWith(`${directory}/`) ? address.path.slice(directory.length + 1) : address.path
 }
