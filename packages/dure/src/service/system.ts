@@ -291,6 +291,8 @@ export type SystemReaction = {
 export type OpenDoor = {
   /** Where it can be reached, when it has an address. */
   readonly url: string | undefined
+  /** Where it listens, of several addresses, with the ports it was given. */
+  readonly addresses?: readonly Address[]
   /** Where a person reads, in a browser, what it serves. */
   readonly page?: string
   /** What a registry is to be told of it, for callers who know nothing of Dure. */

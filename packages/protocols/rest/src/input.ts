@@ -2,7 +2,7 @@ import type { Issue } from 'dure/contract'
 import { typeOf } from 'dure/contract/internal'
 import type { Gathered } from 'dure/door/internal'
 import { coercionsOf, type Mapping } from './mapping.ts'
-import { isObject, strictCheck } from './strict.ts'
+import { isObject, strictCheck } from 'dure/door/internal'
 
 /** Where the parts of an input come from. */
 export type RequestParts = {

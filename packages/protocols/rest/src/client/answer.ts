@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AnySchema } from 'dure/contract'
 import { hasOneShape, parserOf, shown, typeOf, wireOf, type Parsed } from 'dure/contract/internal'
 import { jsonFault, jsonLoss } from '../fault.ts'
-import { fitsType } from '../strict.ts'
+import { fitsType } from 'dure/door/internal'
 
 /** A value of the contract, or why it is none. */
 export type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly why: string }

@@ -3,7 +3,7 @@ import { REFUSALS, type RefusalCode } from 'dure/contract/internal'
 import { NOT_BEGUN } from 'dure/call/internal'
 import { STATUS_CODES } from 'node:http'
 import { issuePath } from '../problem.ts'
-import { isObject } from '../strict.ts'
+import { isObject } from 'dure/door/internal'
 import { answerReader, readJson, type Answer } from './answer.ts'
 
 /** An answer that is no success. */

@@ -1,5 +1,5 @@
 import { CallError } from 'dure/contract'
-import { isObject } from '../strict.ts'
+import { isObject } from 'dure/door/internal'
 import { readJson, type answerReader } from './answer.ts'
 import { Collector, isSuccess, type Collected } from './collect.ts'
 import type { Exchange, Receiver } from './exchange.ts'

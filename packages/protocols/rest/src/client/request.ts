@@ -2,7 +2,7 @@ import type { AnyOperation, Issue } from 'dure/contract'
 import { fieldsOf, type Route } from 'dure/contract/internal'
 import type { Coercion } from '../coerce.ts'
 import { coercionsOf, mappingOf } from '../mapping.ts'
-import { isObject } from '../strict.ts'
+import { isObject } from 'dure/door/internal'
 
 /** What of an input is in a request; or why the request would say something else. */
 export type Written =

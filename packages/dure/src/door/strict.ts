@@ -1,5 +1,5 @@
-import type { Issue } from 'dure/contract'
-import { isWithin, type ArrayVariant, type ObjectVariant, type Type, type Variant } from 'dure/contract/internal'
+import type { Issue } from '../contract/contract.ts'
+import { isWithin, type ArrayVariant, type ObjectVariant, type Type, type Variant } from '../contract/internal.ts'
 
 /** Adds an issue for every field of a JSON value that its type does not name. */
 export type StrictCheck = (value: unknown, path: readonly (string | number)[], issues: Issue[]) => void

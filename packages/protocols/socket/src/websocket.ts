@@ -1,0 +1,123 @@
+/** Connections of WebSocket, RFC 6455: each text message is a message. */
+import { createServer, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { Carrier } from './connection.ts'
+import { listening, stopListening, type Listener, type ListenOptions } from './listener.ts'
+import { PROTOCOL } from './messages.ts'
+
+export type WebSocketOptions = ListenOptions & {
+  readonly path: string
+  /** Pages of others that may connect, as browsers name them: `https://shop.example`. */
+  readonly origins: readonly string[]
+  readonly compression: boolean
+}
+
+export async function listenWebSocket(options: WebSocketOptions): Promise<Listener> {
+  const { state, path, compression } = options
+  const { limits } = state
+  const sockets = new WebSocketServer({
+    ...{ noServer: true, clientTracking: false, maxPayload: limits.message },
+    // Off unless asked for: it takes 300 KB a connection. What comes out of it is bounded by `maxPayload`.
+    perMessageDeflate: compression && {
+      threshold: 1024,
+      concurrencyLimit: 4,
+      clientNoContextTakeover: true,
+      serverNoContextTakeover: true,
+    },
+    handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
+  })
+  const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 }, (_, response) => {
+    const headers = { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket', connection: 'close' }
+    response.writeHead(426, headers).end(`WebSocket is spoken at "${path}", with the subprotocol "${PROTOCOL}"\n`)
+  })
+  server.on('upgrade', (request, socket: Duplex, head) => {
+    socket.on('error', () => socket.destroy())
+    const refusal = refusalOf(request, options)
+    if (refusal !== undefined) return refuse(socket, refusal)
+    sockets.handleUpgrade(request, socket, head, (one) => take(one, socket, request, options))
+  })
+  const address = await listening(server, options)
+  return {
+    address,
+    stop: () => {
+      stopListening(server)
+      server.closeIdleConnections()
+    },
+  }
+}
+
+type HttpRefusal = readonly [status: string, why: string]
+
+function refusalOf({ url, headers }: IncomingMessage, { path, origins, mayAccept }: WebSocketOptions): HttpRefusal | undefined {
+  const at = url!.indexOf('?')
+  if ((at === -1 ? url! : url!.slice(0, at)) !== path)
+    return ['404 Not Found', `Nothing is served there; WebSocket is spoken at "${path}"`]
+  const { origin, host } = headers
+  // Browsers say whose page it is that connects; others say nothing, and have no cookies of a user to misuse.
+  if (origin !== undefined && !origins.includes(origin) && hostOf(origin) !== host)
+    return ['403 Forbidden', `Pages of this origin may not connect; name it in \`origins\``]
+  return mayAccept() ? undefined : ['503 Service Unavailable', 'There are as many connections as may be; try again soon']
+}
+
+const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
+
+function refuse(socket: Duplex, [status, why]: HttpRefusal): void {
+  const body = `${why}\n`
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n`
+  socket.end(`${head}\r\n${body}`)
+}
+
+function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { state, accept }: WebSocketOptions): void {
+  const { timers } = state.world.runtime
+  let corked = false
+  let broken: string | undefined
+  const carrier: Carrier = {
+    send: (text) => {
+      if (!corked) {
+        // All that one turn sends leaves in one write.
+        corked = true
+        socket.cork()
+        timers.soon(() => {
+          corked = false
+          socket.uncork()
+        })
+      }
+      one.send(text, drained)
+    },
+    behind: () => one.bufferedAmount,
+    end: (code, reason) => {
+      // A reason has 123 bytes at most; all of it was in the message before.
+      one.close(
+        code,
+        Buffer.from(reason)
+          .subarray(0, 120)
+          .toString()
+          .replace(/\uFFFD$/, ''),
+      )
+      timers.after(state.limits.hello, () => one.terminate())
+    },
+    pause: () => one.pause(),
+    resume: () => one.resume(),
+    ping: () => one.ping(),
+    destroy: () => one.terminate(),
+  }
+  const connection = accept(carrier, (name) => {
+    const value = headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  })
+  const drained = (error?: Error | null): void => {
+    if (!error) connection.drained()
+  }
+  one.on('message', (data: Buffer, binary) => {
+    if (binary) carrier.end(1003, 'Messages are text: JSON')
+    else connection.receive(data.toString(), data.length)
+  })
+  one.on('pong', connection.heard)
+  one.on('ping', connection.heard)
+  one.on('error', ({ message }) => (broken = message))
+  one.on('close', (code) => {
+    if (broken !== undefined) state.world.log.debug('A WebSocket was ended for what its client sent', { code, why: broken })
+    connection.closed()
+  })
+}
