@@ -15,6 +15,8 @@ export type Calls = {
   readonly value: (id: number, value: unknown, bytes: number) => void
   readonly end: (id: number) => void
   readonly cancel: (id: number) => void
+  /** Callers of channels send nothing more. */
+  readonly endIncoming: () => void
   readonly more: (id: number, bytes: number) => void
   /** Goes on for another connection. */
   readonly follow: (connection: ForConnection) => void
@@ -48,15 +50,10 @@ export function createCalls(
 ): Calls {
   const { state, operations, session } = options
   let connection: ForConnection = options
-  const { limits, world } = state
+  const { limits } = state
   const calls = new Map<number, Call>()
 
-  const refuse = (id: number, error: unknown): void => {
-    const correlationId = world.runtime.ids.next()
-    const { failure, hidden } = failureOf(error, { correlationId })
-    if (hidden) world.log.error('Cannot take a call', { correlationId, error })
-    session.send(JSON.stringify({ type: 'error', id, error: bodyOf(failure, correlationId) }))
-  }
+  const refuse = (id: number, error: unknown): void => session.send(refusalText(state, id, error))
 
   const begin = (message: CallMessage): void => {
     const { id } = message
@@ -111,7 +108,7 @@ export function createCalls(
             send: (value) => {
               const text = valueText('value', id, served.toJson(value))
               session.send(text)
-              return creditFor(call, text.length) ?? session.room()
+              return creditFor(call, text.length)?.then(() => session.room()) ?? session.room()
             },
             end: () => {
               session.send(`{"type":"end","id":${id}}`)
@@ -121,13 +118,6 @@ export function createCalls(
           },
         }).catch(fail),
     })
-  }
-
-  const creditFor = (call: Call, bytes: number): Promise<void> | undefined => {
-    if (call.credit === undefined) return undefined
-    call.credit -= bytes
-    if (call.credit > 0) return undefined
-    return new Promise<void>((resolve) => (call.resume = resolve)).then(() => session.room())
   }
 
   const cancel = (id: number): void => {
@@ -158,6 +148,9 @@ export function createCalls(
     },
     end: (id) => calls.get(id)?.incoming?.end(),
     cancel,
+    endIncoming: () => {
+      for (const { incoming } of calls.values()) incoming?.end()
+    },
     more: (id, bytes) => {
       const call = calls.get(id)
       if (call?.credit === undefined) return
@@ -177,4 +170,19 @@ export function createCalls(
     refuse(id, error)
     cancel(id)
   }
+}
+
+/** What is said of a call that no service has heard of. */
+function refusalText({ world }: SocketState, id: number, error: unknown): string {
+  const correlationId = world.runtime.ids.next()
+  const { failure, hidden } = failureOf(error, { correlationId })
+  if (hidden) world.log.error('Cannot take a call', { correlationId, error })
+  return JSON.stringify({ type: 'error', id, error: bodyOf(failure, correlationId) })
+}
+
+/** Counts what is sent of a stream; resolves when its client takes more, if it does not now. */
+function creditFor(call: Call, bytes: number): Promise<void> | undefined {
+  if (call.credit === undefined) return undefined
+  call.credit -= bytes
+  return call.credit > 0 ? undefined : new Promise((resolve) => (call.resume = resolve))
 }

@@ -2,11 +2,14 @@
 import type { Principal } from 'dure/contract'
 import { failureOf } from 'dure/door/internal'
 import { ownHeader, type HeaderOf } from './call.ts'
+import { byeText, type CloseCode } from './closing.ts'
 import { createCalls, type Calls } from './calls.ts'
 import { MalformedMessage, readMessage, type ClientMessage, type Headers } from './messages.ts'
 import type { Served, SocketState } from './served.ts'
-import { createSession, type CloseCode, type Line, type Session } from './session.ts'
+import { createSession, type Line, type Session } from './session.ts'
+import { greet, welcomeText, type Hello } from './hello.ts'
 import { isSamePrincipal, type KeptSession, type Sessions } from './sessions.ts'
+import { watchConnection } from './watch.ts'
 
 /** What a connection is carried by. */
 export type Carrier = Line & {
@@ -40,11 +43,12 @@ export type ConnectionOptions = {
   readonly header: HeaderOf
 }
 
+/** Whose messages these are; a session that is not `kept` ends with the connection. */
 type Peer = { readonly session: Session; readonly calls: Calls; readonly kept: KeptSession | undefined }
 
-export function createConnection({ state, operations, sessions, carrier, header }: ConnectionOptions): Connection {
-  const { limits, world, host, door } = state
-  const { timers, clock, ids } = world.runtime
+export function createConnection(options: ConnectionOptions): Connection {
+  const { state, sessions, carrier } = options
+  const { limits } = state
   let peer: Peer | undefined
   /** Of the newest `hello`. */
   let headers: Headers | undefined
@@ -53,134 +57,86 @@ export function createConnection({ state, operations, sessions, carrier, header 
   let queued = 0
   let over = false
   let paused = false
-  let closing = false
-  let finished = false
-  let silent = 0
-  let moved = clock.monotonic()
-  let greeting = timers.after(limits.hello, () => end(1008, `It has said nothing for ${limits.hello} ms`))
+  let leaving: 'closing' | 'finished' | undefined
 
-  const headerOf: HeaderOf = (name) => ownHeader(headers)(name) ?? header(name)
+  const header: HeaderOf = (name) => ownHeader(headers)(name) ?? options.header(name)
   const end = (code: CloseCode, reason: string): void => {
     if (over) return
-    carrier.send(JSON.stringify({ type: 'bye', code: CODES[code], message: reason }))
+    carrier.send(byeText(code, reason))
     carrier.end(code, reason)
+    // What is under way does not wait for a client that may never end its side.
+    closed()
   }
-  const endIfIdle = (): void => {
-    if ((!closing && !finished) || (peer !== undefined && peer.calls.count() > 0)) return
-    if (closing) end(1001, STOPPING)
+  const closed = (): void => {
+    if (over) return
+    over = true
+    watch.stop()
+    leave(options, peer)
+  }
+  const callOver = (): void => {
+    if (leaving === undefined || (peer !== undefined && peer.calls.count() > 0)) return
+    if (leaving === 'closing') end(1001, STOPPING)
     else carrier.end(1001, '')
   }
+  const watch = watchConnection(state, {
+    end,
+    isBehind: () => carrier.behind() >= limits.buffer || peer?.session.isFull() === true,
+    ask: () => {
+      // Who has said everything may have gone: what is sent to nobody comes back.
+      const asked = peer?.kept !== undefined || leaving === 'finished'
+      if (paused || (carrier.ping === undefined && !asked)) return false
+      if (carrier.ping === undefined) carrier.send('{"type":"ping"}')
+      else carrier.ping()
+      return leaving !== 'finished'
+    },
+  })
 
-  /** Once an interval: whether anybody is there, and takes what is sent. */
-  const beat = (): void => {
-    beating = timers.after(limits.heartbeat, beat)
-    const behind = carrier.behind() >= limits.buffer || peer?.session.isFull() === true
-    if (!behind) moved = clock.monotonic()
-    else if (clock.monotonic() - moved >= limits.stall)
-      return end(4413, `Nothing that was sent has been taken for ${limits.stall} ms`)
-    const ping = carrier.ping ?? (peer?.kept && (() => carrier.send('{"type":"ping"}')))
-    if (ping === undefined || paused) return
-    if (++silent > 2) return end(4408, `Nothing has been heard for ${2 * limits.heartbeat} ms`)
-    ping()
-  }
-  let beating = timers.after(limits.heartbeat, beat)
-
-  const begin = (
-    id: string,
-    how: { readonly kept: boolean; readonly acks: boolean; readonly principal: Principal | undefined },
-  ): Peer => {
-    const session = createSession({ id, line: carrier, limits, kept: how.kept, acks: how.acks })
-    const calls = createCalls({ state, operations, session, header: headerOf, over: () => endIfIdle() })
-    const kept = how.kept ? { session, calls, principal: how.principal } : undefined
-    if (kept !== undefined) sessions.add(kept)
-    return { session, calls, kept }
-  }
-
-  const greet = async (hello: Extract<ClientMessage, { type: 'hello' }>): Promise<void> => {
+  const sayHello = async (hello: Hello): Promise<void> => {
     const before = headers
     headers = hello.headers ?? headers
-    const principal = await host.authenticate?.({ door, header: headerOf })
+    const principal = await state.host.authenticate?.({ door: state.door, header })
     if (over) return
-    if (peer !== undefined) {
-      // Said again: credentials that are newer, of the same caller.
-      if (peer.kept !== undefined && isSamePrincipal(peer.kept.principal, principal)) return welcome(peer.kept, true)
-      headers = before
-      return end(4401, 'Who says hello is not who said it before; open another connection')
+    if (peer === undefined) {
+      const begin = (): KeptSession => beginPeer(options, { header, callOver }, { principal, acks: hello.acks === true }).kept!
+      const { kept, welcomed } = greet(hello, { principal, sessions, carrier, begin })
+      kept.calls.follow({ header, over: callOver })
+      peer = { ...kept, kept }
+      return welcomed()
     }
-    const found = hello.session === undefined ? undefined : sessions.find(hello.session)
-    const known = found !== undefined && isSamePrincipal(found.principal, principal) ? found : undefined
-    const old = known?.session.line()
-    const resumed = known?.session.resume(carrier, hello.received ?? 0)
-    if (known !== undefined && resumed !== undefined) {
-      sessions.back(known)
-      peer = { session: known.session, calls: known.calls, kept: known }
-      known.calls.follow({ header: headerOf, over: endIfIdle })
-      old?.end(4409, 'Its client goes on over another connection')
-      welcome(known, true)
-      return resumed.replay()
-    }
-    // What it has missed is not there any more; nothing else of it can be of use.
-    if (known !== undefined) sessions.end(known)
-    peer = begin(`${ids.next()}-${ids.hex(16)}`, { kept: true, acks: hello.acks === true, principal })
-    welcome(peer.kept!, false, hello.session === undefined ? undefined : known === undefined ? UNKNOWN : MISSED)
-  }
-
-  const welcome = ({ session }: KeptSession, resumed: boolean, reason?: string): void =>
-    carrier.send(JSON.stringify({ type: 'welcome', session: session.id, resumed, received: session.received, reason }))
-
-  const sayHello = (hello: Extract<ClientMessage, { type: 'hello' }>): void => {
-    queue = []
-    const go = async (): Promise<void> => {
-      try {
-        await greet(hello)
-      } catch (error) {
-        const correlationId = ids.next()
-        const { failure, hidden } = failureOf(error, { correlationId })
-        if (hidden) world.log.error('Cannot find out who says hello', { correlationId, error })
-        end(4401, failure.message)
-      }
-      const waited = queue ?? []
-      queue = undefined
-      queued = 0
-      for (const { text, bytes } of waited) receive(text, bytes)
-    }
-    void go()
+    // Said again: credentials that are newer, of the same caller.
+    if (isSamePrincipal(peer.kept?.principal, principal)) return carrier.send(welcomeText(peer.kept!, true))
+    headers = before
+    end(4401, 'Who says hello is not who said it before; open another connection')
   }
 
   const take = (message: ClientMessage, bytes: number): void => {
+    if (message.type === 'ping') return carrier.send('{"type":"pong"}')
+    if (message.type === 'pong') return
     if (message.type === 'hello') {
       if (peer !== undefined && peer.kept === undefined)
         throw new MalformedMessage('The message of type "hello" has to be the first')
-      return sayHello(message)
+      queue = []
+      return void sayHello(message).catch(refuseHello).then(goOn)
     }
-    if (message.type === 'ping') return carrier.send('{"type":"pong"}')
-    if (message.type === 'pong') return
-    peer ??= begin('', { kept: false, acks: false, principal: undefined })
-    const { session, calls } = peer
+    peer ??= beginPeer(options, { header, callOver }, undefined)
     if (message.type === 'ack') {
-      moved = clock.monotonic()
-      return session.acked(message.received)
+      watch.moved()
+      return peer.session.acked(message.received)
     }
-    session.received++
-    switch (message.type) {
-      case 'call':
-        if (calls.has(message.id)) throw new MalformedMessage(`The call has the id ${message.id} of another that is in hand`)
-        return calls.begin(message)
-      case 'value':
-        return calls.value(message.id, message.value, bytes)
-      case 'end':
-        return calls.end(message.id)
-      case 'cancel':
-        return calls.cancel(message.id)
-      case 'more':
-        return calls.more(message.id, message.bytes)
-    }
+    pass(peer, message, bytes)
+  }
+  const refuseHello = (error: unknown): void => end(4401, messageOf(state, error))
+  const goOn = (): void => {
+    const waited = queue ?? []
+    queue = undefined
+    queued = 0
+    for (const { text, bytes } of waited) receive(text, bytes)
   }
 
   const receive = (text: string, bytes: number): void => {
     if (over) return
-    silent = 0
-    greeting.cancel()
+    watch.heard()
+    watch.greeted()
     if (queue !== undefined) {
       queued += bytes
       if (queued > limits.buffer) return end(1008, 'It has sent too much before it was welcomed')
@@ -202,52 +158,82 @@ export function createConnection({ state, operations, sessions, carrier, header 
 
   return {
     receive,
-    heard: () => void (silent = 0),
+    heard: watch.heard,
     drained: () => {
-      moved = clock.monotonic()
+      watch.moved()
       peer?.session.moved()
       if (!paused || carrier.behind() >= limits.buffer / 2) return
       paused = false
-      silent = 0
+      watch.heard()
       carrier.resume()
     },
-    closed: () => {
-      if (over) return
-      over = true
-      greeting.cancel()
-      beating.cancel()
-      if (peer === undefined || (peer.kept !== undefined && peer.session.line() !== carrier)) return
-      if (peer.kept !== undefined && !state.closing) return sessions.wait(peer.kept)
-      if (peer.kept !== undefined) return sessions.end(peer.kept)
-      peer.session.end()
-      peer.calls.stop()
-    },
+    closed,
     close: (how) => {
-      if (how === 'told') return carrier.send(JSON.stringify({ type: 'bye', code: CODES[1001], message: STOPPING }))
-      closing = true
-      endIfIdle()
+      if (how === 'told') return carrier.send(byeText(1001, STOPPING))
+      leaving = 'closing'
+      callOver()
     },
     finish: () => {
-      finished = true
-      endIfIdle()
+      leaving ??= 'finished'
+      peer?.calls.endIncoming()
+      callOver()
     },
   }
 }
 
-const STOPPING = 'The server is stopping; connect again'
-const UNKNOWN = "The session is not known here: it has ended, or was another server's"
-const MISSED = 'What came after that is not there any more'
-
-/** What ends of a connection are called in messages. */
-const CODES: Readonly<Record<CloseCode, string>> = {
-  1001: 'UNAVAILABLE',
-  1003: 'MALFORMED_REQUEST',
-  1008: 'REQUEST_TIMEOUT',
-  1009: 'BODY_TOO_LARGE',
-  1013: 'OVERLOADED',
-  4400: 'MALFORMED_REQUEST',
-  4401: 'UNAUTHENTICATED',
-  4408: 'REQUEST_TIMEOUT',
-  4409: 'ABORTED',
-  4413: 'RESOURCE_EXHAUSTED',
+/** @param kept undefined: its session ends with the connection */
+function beginPeer(
+  { state, operations, sessions, carrier }: ConnectionOptions,
+  { header, callOver }: { readonly header: HeaderOf; readonly callOver: () => void },
+  kept: { readonly principal: Principal | undefined; readonly acks: boolean } | undefined,
+): Peer {
+  const { ids } = state.world.runtime
+  const id = kept === undefined ? '' : `${ids.next()}-${ids.hex(16)}`
+  const session = createSession({ id, line: carrier, limits: state.limits, kept: kept !== undefined, acks: kept?.acks === true })
+  const calls = createCalls({ state, operations, session, header, over: callOver })
+  if (kept === undefined) return { session, calls, kept }
+  const one = { session, calls, principal: kept.principal }
+  sessions.add(one)
+  return { session, calls, kept: one }
 }
+
+type CallPart = Exclude<ClientMessage, { type: 'hello' | 'ack' | 'ping' | 'pong' }>
+
+/** @throws {MalformedMessage} for a call whose id is another's */
+function pass({ session, calls }: Peer, message: CallPart, bytes: number): void {
+  session.received++
+  switch (message.type) {
+    case 'call':
+      if (calls.has(message.id)) throw new MalformedMessage(`The call has the id ${message.id} of another that is in hand`)
+      return calls.begin(message)
+    case 'value':
+      return calls.value(message.id, message.value, bytes)
+    case 'end':
+      return calls.end(message.id)
+    case 'cancel':
+      return calls.cancel(message.id)
+    case 'more':
+      return calls.more(message.id, message.bytes)
+  }
+}
+
+/** The connection is gone: its session waits for the client, or ends. */
+function leave({ state, sessions, carrier }: ConnectionOptions, peer: Peer | undefined): void {
+  if (peer === undefined) return
+  if (peer.kept === undefined) {
+    peer.session.end()
+    peer.calls.stop()
+  } else if (peer.session.line() === carrier) {
+    if (state.closing) sessions.end(peer.kept)
+    else sessions.wait(peer.kept)
+  }
+}
+
+function messageOf({ world }: SocketState, error: unknown): string {
+  const correlationId = world.runtime.ids.next()
+  const { failure, hidden } = failureOf(error, { correlationId })
+  if (hidden) world.log.error('Cannot find out who says hello', { correlationId, error })
+  return failure.message
+}
+
+const STOPPING = 'The server is stopping; connect again'

@@ -115,7 +115,7 @@ export async function house(
           note('count ended')
         }
       },
-      talk: async function* ({ name }, { incoming }) {
+      talk: async function* ({ name }, incoming) {
         try {
           for await (const { text } of incoming) yield `${name}: ${text}`
           yield `${name} left`
@@ -124,7 +124,7 @@ export async function house(
         }
       },
       // oxlint-disable-next-line require-yield
-      deaf: async function* (_, { signal }) {
+      deaf: async function* (_, _incoming, { signal }) {
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
         note('deaf ended')
       },
@@ -132,7 +132,11 @@ export async function house(
   })
   const directory = mkdtempSync(join(tmpdir(), 'dure-socket-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const doors = [socket({ port: 0, tcp: { port: 0 }, udp: { port: 0, operations: ['rooms.move', 'rooms.big'] }, ...door })]
+  // What hangs on purpose is not waited for.
+  const limits = { drain: 100, ...door.limits }
+  const doors = [
+    socket({ port: 0, tcp: { port: 0 }, udp: { port: 0, operations: ['rooms.move', 'rooms.big'] }, ...door, limits }),
+  ]
   const running = await start(system('house', { services: [rooms], doors, security }), { directory, log: silentLogger() })
   t.after(() => running.stop())
   const { url, addresses } = running.doors[0]!

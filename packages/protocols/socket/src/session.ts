@@ -1,3 +1,4 @@
+import type { CloseCode } from './closing.ts'
 import type { SocketLimits } from './limits.ts'
 
 /** One connection, whatever carries it. */
@@ -8,9 +9,6 @@ export type Line = {
   /** Ends it, and says why. */
   readonly end: (code: CloseCode, reason: string) => void
 }
-
-/** Why a connection is ended: the codes of WebSocket's close frames. */
-export type CloseCode = 1001 | 1003 | 1008 | 1009 | 1013 | 4400 | 4401 | 4408 | 4409 | 4413
 
 /** What goes to one client, over one connection or, if it comes back, over several: counted, kept, and no faster than it is read. */
 export type Session = {

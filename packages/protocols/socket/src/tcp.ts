@@ -1,6 +1,7 @@
 /** Connections of TCP: each line is a message. */
 import { isUtf8 } from 'node:buffer'
 import { createServer, type Socket } from 'node:net'
+import { byeText, type CloseCode } from './closing.ts'
 import type { Carrier } from './connection.ts'
 import { listening, stopListening, type Listener, type ListenOptions } from './listener.ts'
 
@@ -53,16 +54,16 @@ function take(socket: Socket, { state, accept }: ListenOptions): void {
     destroy: () => socket.destroy(),
   }
   const connection = accept(carrier, noHeader)
-  const tooLong = (): void => refuse('BODY_TOO_LARGE', `A line has more than ${limits.message} bytes`)
-  const refuse = (code: string, message: string): void => {
-    carrier.send(JSON.stringify({ type: 'bye', code, message }))
-    carrier.end(1009, message)
+  const tooLong = (): void => refuse(1009, `A line has more than ${limits.message} bytes`)
+  const refuse = (code: CloseCode, message: string): void => {
+    carrier.send(byeText(code, message))
+    carrier.end(code, message)
   }
   const reader = lineReader(limits.message, {
     line: (bytes) => {
       if (ended || bytes.length === 0) return
       if (isUtf8(bytes)) connection.receive(bytes.toString(), bytes.length)
-      else refuse('MALFORMED_REQUEST', 'A line is not UTF-8')
+      else refuse(4400, 'A line is not UTF-8')
     },
     tooLong,
   })
@@ -74,7 +75,7 @@ function take(socket: Socket, { state, accept }: ListenOptions): void {
     half?.cancel()
     half = reader.isBetween()
       ? undefined
-      : timers.after(limits.hello, () => refuse('REQUEST_TIMEOUT', `A line did not end within ${limits.hello} ms`))
+      : timers.after(limits.hello, () => refuse(1008, `A line did not end within ${limits.hello} ms`))
   })
   socket.on('end', connection.finish)
   socket.on('error', () => socket.destroy())

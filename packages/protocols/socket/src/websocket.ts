@@ -71,6 +71,7 @@ function refuse(socket: Duplex, [status, why]: HttpRefusal): void {
 function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { state, accept }: WebSocketOptions): void {
   const { timers } = state.world.runtime
   let corked = false
+  let ended = false
   let broken: string | undefined
   const carrier: Carrier = {
     send: (text) => {
@@ -87,6 +88,7 @@ function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { st
     },
     behind: () => one.bufferedAmount,
     end: (code, reason) => {
+      ended = true
       // A reason has 123 bytes at most; all of it was in the message before.
       one.close(
         code,
@@ -110,6 +112,8 @@ function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { st
     if (!error) connection.drained()
   }
   one.on('message', (data: Buffer, binary) => {
+    // It may say more before it has heard that it is over.
+    if (ended) return
     if (binary) carrier.end(1003, 'Messages are text: JSON')
     else connection.receive(data.toString(), data.length)
   })

@@ -1,0 +1,47 @@
+/** What a client says first: who it is, and which session it goes on with. */
+import type { Principal } from 'dure/contract'
+import type { ClientMessage } from './messages.ts'
+import type { Carrier } from './connection.ts'
+import { byeText } from './closing.ts'
+import { isSamePrincipal, type KeptSession, type Sessions } from './sessions.ts'
+
+export type Hello = Extract<ClientMessage, { type: 'hello' }>
+
+/** @param begin makes a session that is new */
+export function greet(
+  hello: Hello,
+  options: {
+    readonly principal: Principal | undefined
+    readonly sessions: Sessions
+    readonly carrier: Carrier
+    readonly begin: () => KeptSession
+  },
+): { readonly kept: KeptSession; readonly welcomed: () => void } {
+  const { principal, sessions, carrier } = options
+  const found = hello.session === undefined ? undefined : sessions.find(hello.session)
+  // Of a session that is somebody else's nothing is said, not even that it is there.
+  const known = found !== undefined && isSamePrincipal(found.principal, principal) ? found : undefined
+  const old = known?.session.line()
+  const resumed = known?.session.resume(carrier, hello.received ?? 0)
+  if (known !== undefined && resumed !== undefined) {
+    sessions.back(known)
+    old?.send(byeText(4409, MOVED))
+    old?.end(4409, MOVED)
+    carrier.send(welcomeText(known, true))
+    return { kept: known, welcomed: resumed.replay }
+  }
+  // What it has missed is not there any more; nothing else of it can be of use.
+  if (known !== undefined) sessions.end(known)
+  const kept = options.begin()
+  const reason = hello.session === undefined ? undefined : known === undefined ? UNKNOWN : MISSED
+  carrier.send(welcomeText(kept, false, reason))
+  return { kept, welcomed: () => {} }
+}
+
+export function welcomeText({ session }: KeptSession, resumed: boolean, reason?: string): string {
+  return JSON.stringify({ type: 'welcome', session: session.id, resumed, received: session.received, reason })
+}
+
+const MOVED = 'Its client goes on over another connection'
+const UNKNOWN = "The session is not known here: it has ended, or was another server's"
+const MISSED = 'What came after that is not there any more'
