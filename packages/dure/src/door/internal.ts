@@ -16,5 +16,5 @@ export { CORRELATION_ID, correlationIdOf, IDEMPOTENCY_KEY, steeringOf, type Stee
 export { sendStream, type StreamSender } from './stream.ts'
 export { NAME, readCertificate, type CertificateOptions } from './server/certificate.ts'
 export { openHttp, stopListening, type HttpDoor } from './server/http.ts'
-export { followCertificates, secureServer, type DoorTls, type SecureOptions } from './server/tls.ts'
+export { followCertificates, secureServer, type DoorTls, type SecureOptions, type SecureServer } from './server/tls.ts'
 export { fitsType, isObject, strictCheck, type StrictCheck } from './strict.ts'

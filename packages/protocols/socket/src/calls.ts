@@ -143,7 +143,9 @@ export function createCalls(
         )
       } catch (error) {
         call.incoming.fail(error)
-        finishWith(id, error)
+        // It has broken the rules: the channel is over.
+        refuse(id, error)
+        cancel(id)
       }
     },
     end: (id) => calls.get(id)?.incoming?.end(),
@@ -163,12 +165,6 @@ export function createCalls(
     stop: () => {
       for (const id of calls.keys()) cancel(id)
     },
-  }
-
-  /** Ends a channel whose caller has broken its rules. */
-  function finishWith(id: number, error: unknown): void {
-    refuse(id, error)
-    cancel(id)
   }
 }
 

@@ -53,8 +53,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Of the newest `hello`. */
   let headers: Headers | undefined
   /** What comes while it is found out who says hello. */
-  let queue: { readonly text: string; readonly bytes: number }[] | undefined
-  let queued = 0
+  let queue: Queue | undefined
   let over = false
   let paused = false
   let leaving: 'closing' | 'finished' | undefined
@@ -115,7 +114,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (message.type === 'hello') {
       if (peer !== undefined && peer.kept === undefined)
         throw new MalformedMessage('The message of type "hello" has to be the first')
-      queue = []
+      queue = createQueue(limits.buffer)
       return void sayHello(message).catch(refuseHello).then(goOn)
     }
     peer ??= beginPeer(options, { header, callOver }, undefined)
@@ -127,22 +126,17 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
   const refuseHello = (error: unknown): void => end(4401, messageOf(state, error))
   const goOn = (): void => {
-    const waited = queue ?? []
+    const waited = queue
     queue = undefined
-    queued = 0
-    for (const { text, bytes } of waited) receive(text, bytes)
+    for (const { text, bytes } of waited?.messages ?? []) receive(text, bytes)
   }
 
   const receive = (text: string, bytes: number): void => {
     if (over) return
     watch.heard()
     watch.greeted()
-    if (queue !== undefined) {
-      queued += bytes
-      if (queued > limits.buffer) return end(1008, 'It has sent too much before it was welcomed')
-      queue.push({ text, bytes })
-      return
-    }
+    if (queue?.add(text, bytes) === false) return end(1008, 'It has sent too much before it was welcomed')
+    if (queue !== undefined) return
     try {
       take(readMessage(text), bytes)
     } catch (error) {
@@ -177,6 +171,27 @@ export function createConnection(options: ConnectionOptions): Connection {
       leaving ??= 'finished'
       peer?.calls.endIncoming()
       callOver()
+    },
+  }
+}
+
+type Queue = {
+  readonly messages: readonly { readonly text: string; readonly bytes: number }[]
+  /** False when there is no room for it. */
+  readonly add: (text: string, bytes: number) => boolean
+}
+
+/** Messages of at most so many bytes together. */
+function createQueue(most: number): Queue {
+  const messages: { readonly text: string; readonly bytes: number }[] = []
+  let size = 0
+  return {
+    messages,
+    add: (text, bytes) => {
+      size += bytes
+      if (size > most) return false
+      messages.push({ text, bytes })
+      return true
     },
   }
 }

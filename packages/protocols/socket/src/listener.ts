@@ -1,4 +1,5 @@
-import { Server } from 'node:net'
+import type { Server } from 'node:net'
+import type { SecureServer } from 'dure/door/internal'
 import type { Address } from 'dure/discovery'
 import type { Carrier, Connection } from './connection.ts'
 import type { HeaderOf } from './call.ts'
@@ -20,6 +21,8 @@ export type ListenOptions = {
   /** Undefined when there are too many: they are refused. */
   readonly accept: (carrier: Carrier, header: HeaderOf) => Connection
   readonly mayAccept: () => boolean
+  /** Its certificates, where it speaks TLS. */
+  readonly secure: SecureServer | undefined
 }
 
 /** Resolves with where it listens. @throws {Error} that says what stood in the way and what to do */
@@ -36,9 +39,4 @@ export function listening(server: Server, { host, port, handed }: ListenOptions)
 export function cannotListen(host: string, port: number, { code, message }: NodeJS.ErrnoException): Error {
   const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with `port`' : message
   return new Error(`Cannot listen on ${host}:${port}: ${why}`)
-}
-
-/** An HTTP server's own `close` also ends what is idle; this is the half of it that only stops listening. */
-export function stopListening(server: Server): void {
-  Server.prototype.close.call(server)
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { get } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { connect } from 'node:tls'
 import { CallError } from 'dure/contract'
+import { keyText, newKeys, openAuthority } from 'dure/identity/internal'
 import { house, type Said } from './rooms.test-support.ts'
 import { socket } from './socket.ts'
 
@@ -147,6 +155,25 @@ test('who calls: said when it connects, in its hello, or by each call; who says 
   })
   const { code, reason } = await wrong.ended
   assert.deepEqual([code, reason], [4401, 'The token is not one of ours'])
+})
+
+test('with certificates, WebSocket and TCP speak TLS', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-socket-tls-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const authority = openAuthority({ directory, system: 'house', clock: { now: Date.now } })
+  const { publicKey, privateKey } = newKeys()
+  const certificate = authority.issue({ names: ['house'], publicKey, life: 86_400_000 })
+  const { ws, tcp } = await house(t, { door: { tls: { certificates: [{ certificate, key: keyText(privateKey) }] } } })
+  assert.match(ws, /^wss:/)
+  const one = connect({ port: tcp, host: '127.0.0.1', ca: authority.roots, servername: 'house' })
+  t.after(() => one.destroy())
+  await once(one, 'secureConnect')
+  one.write(`${JSON.stringify(call(1, 'rooms.maybe', 'so'))}\n`)
+  const [answer] = await once(one.setEncoding('utf8'), 'data')
+  assert.deepEqual(JSON.parse(answer as string), { type: 'answer', id: 1, value: 'so' })
+  const options = { port: new URL(ws).port, host: '127.0.0.1', ca: authority.roots, servername: 'house', agent: false }
+  const [response] = await once(get({ ...options, path: '/socket' }), 'response')
+  assert.equal((response as IncomingMessage).resume().statusCode, 426)
 })
 
 test('what cannot be a door is refused before it opens', async (t) => {

@@ -1,7 +1,7 @@
 /** The door for connections that stay: WebSocket and TCP, with sessions that clients come back to, and datagrams of UDP. */
 import type { AnyContract } from 'dure/contract'
 import type { Address } from 'dure/discovery'
-import { closeDoor, openState } from 'dure/door/internal'
+import { closeDoor, openState, secureServer, type DoorTls, type SecureServer } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { socketName } from 'dure/service/internal'
 import { createConnection, type Connection } from './connection.ts'
@@ -28,6 +28,8 @@ export type SocketOptions = {
   readonly path?: string
   /** Pages of other hosts that may connect, by their origin: `['https://shop.example']`. Default: none. */
   readonly origins?: readonly string[]
+  /** Certificates: WebSocket and TCP speak TLS, and take those of files anew when they change. Default: they do not. */
+  readonly tls?: DoorTls
   /** Whether messages of WebSocket may be compressed, which takes some 300 KB a connection. Default false. */
   readonly compression?: boolean
   /** Lines of JSON over TCP. Default: none. */
@@ -82,14 +84,14 @@ type Settings = SocketOptions & {
 }
 
 async function open(doorHost: DoorHost, world: World, settings: Settings): Promise<OpenDoor> {
-  const { name, host, port, path = '/socket', origins = [], compression = false, tcp, udp, limits } = settings
+  const { name, host, port, path = '/socket', origins = [], compression = false, tcp, udp, tls, limits } = settings
   const state: SocketState = openState({ door: name, limits, world, host: doorHost })
   const operations = served(state, settings.contracts ?? doorHost.contracts)
   const datagrams = udp && udpOperations(operations, udp)
   const sessions = createSessions(state)
   const connections = new Map<Connection, () => void>()
   let allGone = (): void => {}
-  const shared: Omit<ListenOptions, 'port' | 'handed'> = {
+  const shared: Omit<ListenOptions, 'port' | 'handed' | 'secure'> = {
     ...{ state, host },
     mayAccept: () => !state.closing && connections.size < limits.connections,
     accept: (carrier, header) => {
@@ -106,13 +108,21 @@ async function open(doorHost: DoorHost, world: World, settings: Settings): Promi
     },
   }
   const listeners: Listener[] = []
+  const secured: SecureServer[] = []
+  const secure = (): SecureServer | undefined => {
+    if (tls === undefined) return undefined
+    const one = secureServer({ ...world, tls })
+    secured.push(one)
+    return one
+  }
   const handed = (): number | undefined => world.sockets?.get(socketName(name, listeners.length))
   try {
-    if (port !== false) listeners.push(await listenWebSocket({ ...shared, port, handed: handed(), path, origins, compression }))
-    if (tcp !== undefined) listeners.push(await listenTcp({ ...shared, port: tcp.port, handed: handed() }))
+    if (port !== false)
+      listeners.push(await listenWebSocket({ ...shared, port, handed: handed(), secure: secure(), path, origins, compression }))
+    if (tcp !== undefined) listeners.push(await listenTcp({ ...shared, port: tcp.port, handed: handed(), secure: secure() }))
     if (udp !== undefined) listeners.push(await listenUdp({ state, host, port: udp.port, operations: datagrams! }))
   } catch (error) {
-    for (const { stop } of listeners) stop()
+    for (const { stop } of [...listeners, ...secured]) stop()
     throw error
   }
   const stop = (): void => {
@@ -125,7 +135,7 @@ async function open(doorHost: DoorHost, world: World, settings: Settings): Promi
   const addresses = listeners.map(({ address }) => address)
   let closed: Promise<void> | undefined
   return {
-    url: urlOf(addresses[0]!, port === false ? undefined : path),
+    url: urlOf(addresses[0]!, { path: port === false ? undefined : path, secure: tls !== undefined }),
     addresses,
     close: ({ timeout, replaced = false } = {}) =>
       (closed ??= closeDoor(state, {
@@ -150,9 +160,10 @@ async function open(doorHost: DoorHost, world: World, settings: Settings): Promi
   }
 }
 
-function urlOf(address: Address, path: string | undefined): string {
+function urlOf(address: Address, { path, secure }: { readonly path: string | undefined; readonly secure: boolean }): string {
   if (address.kind === 'unix') return `unix:${address.path}`
   const { kind, host, port } = address
   const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return path === undefined ? `${kind}://${at}` : `ws://${at}${path}`
+  if (path !== undefined) return `${secure ? 'wss' : 'ws'}://${at}${path}`
+  return `${secure && kind === 'tcp' ? 'tls' : kind}://${at}`
 }

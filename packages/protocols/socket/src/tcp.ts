@@ -1,22 +1,29 @@
 /** Connections of TCP: each line is a message. */
 import { isUtf8 } from 'node:buffer'
 import { createServer, type Socket } from 'node:net'
+import { createServer as createSecure } from 'node:tls'
 import { byeText, type CloseCode } from './closing.ts'
 import type { Carrier } from './connection.ts'
-import { listening, stopListening, type Listener, type ListenOptions } from './listener.ts'
+import { listening, type Listener, type ListenOptions } from './listener.ts'
 
 export async function listenTcp(options: ListenOptions): Promise<Listener> {
-  // Who has said everything may still wait for answers.
-  const server = createServer(
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000, allowHalfOpen: true },
-    (socket) => {
-      if (options.mayAccept()) take(socket, options)
-      else socket.end('{"type":"bye","code":"OVERLOADED","message":"There are as many connections as may be; try again soon"}\n')
-    },
-  )
-  return { address: await listening(server, options), stop: () => stopListening(server) }
+  const { secure, mayAccept } = options
+  const taken = (socket: Socket): void => {
+    if (mayAccept()) take(socket, options)
+    else socket.end(`${byeText(1013, 'There are as many connections as may be; try again soon')}\n`)
+  }
+  const server =
+    secure === undefined ? createServer(TCP, taken) : createSecure({ ...TCP, ...secure.options, handshakeTimeout: 10_000 }, taken)
+  secure?.follow(server as ReturnType<typeof createSecure>)
+  const stop = (): void => {
+    server.close()
+    secure?.endHandshakes()
+  }
+  return { address: await listening(server, options), stop }
 }
 
+/** Who has said everything may still wait for answers. */
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000, allowHalfOpen: true }
 const NEWLINE = 10
 const noHeader = (): undefined => undefined
 
@@ -69,7 +76,7 @@ function take(socket: Socket, { state, accept }: ListenOptions): void {
   })
   /** Half a line is waited for no longer than a first one. */
   let half: { readonly cancel: () => void } | undefined
-  socket.on('data', (bytes) => {
+  socket.on('data', (bytes: Buffer) => {
     if (ended) return
     reader.read(bytes)
     half?.cancel()
@@ -86,7 +93,7 @@ function take(socket: Socket, { state, accept }: ListenOptions): void {
 }
 
 /** Cuts bytes into lines of at most `most` bytes; nothing is read after one that is longer. */
-export function lineReader(
+function lineReader(
   most: number,
   on: { readonly line: (bytes: Buffer) => void; readonly tooLong: () => void },
 ): { readonly read: (bytes: Buffer) => void; readonly isBetween: () => boolean } {

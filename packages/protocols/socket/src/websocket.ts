@@ -1,9 +1,11 @@
 /** Connections of WebSocket, RFC 6455: each text message is a message. */
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createSecure } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { stopListening } from 'dure/door/internal'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Carrier } from './connection.ts'
-import { listening, stopListening, type Listener, type ListenOptions } from './listener.ts'
+import { listening, type Listener, type ListenOptions } from './listener.ts'
 import { PROTOCOL } from './messages.ts'
 
 export type WebSocketOptions = ListenOptions & {
@@ -12,6 +14,8 @@ export type WebSocketOptions = ListenOptions & {
   readonly origins: readonly string[]
   readonly compression: boolean
 }
+
+const HTTP = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 }
 
 export async function listenWebSocket(options: WebSocketOptions): Promise<Listener> {
   const { state, path, compression } = options
@@ -27,10 +31,16 @@ export async function listenWebSocket(options: WebSocketOptions): Promise<Listen
     },
     handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
   })
-  const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 }, (_, response) => {
+  const upgradeOnly: RequestListener = (_, response) => {
     const headers = { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket', connection: 'close' }
     response.writeHead(426, headers).end(`WebSocket is spoken at "${path}", with the subprotocol "${PROTOCOL}"\n`)
-  })
+  }
+  const { secure } = options
+  const server =
+    secure === undefined
+      ? createServer(HTTP, upgradeOnly)
+      : createSecure({ ...HTTP, ...secure.options, handshakeTimeout: 10_000 }, upgradeOnly)
+  secure?.follow(server as ReturnType<typeof createSecure>)
   server.on('upgrade', (request, socket: Duplex, head) => {
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, options)
@@ -41,8 +51,9 @@ export async function listenWebSocket(options: WebSocketOptions): Promise<Listen
   return {
     address,
     stop: () => {
-      stopListening(server)
+      void stopListening(server)
       server.closeIdleConnections()
+      secure?.endHandshakes()
     },
   }
 }
