@@ -2,24 +2,15 @@
 import type { Principal } from 'dure/contract'
 import { failureOf } from 'dure/door/internal'
 import { ownHeader, type HeaderOf } from './call.ts'
+import type { Carrier } from './carrier.ts'
 import { byeText, type CloseCode } from './closing.ts'
 import { createCalls, type Calls } from './calls.ts'
 import { MalformedMessage, readMessage, type ClientMessage, type Headers } from './messages.ts'
 import type { Served, SocketState } from './served.ts'
-import { createSession, type Line, type Session } from './session.ts'
+import { createSession, type Session } from './session.ts'
 import { greet, welcomeText, type Hello } from './hello.ts'
-import { isSamePrincipal, type KeptSession, type Sessions } from './sessions.ts'
+import { isSamePrincipal, type ResumableSession, type Sessions } from './sessions.ts'
 import { watchConnection } from './watch.ts'
-
-/** What a connection is carried by. */
-export type Carrier = Line & {
-  /** Stops and goes on with reading what the client sends. */
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly destroy: () => void
-  /** Asks whether anybody is there; undefined where the client has to ask for that with `hello`. */
-  readonly ping: (() => void) | undefined
-}
 
 export type Connection = {
   readonly receive: (text: string, bytes: number) => void
@@ -43,8 +34,8 @@ export type ConnectionOptions = {
   readonly header: HeaderOf
 }
 
-/** Whose messages these are; a session that is not `kept` ends with the connection. */
-type Peer = { readonly session: Session; readonly calls: Calls; readonly kept: KeptSession | undefined }
+/** Whose messages these are; one that is not `resumable` ends with the connection. */
+type Peer = { readonly session: Session; readonly calls: Calls; readonly resumable: ResumableSession | undefined }
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { state, sessions, carrier } = options
@@ -82,7 +73,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     isBehind: () => carrier.behind() >= limits.buffer || peer?.session.isFull() === true,
     ask: () => {
       // Who has said everything may have gone: what is sent to nobody comes back.
-      const asked = peer?.kept !== undefined || leaving === 'finished'
+      const asked = peer?.resumable !== undefined || leaving === 'finished'
       if (paused || (carrier.ping === undefined && !asked)) return false
       if (carrier.ping === undefined) carrier.send('{"type":"ping"}')
       else carrier.ping()
@@ -96,14 +87,15 @@ export function createConnection(options: ConnectionOptions): Connection {
     const principal = await state.host.authenticate?.({ door: state.door, header })
     if (over) return
     if (peer === undefined) {
-      const begin = (): KeptSession => beginPeer(options, { header, callOver }, { principal, acks: hello.acks === true }).kept!
-      const { kept, welcomed } = greet(hello, { principal, sessions, carrier, begin })
-      kept.calls.follow({ header, over: callOver })
-      peer = { ...kept, kept }
+      const begin = (): ResumableSession =>
+        beginPeer(options, { header, callOver }, { principal, acks: hello.acks === true }).resumable!
+      const { resumable, welcomed } = greet(hello, { principal, sessions, carrier, begin })
+      resumable.calls.follow({ header, over: callOver })
+      peer = { ...resumable, resumable }
       return welcomed()
     }
     // Said again: credentials that are newer, of the same caller.
-    if (isSamePrincipal(peer.kept?.principal, principal)) return carrier.send(welcomeText(peer.kept!, true))
+    if (isSamePrincipal(peer.resumable?.principal, principal)) return carrier.send(welcomeText(peer.resumable!, true))
     headers = before
     end(4401, 'Who says hello is not who said it before; open another connection')
   }
@@ -112,7 +104,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (message.type === 'ping') return carrier.send('{"type":"pong"}')
     if (message.type === 'pong') return
     if (message.type === 'hello') {
-      if (peer !== undefined && peer.kept === undefined)
+      if (peer !== undefined && peer.resumable === undefined)
         throw new MalformedMessage('The message of type "hello" has to be the first')
       queue = createQueue(limits.buffer)
       return void sayHello(message).catch(refuseHello).then(goOn)
@@ -196,20 +188,26 @@ function createQueue(most: number): Queue {
   }
 }
 
-/** @param kept undefined: its session ends with the connection */
+/** @param resumable undefined: its session ends with the connection */
 function beginPeer(
   { state, operations, sessions, carrier }: ConnectionOptions,
   { header, callOver }: { readonly header: HeaderOf; readonly callOver: () => void },
-  kept: { readonly principal: Principal | undefined; readonly acks: boolean } | undefined,
+  resumable: { readonly principal: Principal | undefined; readonly acks: boolean } | undefined,
 ): Peer {
   const { ids } = state.world.runtime
-  const id = kept === undefined ? '' : `${ids.next()}-${ids.hex(16)}`
-  const session = createSession({ id, line: carrier, limits: state.limits, kept: kept !== undefined, acks: kept?.acks === true })
+  const id = resumable === undefined ? '' : `${ids.next()}-${ids.hex(16)}`
+  const session = createSession({
+    id,
+    line: carrier,
+    limits: state.limits,
+    resumable: resumable !== undefined,
+    acks: resumable?.acks === true,
+  })
   const calls = createCalls({ state, operations, session, header, over: callOver })
-  if (kept === undefined) return { session, calls, kept }
-  const one = { session, calls, principal: kept.principal }
+  if (resumable === undefined) return { session, calls, resumable }
+  const one = { session, calls, principal: resumable.principal }
   sessions.add(one)
-  return { session, calls, kept: one }
+  return { session, calls, resumable: one }
 }
 
 type CallPart = Exclude<ClientMessage, { type: 'hello' | 'ack' | 'ping' | 'pong' }>
@@ -235,12 +233,12 @@ function pass({ session, calls }: Peer, message: CallPart, bytes: number): void 
 /** The connection is gone: its session waits for the client, or ends. */
 function leave({ state, sessions, carrier }: ConnectionOptions, peer: Peer | undefined): void {
   if (peer === undefined) return
-  if (peer.kept === undefined) {
+  if (peer.resumable === undefined) {
     peer.session.end()
     peer.calls.stop()
   } else if (peer.session.line() === carrier) {
-    if (state.closing) sessions.end(peer.kept)
-    else sessions.wait(peer.kept)
+    if (state.closing) sessions.end(peer.resumable)
+    else sessions.wait(peer.resumable)
   }
 }
 

@@ -1,9 +1,9 @@
 /** What a client says first: who it is, and which session it goes on with. */
 import type { Principal } from 'dure/contract'
 import type { ClientMessage } from './messages.ts'
-import type { Carrier } from './connection.ts'
+import type { Carrier } from './carrier.ts'
 import { byeText } from './closing.ts'
-import { isSamePrincipal, type KeptSession, type Sessions } from './sessions.ts'
+import { isSamePrincipal, type ResumableSession, type Sessions } from './sessions.ts'
 
 export type Hello = Extract<ClientMessage, { type: 'hello' }>
 
@@ -14,9 +14,9 @@ export function greet(
     readonly principal: Principal | undefined
     readonly sessions: Sessions
     readonly carrier: Carrier
-    readonly begin: () => KeptSession
+    readonly begin: () => ResumableSession
   },
-): { readonly kept: KeptSession; readonly welcomed: () => void } {
+): { readonly resumable: ResumableSession; readonly welcomed: () => void } {
   const { principal, sessions, carrier } = options
   const found = hello.session === undefined ? undefined : sessions.find(hello.session)
   // Of a session that is somebody else's nothing is said, not even that it is there.
@@ -28,17 +28,17 @@ export function greet(
     old?.send(byeText(4409, MOVED))
     old?.end(4409, MOVED)
     carrier.send(welcomeText(known, true))
-    return { kept: known, welcomed: resumed.replay }
+    return { resumable: known, welcomed: resumed.replay }
   }
   // What it has missed is not there any more; nothing else of it can be of use.
   if (known !== undefined) sessions.end(known)
-  const kept = options.begin()
+  const resumable = options.begin()
   const reason = hello.session === undefined ? undefined : known === undefined ? UNKNOWN : MISSED
-  carrier.send(welcomeText(kept, false, reason))
-  return { kept, welcomed: () => {} }
+  carrier.send(welcomeText(resumable, false, reason))
+  return { resumable, welcomed: () => {} }
 }
 
-export function welcomeText({ session }: KeptSession, resumed: boolean, reason?: string): string {
+export function welcomeText({ session }: ResumableSession, resumed: boolean, reason?: string): string {
   return JSON.stringify({ type: 'welcome', session: session.id, resumed, received: session.received, reason })
 }
 

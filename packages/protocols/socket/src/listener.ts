@@ -1,7 +1,8 @@
 import type { Server } from 'node:net'
 import type { SecureServer } from 'dure/door/internal'
 import type { Address } from 'dure/discovery'
-import type { Carrier, Connection } from './connection.ts'
+import type { Carrier } from './carrier.ts'
+import type { Connection } from './connection.ts'
 import type { HeaderOf } from './call.ts'
 import type { SocketState } from './served.ts'
 

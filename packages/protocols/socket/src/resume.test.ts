@@ -97,7 +97,7 @@ test('a session loses nothing and doubles nothing, wherever connections break', 
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       let way: string[] = []
       const line: Line = { send: (text) => way.push(text), behind: () => 0, end: () => {} }
-      const session = createSession({ ...{ id: 's', line, limits: { buffer: 100 } }, kept: true, acks: true })
+      const session = createSession({ ...{ id: 's', line, limits: { buffer: 100 } }, resumable: true, acks: true })
       const sent: string[] = []
       const got: string[] = []
       for (const one of steps) {

@@ -36,17 +36,17 @@ export type Session = {
 export type Resumed = { readonly replay: () => void }
 
 /**
- * @param options.kept whether what was sent is kept, to be sent again
+ * @param options.resumable whether what was sent is kept, to be sent again
  * @param options.acks whether the client says what it has got
  */
 export function createSession(options: {
   readonly id: string
   readonly line: Line
   readonly limits: Pick<SocketLimits, 'buffer'>
-  readonly kept: boolean
+  readonly resumable: boolean
   readonly acks: boolean
 }): Session {
-  const { id, limits, kept, acks } = options
+  const { id, limits, resumable, acks } = options
   let line: Line | undefined = options.line
   let over = false
   /** Messages that may have to be sent again, oldest first; the first of them has the number `first`. */
@@ -73,7 +73,7 @@ export function createSession(options: {
     line: () => line,
     send: (text) => {
       if (over) return
-      if (kept) {
+      if (resumable) {
         messages.push(text)
         bytes += text.length
         // Streams have waited before; these are answers. Who comes back later than this is told that it cannot.

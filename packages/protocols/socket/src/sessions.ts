@@ -4,7 +4,7 @@ import type { SocketState } from './served.ts'
 import type { Session } from './session.ts'
 
 /** A session that its client may come back to. */
-export type KeptSession = {
+export type ResumableSession = {
   readonly session: Session
   readonly calls: Calls
   /** Whose it is: nobody else comes back to it. */
@@ -13,27 +13,27 @@ export type KeptSession = {
 
 /** Sessions of one door, with a connection and without. */
 export type Sessions = {
-  readonly add: (one: KeptSession) => void
-  readonly find: (id: string) => KeptSession | undefined
+  readonly add: (one: ResumableSession) => void
+  readonly find: (id: string) => ResumableSession | undefined
   /** Its connection is gone; it waits for the client. */
-  readonly wait: (one: KeptSession) => void
+  readonly wait: (one: ResumableSession) => void
   /** Its client is there again. */
-  readonly back: (one: KeptSession) => void
+  readonly back: (one: ResumableSession) => void
   /** It is over, for whatever reason. */
-  readonly end: (one: KeptSession) => void
+  readonly end: (one: ResumableSession) => void
   /** Nobody can come back any more. */
   readonly endWaiting: () => void
 }
 
 export function createSessions({ limits, world }: SocketState): Sessions {
-  const all = new Map<string, KeptSession>()
+  const all = new Map<string, ResumableSession>()
   /** Those without a connection, longest first, each with the time at which it ends. */
-  const waiting = new Map<KeptSession, { readonly cancel: () => void }>()
-  const back = (one: KeptSession): void => {
+  const waiting = new Map<ResumableSession, { readonly cancel: () => void }>()
+  const back = (one: ResumableSession): void => {
     waiting.get(one)?.cancel()
     waiting.delete(one)
   }
-  const end = (one: KeptSession): void => {
+  const end = (one: ResumableSession): void => {
     back(one)
     all.delete(one.session.id)
     one.session.end()

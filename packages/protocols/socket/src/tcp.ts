@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { createServer, type Socket } from 'node:net'
 import { createServer as createSecure } from 'node:tls'
 import { byeText, type CloseCode } from './closing.ts'
-import type { Carrier } from './connection.ts'
+import type { Carrier } from './carrier.ts'
 import { listening, type Listener, type ListenOptions } from './listener.ts'
 
 export async function listenTcp(options: ListenOptions): Promise<Listener> {

@@ -4,7 +4,7 @@ import { createServer as createSecure } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { stopListening } from 'dure/door/internal'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { Carrier } from './connection.ts'
+import type { Carrier } from './carrier.ts'
 import { listening, type Listener, type ListenOptions } from './listener.ts'
 import { PROTOCOL } from './messages.ts'
 
