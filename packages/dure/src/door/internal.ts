@@ -10,11 +10,14 @@ export {
   type OperationDoor,
   type Served,
 } from './operation.ts'
+export { requestHeaders, statusOfHttp, type RequestHeaders } from './outgoing.ts'
 export { Refusal } from './refusal.ts'
 export { traceRequest, type RequestTrace } from './span.ts'
 export { CORRELATION_ID, correlationIdOf, IDEMPOTENCY_KEY, steeringOf, type Steering } from './steering.ts'
 export { sendStream, type StreamSender } from './stream.ts'
+export { readBody } from './server/body.ts'
 export { NAME, readCertificate, type CertificateOptions } from './server/certificate.ts'
+export { httpExchange, type HttpExchange } from './server/exchange.ts'
 export { openHttp, stopListening, type HttpDoor } from './server/http.ts'
 export { followCertificates, secureServer, type DoorTls, type SecureOptions, type SecureServer } from './server/tls.ts'
 export { fitsType, isObject, strictCheck, type StrictCheck } from './strict.ts'

@@ -25,7 +25,7 @@ export {
 } from './numbers.ts'
 export { readLines } from './lines.ts'
 export { createLive, type Live } from './live.ts'
-export { httpAddress, isDistrusted, isPlatformFetch, readText, whyFetchFailed } from './network.ts'
+export { httpAddress, isDistrusted, isPlatformFetch, readBytes, readText, whyFetchFailed } from './network.ts'
 export { socketPath } from './socket-path.ts'
 export { standardError } from './output.ts'
 export { nodeSqlite } from './sqlite.ts'

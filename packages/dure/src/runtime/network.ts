@@ -75,6 +75,11 @@ export function httpAddress(what: string, url: string): { readonly base: string;
 
 /** The text of an answer. @throws {RangeError} when it is longer than so many bytes */
 export async function readText(response: Response, most: number): Promise<string> {
+  return (await readBytes(response, most)).toString('utf8')
+}
+
+/** The bytes of an answer. @throws {RangeError} when they are more than so many */
+export async function readBytes(response: Response, most: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of response.body ?? []) {
@@ -82,5 +87,5 @@ export async function readText(response: Response, most: number): Promise<string
     if (size > most) throw new RangeError(`its answer is larger than ${most} bytes`)
     chunks.push(chunk as Uint8Array)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }

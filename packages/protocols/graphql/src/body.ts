@@ -1,22 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { isUtf8 } from 'node:buffer'
-import { Refusal } from 'dure/door/internal'
+import { readBody, Refusal } from 'dure/door/internal'
 
 /** @throws {Refusal} for one that is too large, or no text */
-export async function readBody(request: IncomingMessage, most: number): Promise<string> {
-  const refuse = () => new Refusal('BODY_TOO_LARGE', `Cannot take the body: it is larger than ${most} bytes`)
-  if (Number(request.headers['content-length'] ?? 0) > most) throw refuse()
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity')
-    throw new Refusal('UNSUPPORTED_MEDIA_TYPE', `Cannot read a body encoded as "${encoding.slice(0, 40)}"; send it uncompressed`)
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > most) throw refuse()
-    parts.push(part)
-  }
-  const bytes = Buffer.concat(parts)
+export async function readText(request: IncomingMessage, most: number): Promise<string> {
+  const bytes = await readBody(request, most)
   if (!isUtf8(bytes)) throw new Refusal('MALFORMED_JSON', 'Cannot read the body: it is not UTF-8')
   return bytes.toString()
 }

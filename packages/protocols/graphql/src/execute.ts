@@ -1,6 +1,6 @@
 /** A request of GraphQL over HTTP: https://graphql.github.io/graphql-over-http/draft/, and streams as server-sent events. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { correlationIdOf, failureOf, Refusal, sendStream, steeringOf, traceRequest, type OpenState } from 'dure/door/internal'
+import { failureOf, httpExchange, Refusal, sendStream, steeringOf, type OpenState } from 'dure/door/internal'
 import {
   execute,
   getOperationAST,
@@ -12,7 +12,7 @@ import {
   type GraphQLSchema,
 } from 'graphql'
 import { createHandler, parseRequestParams, type Request, type RequestParams, type Response } from 'graphql-http'
-import { readBody } from './body.ts'
+import { readText } from './body.ts'
 import type { Documents } from './documents.ts'
 import type { GraphqlLimits } from './limits.ts'
 import { errorOf, requestContext, type RequestContext } from './request.ts'
@@ -33,28 +33,13 @@ export function executor(served: Served): (request: IncomingMessage, response: S
   })
 
   return async (request, response) => {
-    const header = (name: string): string | undefined => {
-      const value = request.headers[name]
-      return Array.isArray(value) ? value.join(', ') : value
-    }
-    const correlationId = correlationIdOf(request.headers['x-correlation-id']) ?? state.world.runtime.ids.next()
-    response.setHeader('x-correlation-id', correlationId)
-    const gone = new AbortController()
+    const exchange = httpExchange(state, request, response)
+    const { header, correlationId, gone } = exchange
     try {
       const steering = steeringOf(header, state.limits.deadline)
-      const trace = traceRequest(state, {
-        name: `${request.method} graphql`,
-        traceparent: steering.traceparent,
-        tracestate: header('tracestate'),
-        attributes: { 'http.request.method': request.method!, 'url.path': '/graphql' },
-      })
-      if (trace.begun) response.setHeader('traceresponse', trace.traceparent!)
-      response.once('close', () => {
-        if (!response.writableEnded) gone.abort()
-        const failed = response.statusCode >= 500 ? new Error(`It was answered with ${response.statusCode}`) : undefined
-        trace.end(failed, { 'http.response.status_code': response.statusCode })
-      })
-      const body = request.method === 'GET' ? null : await readBody(request, state.limits.body)
+      const attributes = { 'http.request.method': request.method!, 'url.path': '/graphql' }
+      const trace = exchange.trace(steering, { name: `${request.method} graphql`, attributes })
+      const body = request.method === 'GET' ? null : await readText(request, state.limits.body)
       const asked: Request<Asked, Head> = {
         ...{ method: request.method!, url: request.url!, headers: request.headers, body },
         raw: { request, response, gone },

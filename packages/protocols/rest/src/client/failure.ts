@@ -1,6 +1,7 @@
 import { CallError, DeclaredError, STATUSES, type AnyOperation, type ErrorTypes, type Issue, type Status } from 'dure/contract'
 import { REFUSALS, type RefusalCode } from 'dure/contract/internal'
 import { NOT_BEGUN } from 'dure/call/internal'
+import { statusOfHttp } from 'dure/door/internal'
 import { STATUS_CODES } from 'node:http'
 import { issuePath } from '../problem.ts'
 import { isObject } from 'dure/door/internal'
@@ -97,38 +98,5 @@ const REFUSED: Readonly<Record<RefusalCode, Status>> = {
 function byStatus(place: string, { status }: FailedAnswer): CallError {
   const name = STATUS_CODES[status] === undefined ? '' : ` ${STATUS_CODES[status]}`
   const why = status >= 300 && status < 400 ? `${status}${name}, and redirects are not followed` : `${status}${name}`
-  return new CallError(codeOf(status), `Call to ${place} failed: it was answered with ${why}`)
-}
-
-/** The canonical code of an HTTP status. Where several have one status, the one that promises least. */
-export function codeOf(status: number): Status {
-  const known = CODES[status]
-  if (known !== undefined) return known
-  return status >= 400 && status < 500 ? 'FAILED_PRECONDITION' : 'UNKNOWN'
-}
-
-const CODES: Readonly<Record<number, Status>> = {
-  400: 'INVALID_ARGUMENT',
-  401: 'UNAUTHENTICATED',
-  403: 'PERMISSION_DENIED',
-  404: 'NOT_FOUND',
-  405: 'UNIMPLEMENTED',
-  406: 'UNIMPLEMENTED',
-  408: 'UNAVAILABLE',
-  409: 'ABORTED',
-  410: 'NOT_FOUND',
-  413: 'INVALID_ARGUMENT',
-  414: 'INVALID_ARGUMENT',
-  415: 'UNIMPLEMENTED',
-  416: 'OUT_OF_RANGE',
-  422: 'INVALID_ARGUMENT',
-  425: 'UNAVAILABLE',
-  429: 'RESOURCE_EXHAUSTED',
-  431: 'INVALID_ARGUMENT',
-  499: 'CANCELLED',
-  500: 'INTERNAL',
-  501: 'UNIMPLEMENTED',
-  502: 'UNAVAILABLE',
-  503: 'UNAVAILABLE',
-  504: 'DEADLINE_EXCEEDED',
+  return new CallError(statusOfHttp(status), `Call to ${place} failed: it was answered with ${why}`)
 }

@@ -6,7 +6,7 @@ import { createDeadlines, type Deadlines, type Runtime } from 'dure/runtime'
 import { backoff, isDistrusted, whyFetchFailed } from 'dure/runtime/internal'
 import { Pool } from 'undici'
 import { Exchange, type Receiver } from './exchange.ts'
-import { requestHeaders } from './headers.ts'
+import { requestHeaders } from 'dure/door/internal'
 import { clientLimits, type ClientLimits } from './limits.ts'
 import { httpRoute, type OutgoingRequest, type Sending } from './route.ts'
 

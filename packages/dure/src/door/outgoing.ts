@@ -1,6 +1,7 @@
-import type { CallContext } from 'dure/call'
-import { baggageOf } from 'dure/contract/internal'
-import { CORRELATION_ID, IDEMPOTENCY_KEY } from 'dure/door/internal'
+import type { CallContext } from '../call/call.ts'
+import type { Status } from '../contract/contract.ts'
+import { baggageOf } from '../contract/internal.ts'
+import { CORRELATION_ID, IDEMPOTENCY_KEY } from './steering.ts'
 
 /** A request's headers, or why they cannot say what they should. */
 export type RequestHeaders =
@@ -12,7 +13,11 @@ export type RequestHeaders =
  * credentials, which whoever calls has to have.
  * @param left milliseconds until the deadline
  */
-export function requestHeaders(call: CallContext, left: number, more: Readonly<Record<string, string>>): RequestHeaders {
+export function requestHeaders(
+  call: Pick<CallContext, 'correlationId' | 'traceparent' | 'tracestate' | 'idempotencyKey' | 'metadata'>,
+  left: number,
+  more: Readonly<Record<string, string>>,
+): RequestHeaders {
   const { correlationId, traceparent, tracestate, idempotencyKey, metadata } = call
   const headers: Record<string, string> = { ...more, 'request-timeout': secondsOf(left) }
   if (CORRELATION_ID.test(correlationId)) headers['x-correlation-id'] = correlationId
@@ -31,4 +36,37 @@ export function requestHeaders(call: CallContext, left: number, more: Readonly<R
 /** Seconds with milliseconds, as `Request-Timeout` has them. */
 function secondsOf(ms: number): string {
   return (Math.min(Math.ceil(ms), 999_999_999) / 1000).toString()
+}
+
+/** The canonical code of an HTTP status. Where several have one status, the one that promises least. */
+export function statusOfHttp(status: number): Status {
+  const known = CODES[status]
+  if (known !== undefined) return known
+  return status >= 400 && status < 500 ? 'FAILED_PRECONDITION' : 'UNKNOWN'
+}
+
+const CODES: Readonly<Record<number, Status>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  405: 'UNIMPLEMENTED',
+  406: 'UNIMPLEMENTED',
+  408: 'UNAVAILABLE',
+  409: 'ABORTED',
+  410: 'NOT_FOUND',
+  413: 'INVALID_ARGUMENT',
+  414: 'INVALID_ARGUMENT',
+  415: 'UNIMPLEMENTED',
+  416: 'OUT_OF_RANGE',
+  422: 'INVALID_ARGUMENT',
+  425: 'UNAVAILABLE',
+  429: 'RESOURCE_EXHAUSTED',
+  431: 'INVALID_ARGUMENT',
+  499: 'CANCELLED',
+  500: 'INTERNAL',
+  501: 'UNIMPLEMENTED',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
 }
