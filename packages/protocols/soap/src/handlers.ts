@@ -80,7 +80,7 @@ function handlerOf(
   const place = `${model.contract.name}.${operation.element}`
   const write = inputWriter(foreign, operation)
   const action = actionOf(model.namespace, operation.element)
-  const type =
+  const type: Readonly<Record<string, string>> =
     soap === V11
       ? { 'content-type': soap.contentType, soapaction: `"${action}"` }
       : { 'content-type': `${soap.contentType}; action="${action}"` }

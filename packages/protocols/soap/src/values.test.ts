@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { contract, query, type Issue } from 'dure/contract'
+import { z } from 'zod'
+import { envelopeOf, readEnvelope, V12 } from './envelope.ts'
+import { modelOf } from './model.ts'
+import { xmlReader } from './read.ts'
+import { contractOf, made } from './values.test-support.ts'
+import { wsdlDocument } from './wsdl.ts'
+import { xmlWriter } from './write.ts'
+
+const LIMITS = { depth: 1_000, attributes: 64, elements: 100_000 }
+
+test('every value of every contract comes back as it was', () => {
+  fc.assert(
+    fc.property(
+      made.chain((one) =>
+        fc.tuple(
+          fc.constant(() => one),
+          one.value,
+        ),
+      ),
+      ([one, value]) => {
+        const own = contractOf(one())
+        const model = modelOf(own)
+        const output = model.operations[0]!.output!
+        const content = `<echoResponse xmlns="${model.namespace}">${xmlWriter(model).part(output)(value)}</echoResponse>`
+        const envelope = readEnvelope(Buffer.from(envelopeOf(V12, content)), LIMITS)
+        const issues: Issue[] = []
+        const back = xmlReader(model).parts([output])(envelope.content!, { path: [], issues }).get('result')
+        assert.deepEqual([back, issues], [value, []])
+        assert.ok(wsdlDocument([own]).includes('wsdl:definitions'))
+      },
+    ),
+    { numRuns: 100 },
+  )
+})
+
+test('null, absent and empty are three things', () => {
+  const output = z.object({ list: z.array(z.string().nullable()).nullable().optional(), text: z.string().nullable().optional() })
+  const model = modelOf(contract('x', { version: '1.0.0', owner: 'tests', operations: { get: query({ output }) } }))
+  const part = model.operations[0]!.output!
+  const write = xmlWriter(model).part(part)
+  const forms = [{}, { list: null, text: null }, { list: [], text: '' }, { list: [null] }].map((value) => {
+    const xml = write(value)
+    const { content } = readEnvelope(Buffer.from(envelopeOf(V12, `<r xmlns="${model.namespace}">${xml}</r>`)), LIMITS)
+    assert.deepEqual(xmlReader(model).parts([part])(content!, { path: [], issues: [] }).get('result'), value)
+    return xml
+  })
+  assert.deepEqual(forms.slice(0, 3), [
+    '<result></result>',
+    '<result><list xsi:nil="true"/><text xsi:nil="true"/></result>',
+    '<result><list></list><text></text></result>',
+  ])
+})
+
+test('what SOAP could not tell apart, or has no word for, is refused when the door opens, with what to do', () => {
+  const of = (operations: Record<string, z.ZodType>) =>
+    modelOf(
+      contract('orders', {
+        ...{ version: '1.0.0', owner: 'tests' },
+        operations: Object.fromEntries(Object.entries(operations).map(([name, output]) => [name, query({ output })])),
+      }),
+    )
+  assert.throws(
+    () => of({ get: z.string(), getResponse: z.string() }),
+    /Cannot serve "orders" as SOAP: the answer of "get" and the operation "getResponse" would be one element; give/,
+  )
+  assert.throws(() => of({ get: z.enum(['a', 'b\u0000']) }), /"b\\u0000" of its type "OrdersGetOutput" has a character/)
+  const write = xmlWriter(of({ get: z.string() })).part({
+    element: 'x',
+    type: { kind: 'scalar', scalar: 'string', nullable: false },
+    optional: false,
+  })
+  for (const text of ['\u0000', '\u001b[0m', '\ud800', '\ufffe']) assert.throws(() => write(text), /that XML has no word for/)
+})
+
+test('types that have the name of an operation get another one: programs make classes of both', () => {
+  const Place = z.object({ id: z.string() }).meta({ id: 'Place' })
+  const own = contract('x', { version: '1.0.0', owner: 'tests', operations: { place: query({ output: Place }) } })
+  assert.match(wsdlDocument([own]), /complexType name="PlaceType"/)
+})
