@@ -11,9 +11,9 @@ export const XSD = 'http://www.w3.org/2001/XMLSchema'
 export function schemaOf(model: SoapModel): Drawn {
   const { namespace, types, operations } = model
   const faults = new Map(operations.flatMap((one) => one.faults.map((fault) => [fault.element, fault] as const)))
-  return draw(
-    'xsd:schema',
-    { 'xmlns:xsd': XSD, 'xmlns:tns': namespace, targetNamespace: namespace, elementFormDefault: 'qualified' },
+  /** Types that elements are of; what an operation's own element has taken the fields of is not drawn once more. */
+  const used = new Set<string>()
+  const elements = [
     ...operations.flatMap((operation) => [
       draw('xsd:element', { name: operation.element }, sequence(inputOf(model, operation))),
       draw('xsd:element', { name: operation.answer }, sequence(operation.output === undefined ? [] : [part(operation.output)])),
@@ -25,8 +25,12 @@ export function schemaOf(model: SoapModel): Drawn {
         sequence(data.kind === 'nothing' ? [] : [part({ element: 'data', type: data, optional: false })]),
       ),
     ),
-    ...Array.from(types.types.values(), named),
-  )
+  ]
+  const drawn: Drawn[] = []
+  // Drawing one meets others, which come behind it.
+  for (const name of used) drawn.push(named(types.types.get(name)!))
+  const own = { 'xmlns:tns': namespace, targetNamespace: namespace, elementFormDefault: 'qualified' }
+  return draw('xsd:schema', { 'xmlns:xsd': XSD, ...own }, ...elements, ...drawn)
 
   function named(type: NamedType): Drawn {
     const about = documented(type.description)
@@ -58,6 +62,7 @@ export function schemaOf(model: SoapModel): Drawn {
       case 'scalar':
         return plain(SCALARS[ref.scalar].xsd)
       case 'named':
+        used.add(ref.name)
         return plain(`tns:${model.typeName(ref.name)}`)
       case 'json':
         return draw('xsd:element', { ...attributes, type: 'xsd:string' }, text ?? documented('JSON'))
