@@ -60,6 +60,21 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/contract/types-of.test.ts',
     ],
   },
+  C4: {
+    state: 'works',
+    code: [
+      'packages/protocols/soap/src/soap.ts',
+      'packages/protocols/soap/src/wsdl.ts',
+      'packages/protocols/soap/src/handlers.ts',
+    ],
+    guide: 'docs/guides/soap.md',
+    tests: [
+      'packages/protocols/soap/src/soap.test.ts',
+      'packages/protocols/soap/src/values.test.ts',
+      'packages/protocols/soap/src/hostile.test.ts',
+      'packages/protocols/soap/src/handlers.test.ts',
+    ],
+  },
   C6: {
     state: 'begun',
     part: {

@@ -121,3 +121,19 @@ test('every type that is referred to is in the table, under one name', () => {
     }),
   )
 })
+
+test('a key that has to be there and may be undefined is told from one that may be absent', () => {
+  const { types } = tableOf({
+    get: z.object({ any: z.unknown(), text: z.union([z.string(), z.undefined()]), own: z.string().optional() }),
+  })
+  const [type] = types.values()
+  assert.ok(type?.kind === 'object')
+  assert.deepEqual(
+    type.fields.map(({ name, optional, undefinable }) => [name, optional, undefinable]),
+    [
+      ['any', true, true],
+      ['text', true, true],
+      ['own', true, undefined],
+    ],
+  )
+})

@@ -31,6 +31,8 @@ export type NamedField = {
   readonly type: TypeRef
   /** May be absent. */
   readonly optional: boolean
+  /** Where it is absent its value is undefined, and its key is there all the same. */
+  readonly undefinable?: true
   readonly description: string | undefined
 }
 
@@ -149,6 +151,7 @@ function readTypes(root: Type, hint: string): Found {
       name: field,
       type: refOf(type, name + pascal(field)),
       optional: !required.has(field) || type.optional,
+      ...(required.has(field) && type.optional ? { undefinable: true as const } : {}),
       description: textOf(type.schema),
     }))
   }

@@ -93,8 +93,7 @@ function partsOf(fields: readonly NamedField[]): readonly Part[] {
   const names = elementsOf(fields.map(({ name }) => name))
   return fields.map((field, at) => ({
     ...{ element: names[at]!, type: field.type, field },
-    // Anything that travels may be undefined, which only absence says.
-    optional: field.optional || field.type.kind === 'json' || (field.type.kind === 'nothing' && !field.type.nullable),
+    optional: field.optional,
   }))
 }
 

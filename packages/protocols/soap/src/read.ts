@@ -93,7 +93,12 @@ export function xmlReader(model: SoapModel): XmlReader {
     const own = model.partsOf(type)
     const read = parts(own)
     const names = new Map(own.map(({ element, field }) => [element, field!.name]))
-    return (element, at) => Object.fromEntries(Array.from(read(element, at), ([name, one]) => [names.get(name)!, one]))
+    const undefinable = own.flatMap(({ element, field }) => (field!.undefinable === true ? [element] : []))
+    return (element, at) => {
+      const found = read(element, at) as Map<string, unknown>
+      for (const name of undefinable) if (!found.has(name)) found.set(name, undefined)
+      return Object.fromEntries(Array.from(found, ([name, one]) => [names.get(name)!, one]))
+    }
   }
 
   function placesContent(type: NamedType & { readonly kind: 'tuple' }): Read {

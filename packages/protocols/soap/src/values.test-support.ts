@@ -41,6 +41,9 @@ const scalars: readonly Made[] = [
   },
 ]
 
+/** Of fields: a key that has to be there, whose value may be undefined. */
+const undefinable: Made = { schema: z.union([z.string(), z.undefined()]), value: fc.option(text, { nil: undefined }) }
+
 const few = { maxLength: 3 }
 const PLAIN = { noNullPrototype: true }
 
@@ -84,7 +87,14 @@ export const made: fc.Arbitrary<Made> = fc.letrec<{ made: Made }>((tie) => {
         ),
       })),
       of(
-        fc.uniqueArray(fc.tuple(fc.constantFrom(...FIELDS), inner, fc.boolean()), { maxLength: 4, selector: ([name]) => name }),
+        fc.uniqueArray(
+          fc.tuple(
+            fc.constantFrom(...FIELDS),
+            fc.oneof({ weight: 9, arbitrary: inner }, { weight: 1, arbitrary: fc.constant(undefinable) }),
+            fc.boolean(),
+          ),
+          { maxLength: 4, selector: ([name]) => name },
+        ),
         objectOf,
       ),
     ),

@@ -1,5 +1,5 @@
 /** The types of a contract as XML Schema 1.0. */
-import type { NamedType, TypeRef } from 'dure/contract/internal'
+import { pascal, type NamedType, type TypeRef } from 'dure/contract/internal'
 import { draw, drawText, type Drawn } from './element.ts'
 import type { Part, SoapModel, SoapOperation } from './model.ts'
 import { SCALARS } from './scalars.ts'
@@ -13,6 +13,14 @@ export function schemaOf(model: SoapModel): Drawn {
   const faults = new Map(operations.flatMap((one) => one.faults.map((fault) => [fault.element, fault] as const)))
   /** Types that elements are of; what an operation's own element has taken the fields of is not drawn once more. */
   const used = new Set<string>()
+  const drawn: Drawn[] = []
+  const collections = new Map<string, string>()
+  // Programs make classes of elements and of types.
+  const taken = new Set([
+    ...Array.from(types.types.keys(), model.typeName),
+    ...operations.flatMap(({ element, answer }) => [pascal(element), pascal(answer)]),
+    ...faults.keys(),
+  ])
   const elements = [
     ...operations.flatMap((operation) => [
       draw('xsd:element', { name: operation.element }, sequence(inputOf(model, operation))),
@@ -26,7 +34,6 @@ export function schemaOf(model: SoapModel): Drawn {
       ),
     ),
   ]
-  const drawn: Drawn[] = []
   // Drawing one meets others, which come behind it.
   for (const name of used) drawn.push(named(types.types.get(name)!))
   const own = { 'xmlns:tns': namespace, targetNamespace: namespace, elementFormDefault: 'qualified' }
@@ -68,19 +75,61 @@ export function schemaOf(model: SoapModel): Drawn {
         return draw('xsd:element', { ...attributes, type: 'xsd:string' }, text ?? documented('JSON'))
       case 'list':
       case 'set':
-        return draw('xsd:element', attributes, text, sequence([particle('item', ref.items, MANY)]))
       case 'map':
-        return draw('xsd:element', attributes, text, entries(ref.key, ref.value))
       case 'record':
-        return draw('xsd:element', attributes, text, entries(TEXT, ref.value))
+        return plain(`tns:${collection(ref)}`)
       default:
         return draw('xsd:element', attributes, text, sequence([]))
     }
   }
 
-  function entries(key: TypeRef, value: TypeRef): Drawn {
-    const pair = sequence([particle('key', key, {}), particle('value', value, {})])
-    return sequence([draw('xsd:element', { name: 'entry', ...MANY }, pair)])
+  /** A type of its own for each kind of list and map: what is inside an element without one becomes a class inside a class. */
+  function collection(ref: TypeRef & { readonly kind: 'list' | 'set' | 'map' | 'record' }): string {
+    const own = wordOf({ ...ref, nullable: false })
+    const known = collections.get(own)
+    if (known !== undefined) return known
+    const name = free(own)
+    collections.set(own, name)
+    if ('items' in ref) {
+      drawn.push(draw('xsd:complexType', { name }, draw('xsd:sequence', {}, particle('item', ref.items, MANY))))
+      return name
+    }
+    const entry = free(`${name}Entry`)
+    const pair = [particle('key', ref.kind === 'map' ? ref.key : TEXT, {}), particle('value', ref.value, {})]
+    drawn.push(
+      draw(
+        'xsd:complexType',
+        { name },
+        draw('xsd:sequence', {}, draw('xsd:element', { name: 'entry', ...MANY, type: `tns:${entry}` })),
+      ),
+      draw('xsd:complexType', { name: entry }, draw('xsd:sequence', {}, ...pair)),
+    )
+    return name
+  }
+
+  function free(name: string): string {
+    let own = name
+    for (let n = 2; taken.has(own); n++) own = `${name}${n}`
+    taken.add(own)
+    return own
+  }
+
+  function wordOf(ref: TypeRef): string {
+    const nullable = ref.nullable ? 'Nullable' : ''
+    switch (ref.kind) {
+      case 'scalar':
+        return nullable + pascal(ref.scalar)
+      case 'named':
+        return nullable + model.typeName(ref.name)
+      case 'list':
+      case 'set':
+        return `${nullable}ListOf${wordOf(ref.items)}`
+      case 'map':
+      case 'record':
+        return `${nullable}MapOf${wordOf(ref.kind === 'map' ? ref.key : TEXT)}To${wordOf(ref.value)}`
+      default:
+        return nullable + pascal(ref.kind)
+    }
   }
 
   function inputOf({ partsOf }: SoapModel, { input }: SoapOperation): readonly Drawn[] {

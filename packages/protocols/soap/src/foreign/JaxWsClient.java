@@ -47,18 +47,19 @@ public class JaxWsClient {
         payment.setCash(cash);
         var either = new EveryEither();
         either.setMoney(money);
-        var tags = new Echo.Tags();
+        var tags = new ListOfString();
         tags.getItem().addAll(List.of("a", " b ", "<&>"));
-        var byName = new Echo.ByName();
-        var one = new Echo.ByName.Entry();
+        var byName = new MapOfStringToMoney();
+        var one = new MapOfStringToMoneyEntry();
         one.setKey("k");
         one.setValue(money);
         byName.getEntry().add(one);
+        var counts = new MapOfStringToListOfMapOfStringToDouble();
         var place = new EveryPlace();
         place.setItem1(1.5);
         place.setItem2("two\nlines");
         Every answer = orders.echo(
-          money, payment, either, 9007199254740991L, -7, 0.5, true, at, new byte[] {0, 1, -1}, tags, null, byName, new Echo.Counts(), place, null, "{\"a\":1}");
+          money, payment, either, 9007199254740991L, -7, 0.5, true, at, new byte[] {0, 1, -1}, tags, null, byName, counts, place, null, "{\"a\":1}");
         equal(answer.getPrice().getAmount(), new BigInteger("123456789012345678901"));
         equal(answer.getPayment().getCash().getAt(), null);
         equal(answer.getEither().getMoney().getCurrency(), MoneyCurrency.KRW);

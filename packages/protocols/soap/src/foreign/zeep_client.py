@@ -128,6 +128,7 @@ for port in ("OrdersSoap", "OrdersSoap12"):
             counts={"entry": []},
             place={"item1": 1, "item2": ""},
             list={"item": []},
+            any="null",
         )
 
     def raw(service, node):
