@@ -76,7 +76,8 @@ export function stopListening(server: Server): Promise<void> {
 
 type Where = { readonly host: string; readonly port: number; readonly handed: number | undefined }
 
-function listen(server: Server, { host, port, handed }: Where): Promise<string> {
+/** Resolves with host and port. @throws {Error} that says what stood in the way and what to do */
+export function listen(server: Listener, { host, port, handed }: Where): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', ({ code, message }: { readonly code?: string; readonly message: string }) => {
       const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with `port`' : message

@@ -8,7 +8,7 @@ import { contractsOf, loadSystem, readersOf } from '../load.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
 import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
-const FORMATS = ['openapi', 'asyncapi', 'graphql', 'wsdl', 'contract', 'numbers'] as const
+const FORMATS = ['openapi', 'asyncapi', 'graphql', 'wsdl', 'thrift', 'contract', 'numbers'] as const
 type Format = (typeof FORMATS)[number]
 type Flags = { readonly format: Format; readonly out?: string }
 
@@ -16,7 +16,8 @@ export const docsCommand: Command<Shell> = defineCommand({
   brief: 'Write the documents drawn from contracts',
   help: `
         Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events, who reacts to them, and
-        where the broker is), graphql (the schema of @dure/graphql), wsdl (of @dure/soap), contract (descriptions that "dure compat" compares),
+        where the broker is), graphql (the schema of @dure/graphql), wsdl (of @dure/soap), thrift (the IDL of @dure/thrift),
+        contract (descriptions that "dure compat" compares),
         or numbers (of fields, which gRPC and Thrift need and contracts take as "numbers"; what has one keeps it).`,
   examples: [
     'dure docs',
@@ -62,6 +63,10 @@ async function draw(system: System, format: Format): Promise<string> {
     case 'wsdl': {
       const { wsdlDocument } = await import('@dure/soap')
       return wsdlDocument(contracts)
+    }
+    case 'thrift': {
+      const { thriftDocument } = await import('@dure/thrift')
+      return thriftDocument(contracts)
     }
     case 'contract':
       return json({ system: system.name, contracts: contracts.map(describeContract), readers: readersOf(system) })

@@ -1,0 +1,301 @@
+/** Codecs for the types of a model: compiled once, so that a value is written and read without looking at its type. */
+import type { Enum, Model, Struct, ThriftField, ThriftType } from './types.ts'
+import { SCALARS, type Codec } from './scalars.ts'
+import { Malformed, Misfit, TYPE, type Reader, type Writer } from './wire/wire.ts'
+
+export type { Codec } from './scalars.ts'
+
+export type Codecs = {
+  readonly of: (type: ThriftType) => Codec
+  /** Of fields without a struct of their own in the contract: what a method takes. */
+  readonly fields: (fields: readonly ThriftField[], where: string) => Codec
+}
+
+export function codecsOf({ structs, enums }: Pick<Model, 'structs' | 'enums'>): Codecs {
+  const made = new Map<string, Codec>()
+
+  function of(type: ThriftType): Codec {
+    switch (type.kind) {
+      case 'scalar':
+        return SCALARS[type.of]
+      case 'enum':
+        return enumCodec(enums.get(type.name)!)
+      case 'struct':
+        return structOnce(type.name)
+      case 'map':
+        return mapCodec(of(type.key), of(type.value), type.of)
+      case 'set':
+        return itemsCodec(of(type.items), 'set', SETS)
+      default:
+        return itemsCodec(of(type.items), 'list', type.of === 'list' ? LISTS : type.of === 'set' ? SETS : ENTRIES)
+    }
+  }
+
+  /** A struct may contain itself: it is referred to before it is made. */
+  function structOnce(name: string): Codec {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    made.set(name, {
+      type: TYPE.struct,
+      write: (to, value) => made.get(name)!.write(to, value),
+      read: (from) => made.get(name)!.read(from),
+    })
+    const own = structCodec(structs.get(name)!)
+    made.set(name, own)
+    return own
+  }
+
+  function structCodec(struct: Struct): Codec {
+    const parts = struct.fields.map((field) => ({ ...field, codec: of(field.type) }))
+    switch (struct.of) {
+      case 'wrapper':
+        return wrapperCodec(parts[0]!, struct.name)
+      case 'tuple':
+        return tupleCodec(parts, struct.name)
+      case 'union':
+        return unionCodec(struct, parts)
+      default:
+        return objectCodec(parts, struct.name)
+    }
+  }
+
+  function unionCodec({ name, keyOf }: Struct, parts: readonly Part[]): Codec {
+    const byKey = new Map<unknown, Part>(parts.map((part) => [part.key, part]))
+    const read = fieldReader(parts, name)
+    return {
+      type: TYPE.struct,
+      write: (to, value) => {
+        const part = byKey.get(keyOf!(value))
+        if (part === undefined) throw new Misfit(`"${name}": the value is none of its members`)
+        to.begin()
+        writePart(to, part, value, name)
+        to.end()
+      },
+      read: (from) => {
+        let [value, count]: [unknown, number] = [undefined, 0]
+        read(from, (_, found) => {
+          value = found
+          count++
+        })
+        if (count > 1) throw new Malformed(`the union "${name}" has more than one field`)
+        return value
+      },
+    }
+  }
+
+  return {
+    of,
+    fields: (fields, where) =>
+      objectCodec(
+        fields.map((field) => ({ ...field, codec: of(field.type) })),
+        where,
+      ),
+  }
+}
+
+type Part = ThriftField & { readonly codec: Codec }
+
+function writePart(to: Writer, { codec, number, name }: Part, value: unknown, where: string): void {
+  if (codec.type === TYPE.bool) {
+    if (typeof value !== 'boolean') throw new Misfit(`"${where}.${name}": ${typeof value} stands where a boolean should`)
+    return to.boolField(number, value)
+  }
+  to.field(codec.type, number)
+  codec.write(to, value)
+}
+
+/** Reads the fields that are known; others are of a later release, and are left out. */
+function fieldReader(parts: readonly Part[], where: string): (from: Reader, found: (part: Part, value: unknown) => void) => void {
+  const byNumber = new Map(parts.map((part) => [part.number, part]))
+  return (from, found) => {
+    from.begin()
+    while (from.field()) {
+      const part = byNumber.get(from.id)
+      if (part === undefined) from.skip(from.type)
+      else if (part.codec.type !== from.type)
+        throw new Malformed(
+          `field ${from.id} of "${where}" has type ${from.type}, and "${part.name}" has type ${part.codec.type}`,
+        )
+      else found(part, part.codec.read(from))
+    }
+    from.end()
+  }
+}
+
+function objectCodec(parts: readonly Part[], where: string): Codec {
+  const read = fieldReader(parts, where)
+  const nulls = parts.filter(({ absent }) => absent === null).map(({ key }) => String(key))
+  return {
+    type: TYPE.struct,
+    write: (to, value) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Misfit(`"${where}": it is no object`)
+      to.begin()
+      for (const part of parts) {
+        const own = (value as Record<string | number, unknown>)[part.key]
+        if (own === undefined ? !part.required : own === null && part.absent === null) continue
+        writePart(to, part, own, where)
+      }
+      to.end()
+    },
+    read: (from) => {
+      const value: Record<string, unknown> = {}
+      read(from, ({ key }, found) => setKey(value, key as string, found))
+      for (const key of nulls) if (!Object.hasOwn(value, key)) setKey(value, key, null)
+      return value
+    },
+  }
+}
+
+function setKey(value: Record<string, unknown>, key: string, own: unknown): void {
+  if (key === '__proto__') Object.defineProperty(value, key, { value: own, enumerable: true, configurable: true, writable: true })
+  else value[key] = own
+}
+
+function wrapperCodec(part: Part, where: string): Codec {
+  const read = fieldReader([part], where)
+  return {
+    type: TYPE.struct,
+    write: (to, value) => {
+      to.begin()
+      if (value !== part.absent) writePart(to, part, value, where)
+      to.end()
+    },
+    read: (from) => {
+      let value: unknown = part.absent
+      read(from, (_, found) => void (value = found))
+      return value
+    },
+  }
+}
+
+function tupleCodec(parts: readonly Part[], where: string): Codec {
+  const read = fieldReader(parts, where)
+  const rest = parts.find(({ name }) => name === 'rest')
+  const most = rest === undefined ? parts.length : Number.POSITIVE_INFINITY
+  return {
+    type: TYPE.struct,
+    write: (to, value) => {
+      if (!Array.isArray(value) || value.length > most) throw new Misfit(`"${where}": it is no list of ${parts.length} items`)
+      to.begin()
+      for (const part of parts) {
+        const own: unknown = part === rest ? value.slice(part.key as number) : value[part.key as number]
+        if (own === undefined ? !part.required : own === null && part.absent === null) continue
+        writePart(to, part, own, where)
+      }
+      to.end()
+    },
+    read: (from) => {
+      const value: unknown[] = []
+      let more: unknown = []
+      read(from, (part, found) => {
+        if (part === rest) more = found
+        else value[part.key as number] = found
+      })
+      for (const { key, absent } of parts) if (absent === null) value[key as number] ??= null
+      // A place that is not there is undefined, and no hole.
+      const whole = Array.from(value)
+      if ((more as unknown[]).length > 0) whole.length = rest!.key as number
+      return whole.concat(more)
+    },
+  }
+}
+
+type Items = {
+  readonly list: (value: unknown) => { readonly size: number; readonly items: Iterable<unknown> } | undefined
+  readonly value: (items: unknown[]) => unknown
+}
+
+const LISTS: Items = {
+  list: (value) => (Array.isArray(value) ? { size: value.length, items: value } : undefined),
+  value: (items) => items,
+}
+const SETS: Items = {
+  list: (value) => (value instanceof Set ? { size: value.size, items: value } : undefined),
+  value: (items) => new Set(items),
+}
+const ENTRIES: Items = {
+  list: (value) =>
+    value instanceof Map ? { size: value.size, items: Array.from(value, ([key, value]) => ({ key, value })) } : undefined,
+  value: (items) => uniqueMap(items.map((one) => [(one as Entry).key, (one as Entry).value])),
+}
+type Entry = { readonly key: unknown; readonly value: unknown }
+
+function itemsCodec(item: Codec, kind: 'list' | 'set', { list, value }: Items): Codec {
+  const type = TYPE[kind]
+  const { type: expected, read, write } = item
+  return {
+    type,
+    write: (to, given) => {
+      const found = list(given)
+      if (found === undefined) throw new Misfit(`${given === null ? 'null' : typeof given} stands where a ${kind} should`)
+      to[kind](expected, found.size)
+      for (const one of found.items) write(to, one)
+    },
+    read: (from) => {
+      const size = from[kind]()
+      if (size > 0 && from.type !== expected)
+        throw new Malformed(`items of a ${kind} in it have type ${from.type}, and should have type ${expected}`)
+      const items: unknown[] = []
+      for (let at = 0; at < size; at++) items.push(read(from))
+      from.leave()
+      return value(items)
+    },
+  }
+}
+
+function mapCodec(key: Codec, value: Codec, of: 'map' | 'record'): Codec {
+  return {
+    type: TYPE.map,
+    write: (to, given) => {
+      const entries = of === 'map' ? (given instanceof Map ? given : undefined) : entriesOf(given)
+      if (entries === undefined) throw new Misfit(`${given === null ? 'null' : typeof given} stands where a ${of} should`)
+      to.map(key.type, value.type, 'size' in entries ? entries.size : entries.length)
+      for (const [name, own] of entries) {
+        key.write(to, name)
+        value.write(to, own)
+      }
+    },
+    read: (from) => {
+      const size = from.map()
+      if (size > 0 && (from.type !== key.type || from.valueType !== value.type))
+        throw new Malformed(`a map in it is of types ${from.type} and ${from.valueType}, not ${key.type} and ${value.type}`)
+      const entries: [unknown, unknown][] = []
+      for (let at = 0; at < size; at++) entries.push([key.read(from), value.read(from)])
+      from.leave()
+      const map = uniqueMap(entries)
+      if (of === 'map') return map
+      const record: Record<string, unknown> = {}
+      for (const [name, own] of map) setKey(record, name as string, own)
+      return record
+    },
+  }
+}
+
+function entriesOf(value: unknown): readonly (readonly [string, unknown])[] | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined
+}
+
+function uniqueMap(entries: readonly (readonly [unknown, unknown])[]): Map<unknown, unknown> {
+  const map = new Map(entries)
+  // One of both would be lost.
+  if (map.size !== entries.length) throw new Malformed('a map in it has one key twice')
+  return map
+}
+
+function enumCodec({ name, values }: Enum): Codec {
+  const numbers = new Map(values.map(({ value, number }) => [value as unknown, number]))
+  const byNumber = new Map(values.map(({ value, number }) => [number, value]))
+  return {
+    type: TYPE.i32,
+    write: (to, value) => {
+      const number = numbers.get(value)
+      if (number === undefined) throw new Misfit(`"${name}": ${JSON.stringify(value)} is none of its values`)
+      to.i32(number)
+    },
+    read: (from) => {
+      const number = from.i32()
+      // One of a later release, which the contract refuses.
+      return byNumber.get(number) ?? number
+    },
+  }
+}
