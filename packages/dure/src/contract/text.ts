@@ -20,10 +20,12 @@ export function bigintFromText(text: unknown): bigint | undefined {
 }
 
 export function bytesToText(bytes: Uint8Array): string {
+  if (typeof Buffer === 'undefined') return bytes.toBase64()
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 export function bytesFromText(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  if (typeof Buffer === 'undefined') return Uint8Array.fromBase64(text)
   return new Uint8Array(Buffer.from(text, 'base64'))
 }

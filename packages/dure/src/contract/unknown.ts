@@ -13,6 +13,9 @@ const tooDeep = `Value is cyclic or nested more than ${MAX_DEPTH} levels deep`
 /** What a wire value is, or undefined for what is not one. */
 export type Kind = 'scalar' | 'object' | 'array' | 'date' | 'bytes' | 'map' | 'set'
 
+/** Pages have no buffers. */
+const BUFFER: unknown = typeof Buffer === 'undefined' ? Uint8Array.prototype : Buffer.prototype
+
 export function kindOf(value: unknown): Kind | undefined {
   if (typeof value !== 'object') return typeof value === 'function' || typeof value === 'symbol' ? undefined : 'scalar'
   if (value === null) return 'scalar'
@@ -26,7 +29,7 @@ export function kindOf(value: unknown): Kind | undefined {
     case Date.prototype:
       return Number.isNaN((value as Date).getTime()) ? undefined : 'date'
     case Uint8Array.prototype:
-    case Buffer.prototype:
+    case BUFFER:
       return 'bytes'
     case Map.prototype:
       return 'map'

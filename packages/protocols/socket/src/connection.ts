@@ -89,13 +89,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (peer === undefined) {
       const begin = (): ResumableSession =>
         beginPeer(options, { header, callOver }, { principal, acks: hello.acks === true }).resumable!
-      const { resumable, welcomed } = greet(hello, { principal, sessions, carrier, begin })
+      const { resumable, welcomed } = greet(hello, { principal, sessions, carrier, window: limits.window, begin })
       resumable.calls.follow({ header, over: callOver })
       peer = { ...resumable, resumable }
       return welcomed()
     }
     // Said again: credentials that are newer, of the same caller.
-    if (isSamePrincipal(peer.resumable?.principal, principal)) return carrier.send(welcomeText(peer.resumable!, true))
+    if (isSamePrincipal(peer.resumable?.principal, principal))
+      return carrier.send(welcomeText(peer.resumable!, { resumed: true, window: limits.window }))
     headers = before
     end(4401, 'Who says hello is not who said it before; open another connection')
   }
@@ -115,6 +116,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       return peer.session.acked(message.received)
     }
     pass(peer, message, bytes)
+    const { received } = peer.session
+    if (peer.resumable !== undefined && received % ACK_EVERY === 0) carrier.send(`{"type":"ack","received":${received}}`)
   }
   const refuseHello = (error: unknown): void => end(4401, messageOf(state, error))
   const goOn = (): void => {
@@ -248,5 +251,8 @@ function messageOf({ world }: SocketState, error: unknown): string {
   if (hidden) world.log.error('Cannot find out who says hello', { correlationId, error })
   return failure.message
 }
+
+/** Messages that a client keeps, to send them again, before it is told that they have come. */
+const ACK_EVERY = 32
 
 const STOPPING = 'The server is stopping; connect again'

@@ -14,10 +14,12 @@ export function greet(
     readonly principal: Principal | undefined
     readonly sessions: Sessions
     readonly carrier: Carrier
+    /** Of channels. */
+    readonly window: number
     readonly begin: () => ResumableSession
   },
 ): { readonly resumable: ResumableSession; readonly welcomed: () => void } {
-  const { principal, sessions, carrier } = options
+  const { principal, sessions, carrier, window } = options
   const found = hello.session === undefined ? undefined : sessions.find(hello.session)
   // Of a session that is somebody else's nothing is said, not even that it is there.
   const known = found !== undefined && isSamePrincipal(found.principal, principal) ? found : undefined
@@ -27,19 +29,22 @@ export function greet(
     sessions.back(known)
     old?.send(byeText(4409, MOVED))
     old?.end(4409, MOVED)
-    carrier.send(welcomeText(known, true))
+    carrier.send(welcomeText(known, { resumed: true, window }))
     return { resumable: known, welcomed: resumed.replay }
   }
   // What it has missed is not there any more; nothing else of it can be of use.
   if (known !== undefined) sessions.end(known)
   const resumable = options.begin()
   const reason = hello.session === undefined ? undefined : known === undefined ? UNKNOWN : MISSED
-  carrier.send(welcomeText(resumable, false, reason))
+  carrier.send(welcomeText(resumable, { resumed: false, window, reason }))
   return { resumable, welcomed: () => {} }
 }
 
-export function welcomeText({ session }: ResumableSession, resumed: boolean, reason?: string): string {
-  return JSON.stringify({ type: 'welcome', session: session.id, resumed, received: session.received, reason })
+export function welcomeText(
+  { session }: ResumableSession,
+  more: { readonly resumed: boolean; readonly window: number; readonly reason?: string | undefined },
+): string {
+  return JSON.stringify({ type: 'welcome', session: session.id, received: session.received, ...more })
 }
 
 const MOVED = 'Its client goes on over another connection'

@@ -57,9 +57,13 @@ export type ServerMessage =
       readonly resumed: boolean
       /** Messages with an `id` that the door had from this client: the rest is to be sent again. */
       readonly received: number
+      /** Bytes that the caller of a channel may send before the door says `more`. */
+      readonly window: number
       /** Why it does not. */
       readonly reason?: string
     }
+  /** In a session: so many messages with an `id` have come, and need not be sent again. */
+  | { readonly type: 'ack'; readonly received: number }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown }
   | { readonly type: 'value'; readonly id: number; readonly value?: unknown }
   | { readonly type: 'end'; readonly id: number }

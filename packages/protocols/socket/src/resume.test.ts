@@ -25,7 +25,7 @@ for (const how of ['overWebSocket', 'overTcp'] as const) {
     first.cut()
     await first.ended
     const [next, welcome] = await greeted(rooms, how, { session, received: 1 })
-    assert.deepEqual(welcome, { type: 'welcome', session, resumed: true, received: 4 })
+    assert.deepEqual(welcome, { type: 'welcome', session, resumed: true, received: 4, window: 65_536 })
     const missed = [await next.hear(), await next.hear()]
     assert.deepEqual(missed.map(({ value }) => value).sort(), [1, 'Sori: two'])
     assert.equal((await next.ask({ type: 'value', id: 1, value: { text: 'three' } })).value, 'Sori: three')
