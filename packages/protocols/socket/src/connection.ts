@@ -108,7 +108,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (peer !== undefined && peer.resumable === undefined)
         throw new MalformedMessage('The message of type "hello" has to be the first')
       queue = createQueue(limits.buffer)
-      return void sayHello(message).catch(refuseHello).then(goOn)
+      return void sayHello(message)
+        .catch((error: unknown) => end(4401, messageOf(state, error)))
+        .then(goOn)
     }
     peer ??= beginPeer(options, { header, callOver }, undefined)
     if (message.type === 'ack') {
@@ -116,10 +118,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       return peer.session.acked(message.received)
     }
     pass(peer, message, bytes)
-    const { received } = peer.session
-    if (peer.resumable !== undefined && received % ACK_EVERY === 0) carrier.send(`{"type":"ack","received":${received}}`)
+    acknowledge(peer, carrier)
   }
-  const refuseHello = (error: unknown): void => end(4401, messageOf(state, error))
   const goOn = (): void => {
     const waited = queue
     queue = undefined
@@ -130,8 +130,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (over) return
     watch.heard()
     watch.greeted()
-    if (queue?.add(text, bytes) === false) return end(1008, 'It has sent too much before it was welcomed')
-    if (queue !== undefined) return
+    if (queue !== undefined) return queue.add(text, bytes) ? undefined : end(1008, 'It has sent too much before it was welcomed')
     try {
       take(readMessage(text), bytes)
     } catch (error) {
@@ -250,6 +249,11 @@ function messageOf({ world }: SocketState, error: unknown): string {
   const { failure, hidden } = failureOf(error, { correlationId })
   if (hidden) world.log.error('Cannot find out who says hello', { correlationId, error })
   return failure.message
+}
+
+function acknowledge({ session, resumable }: Peer, carrier: Carrier): void {
+  const { received } = session
+  if (resumable !== undefined && received % ACK_EVERY === 0) carrier.send(`{"type":"ack","received":${received}}`)
 }
 
 /** Messages that a client keeps, to send them again, before it is told that they have come. */

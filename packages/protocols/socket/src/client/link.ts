@@ -10,14 +10,7 @@ export type Link = {
 }
 
 /** The part of the platform's WebSocket that is used. */
-type Platform = {
-  readonly send: (text: string) => void
-  readonly close: (code?: number) => void
-  onopen: unknown
-  onmessage: unknown
-  onclose: unknown
-  onerror: unknown
-}
+type Platform = Pick<WebSocket, 'send' | 'close' | 'addEventListener'>
 
 export type LinkOptions = {
   readonly url: string
@@ -57,37 +50,25 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
   let unconfirmed: { readonly text: string; sent: boolean }[] = []
   let confirmed = 0
   let received = 0
-  let unacked = 0
   let attempts = 0
   let closed = false
   let leaving = false
   let last: Pick<ErrorBody, 'code' | 'message'> | undefined
-  let ackTimer: Timer | undefined
-  let silence: Timer | undefined
   let again: Timer | undefined
 
   const over = (why: Pick<ErrorBody, 'code' | 'message'>): void => {
     if (closed) return
     closed = true
-    for (const timer of [ackTimer, silence, again]) clearTimeout(timer)
+    clearTimeout(again)
+    acks.stop()
+    silence.stop()
     on.state('closed')
     on.over(why)
   }
-  const ack = (): void => {
-    clearTimeout(ackTimer)
-    ackTimer = undefined
-    unacked = 0
+  const acks = createAcks(() => {
     if (welcomed) socket?.send(`{"type":"ack","received":${received}}`)
-  }
-  /** Somebody who is there is heard now and then; who is not is left. */
-  const listen = (asked = false): void => {
-    clearTimeout(silence)
-    silence = setTimeout(() => {
-      if (asked) return socket?.close()
-      socket?.send('{"type":"ping"}')
-      listen(true)
-    }, SILENCE)
-  }
+  })
+  const silence = createSilence({ ask: () => socket?.send('{"type":"ping"}'), end: () => socket?.close() })
   const connect = async (): Promise<void> => {
     on.state('connecting')
     let said: Readonly<Record<string, string>>
@@ -100,16 +81,21 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
     const mine = new Platform(url, protocol)
     socket = mine
     welcomed = false
-    mine.onopen = () => mine.send(JSON.stringify({ type: 'hello', headers: said, session, received, acks: true }))
-    mine.onmessage = ({ data }: { data: string }) => mine === socket && take(JSON.parse(data) as ServerMessage, data.length)
-    mine.onerror = () => {}
-    mine.onclose = ({ code }: { code: number }) => mine === socket && lost(code)
+    mine.addEventListener('open', () =>
+      mine.send(JSON.stringify({ type: 'hello', headers: said, session, received, acks: true })),
+    )
+    mine.addEventListener('message', ({ data }: { data: string }) => {
+      if (mine === socket) take(JSON.parse(data) as ServerMessage, data.length)
+    })
+    mine.addEventListener('close', ({ code }) => mine === socket && lost(code))
+    // Without a listener some say it on the console; what follows is `close`.
+    mine.addEventListener('error', () => {})
   }
   const lost = (code: number): void => {
     socket = undefined
     welcomed = false
     leaving = false
-    clearTimeout(silence)
+    silence.stop()
     if (closed) return
     if (FINAL.has(code)) return over(last ?? { code: 'UNAVAILABLE', message: `The connection was ended with ${code}` })
     on.state('waiting')
@@ -118,7 +104,7 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
     again = setTimeout(() => void connect(), most / 2 + (Math.random() * most) / 2)
   }
   const take = (message: ServerMessage, bytes: number): void => {
-    listen()
+    silence.heard()
     switch (message.type) {
       case 'welcome':
         return welcome(message)
@@ -135,9 +121,7 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
         return on.leaving(() => leaving && socket?.close())
       default:
         received++
-        unacked += bytes
-        if (unacked >= ACK_AFTER.bytes) ack()
-        else ackTimer ??= setTimeout(ack, ACK_AFTER.ms)
+        acks.came(bytes)
         on.message(message, bytes)
     }
   }
@@ -187,3 +171,42 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
 }
 
 type Timer = ReturnType<typeof setTimeout>
+
+/** Says what has come: not for each message, and not late. */
+function createAcks(say: () => void): { readonly came: (bytes: number) => void; readonly stop: () => void } {
+  let unsaid = 0
+  let timer: Timer | undefined
+  const stop = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    unsaid = 0
+  }
+  const tell = (): void => {
+    stop()
+    say()
+  }
+  return {
+    stop,
+    came: (bytes) => {
+      unsaid += bytes
+      if (unsaid >= ACK_AFTER.bytes) tell()
+      else timer ??= setTimeout(tell, ACK_AFTER.ms)
+    },
+  }
+}
+
+/** Asks a door that has been silent whether it is there, and ends when it is not. */
+function createSilence(on: { readonly ask: () => void; readonly end: () => void }): {
+  readonly heard: () => void
+  readonly stop: () => void
+} {
+  let timer: Timer | undefined
+  const heard = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      timer = setTimeout(on.end, SILENCE)
+      on.ask()
+    }, SILENCE)
+  }
+  return { heard, stop: () => clearTimeout(timer) }
+}

@@ -68,21 +68,6 @@ export function createPending({ name: service, operations }: AnyContract, send: 
   let over: CallError | undefined
   let leaving: (() => void) | undefined
 
-  const callText = (id: number, one: Pick<One, 'operation' | 'place'>, input: unknown, options: SocketCallOptions): string => {
-    const headers = {
-      ...(options.timeout === undefined ? {} : { 'request-timeout': String(options.timeout / 1000) }),
-      ...(options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey }),
-      ...(options.correlationId === undefined ? {} : { 'x-correlation-id': options.correlationId }),
-      ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
-    }
-    const many = one.operation.kind === 'stream' || one.operation.kind === 'channel'
-    return JSON.stringify({
-      ...{ type: 'call', id, call: one.place, input: wireOf(one.operation.input, 'input').toJson(input) },
-      ...(Object.keys(headers).length > 0 ? { headers } : {}),
-      ...(many ? { window: WINDOW } : {}),
-    })
-  }
-
   /** @returns its id, unless it has failed at once */
   const begin = (
     name: string,
@@ -166,19 +151,10 @@ export function createPending({ name: service, operations }: AnyContract, send: 
     },
     take: (message, bytes) => {
       const one = all.get(message.id)
-      if (one === undefined) return
-      const { fromJson } = wireOf(one.operation.output, 'output')
-      if (message.type === 'answer') one.settle(fromJson(message.value))
-      else if (message.type === 'end') one.settle(undefined)
-      else if (message.type === 'more') one.more?.(message.bytes)
-      else if (message.type === 'error') {
-        // A door that is leaving ends its streams; they go on at the next one.
-        if (leaving === undefined || one.again === undefined || message.error.code !== 'UNAVAILABLE')
-          one.fail(errorOf(one, message.error))
-      } else {
-        one.last = fromJson(message.value)
-        one.values?.push(one.last, bytes)
-      }
+      // A door that is leaving ends its streams; they go on at the next one.
+      const goesOn =
+        leaving !== undefined && one?.again !== undefined && message.type === 'error' && message.error.code === 'UNAVAILABLE'
+      if (one !== undefined && !goesOn) takeFor(one, message, bytes)
     },
     welcome: (bytes) => void (window = bytes),
     again: (unsent) => {
@@ -209,6 +185,33 @@ export function createPending({ name: service, operations }: AnyContract, send: 
       over = new CallError(Object.hasOwn(STATUSES, code) ? (code as Status) : 'UNAVAILABLE', message)
       for (const one of [...all.values()]) one.fail(over)
     },
+  }
+}
+
+function callText(id: number, one: Pick<One, 'operation' | 'place'>, input: unknown, options: SocketCallOptions): string {
+  const headers = {
+    ...(options.timeout === undefined ? {} : { 'request-timeout': String(options.timeout / 1000) }),
+    ...(options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey }),
+    ...(options.correlationId === undefined ? {} : { 'x-correlation-id': options.correlationId }),
+    ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
+  }
+  const many = one.operation.kind === 'stream' || one.operation.kind === 'channel'
+  return JSON.stringify({
+    ...{ type: 'call', id, call: one.place, input: wireOf(one.operation.input, 'input').toJson(input) },
+    ...(Object.keys(headers).length > 0 ? { headers } : {}),
+    ...(many ? { window: WINDOW } : {}),
+  })
+}
+
+function takeFor(one: One, message: Told, bytes: number): void {
+  const { fromJson } = wireOf(one.operation.output, 'output')
+  if (message.type === 'answer') one.settle(fromJson(message.value))
+  else if (message.type === 'end') one.settle(undefined)
+  else if (message.type === 'more') one.more?.(message.bytes)
+  else if (message.type === 'error') one.fail(errorOf(one, message.error))
+  else {
+    one.last = fromJson(message.value)
+    one.values?.push(one.last, bytes)
   }
 }
 
