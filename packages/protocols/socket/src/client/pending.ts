@@ -165,12 +165,7 @@ export function createPending({ name: service, operations }: AnyContract, send: 
           const input = wireOf(one.operation.input, 'input').toJson(one.again(one.last))
           one.text = JSON.stringify({ ...message, input, window: one.values!.room() })
         } else if (one.values !== undefined || !(one.repeatable || unsent.has(one.text))) {
-          one.fail(
-            new CallError(
-              'UNAVAILABLE',
-              `The connection was lost while ${one.place} was under way, and its session is not there any more`,
-            ),
-          )
+          one.fail(lost(one))
           continue
         }
         send(one.text)
@@ -214,6 +209,9 @@ function takeFor(one: One, message: Told, bytes: number): void {
     one.values?.push(one.last, bytes)
   }
 }
+
+const lost = ({ place }: One): CallError =>
+  new CallError('UNAVAILABLE', `The connection was lost while ${place} was under way, and its session is not there any more`)
 
 /** An error as the contract has it; what it does not declare is of the canonical statuses. */
 function errorOf({ operation, place }: One, { code, status, message, data, issues, declared }: ErrorBody): Error {
