@@ -19,13 +19,16 @@ export function bigintFromText(text: unknown): bigint | undefined {
   return typeof text === 'string' && /^-?\d+$/.test(text) ? BigInt(text) : undefined
 }
 
+/** What pages have instead of buffers: newer than the types that this is checked with. */
+type InPages = { readonly toBase64: () => string; readonly fromBase64: (text: string) => Uint8Array }
+
 export function bytesToText(bytes: Uint8Array): string {
-  if (typeof Buffer === 'undefined') return bytes.toBase64()
+  if (typeof Buffer === 'undefined') return (bytes as unknown as InPages).toBase64()
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 export function bytesFromText(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
-  if (typeof Buffer === 'undefined') return Uint8Array.fromBase64(text)
+  if (typeof Buffer === 'undefined') return (Uint8Array as unknown as InPages).fromBase64(text)
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
