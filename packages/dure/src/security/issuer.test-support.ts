@@ -49,6 +49,8 @@ export async function testIssuer(t: TestContext, ...first: readonly Pair[]): Pro
       return void response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` }))
     response.end(JSON.stringify({ keys: issuer.keys }))
   })
+  // A machine that is slow must not lose its question to a connection that was idle.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {

@@ -1,9 +1,11 @@
+import { KeyObject } from 'node:crypto'
 import { importJWK, type CryptoKey, type JSONWebKeySet, type JWK } from 'jose'
 import { CallError } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { readText, whyFetchFailed } from '../runtime/internal.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import { refusal } from './refusal.ts'
+import { verifierOf, type Verifier } from './signature.ts'
 
 /** Milliseconds between two requests that unknown key ids cause, whoever sends them and however many. */
 const UNKNOWN = 60_000
@@ -26,10 +28,10 @@ export type IssuerStatus = {
 /** The keys of one issuer. */
 export type Keys = {
   /**
-   * The key that a token names, or (undefined) the only one there is for its algorithm.
+   * What verifies with the key that a token names, or (undefined) the only one there is for its algorithm.
    * @throws {CallError} UNAUTHENTICATED when there is none, UNAVAILABLE when nobody can know
    */
-  readonly find: (id: string | undefined, algorithm: string) => CryptoKey | Promise<CryptoKey>
+  readonly find: (id: string | undefined, algorithm: string) => Verifier | Promise<Verifier>
   readonly status: () => IssuerStatus
 }
 
@@ -48,7 +50,7 @@ export type KeysOptions = {
   readonly log: Pick<Logger, 'warn'> | undefined
 }
 
-type Known = { readonly id: string | undefined; readonly text: string; readonly byAlgorithm: ReadonlyMap<string, CryptoKey> }
+type Known = { readonly id: string | undefined; readonly text: string; readonly byAlgorithm: ReadonlyMap<string, Verifier> }
 
 export function issuerKeys(options: KeysOptions): Keys {
   const { issuer, source, refresh, keysFor } = options
@@ -80,7 +82,7 @@ export function issuerKeys(options: KeysOptions): Keys {
   const loadBehind = (): void =>
     void loading().catch((error: unknown) => options.log?.warn('Cannot get the keys of an issuer', { issuer, error }))
 
-  const pick = (id: string | undefined, algorithm: string): CryptoKey | undefined => {
+  const pick = (id: string | undefined, algorithm: string): Verifier | undefined => {
     const fit = (known ?? []).flatMap((each) =>
       id === undefined || each.id === id ? (each.byAlgorithm.get(algorithm) ?? []) : [],
     )
@@ -88,7 +90,7 @@ export function issuerKeys(options: KeysOptions): Keys {
     return id === undefined && fit.length > 1 ? undefined : fit[0]
   }
 
-  const wait = async (id: string | undefined, algorithm: string): Promise<CryptoKey> => {
+  const wait = async (id: string | undefined, algorithm: string): Promise<Verifier> => {
     try {
       await loading()
     } catch (error) {
@@ -150,7 +152,7 @@ async function usable({ keys }: JSONWebKeySet, algorithms: readonly string[]): P
   if (!Array.isArray(keys)) throw new TypeError('its answer is no set of JSON Web Keys')
   const found: Known[] = []
   for (const jwk of keys.slice(0, MOST_KEYS)) {
-    const byAlgorithm = new Map<string, CryptoKey>()
+    const byAlgorithm = new Map<string, Verifier>()
     for (const algorithm of algorithms) {
       const key = await keyFor(jwk, algorithm)
       if (key !== undefined) byAlgorithm.set(algorithm, key)
@@ -164,13 +166,14 @@ async function usable({ keys }: JSONWebKeySet, algorithms: readonly string[]): P
 
 const KINDS: Readonly<Record<string, string>> = { RS: 'RSA', PS: 'RSA', ES: 'EC', Ed: 'OKP' }
 
-async function keyFor(jwk: JWK, algorithm: string): Promise<CryptoKey | undefined> {
+async function keyFor(jwk: JWK, algorithm: string): Promise<Verifier | undefined> {
   const { kty, use, alg, key_ops: ops } = jwk
   if (kty !== KINDS[algorithm.slice(0, 2)] || (alg !== undefined && alg !== algorithm)) return undefined
   if ((use !== undefined && use !== 'sig') || ops?.includes('verify') === false) return undefined
   const { d: _, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...open } = jwk
   try {
-    return (await importJWK(open, algorithm)) as CryptoKey
+    // It says what is a key for an algorithm, and of which curve.
+    return verifierOf(algorithm, KeyObject.from((await importJWK(open, algorithm)) as CryptoKey))
   } catch {
     return undefined
   }

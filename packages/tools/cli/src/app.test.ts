@@ -32,6 +32,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'saga',
     'schedule',
     'audit',
+    'auth',
     'ca',
     'config',
     'log',
