@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createPublicKey, generateKeyPairSync, KeyObject, type JsonWebKey } from 'node:crypto'
+import { generateKeyPairSync, KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { CompactSign, generateKeyPair, type CryptoKey } from 'jose'
 import { ALGORITHMS } from './options.ts'
@@ -39,8 +39,5 @@ test('signatures of jose are verified with each algorithm, and none that was cha
 
 test('a key that is too short verifies nothing', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
-  assert.equal(
-    verifierOf('RS256', createPublicKey({ key: publicKey.export({ format: 'jwk' }) as JsonWebKey, format: 'jwk' })),
-    undefined,
-  )
+  assert.equal(verifierOf('RS256', publicKey), undefined)
 })
