@@ -17,8 +17,9 @@ export async function doorsOf({
   frontends: at,
   keys,
   data,
+  'collector-apart': apart,
 }: MarketplaceFlags): Promise<{ readonly doors: readonly Door[]; readonly frontends: readonly Service[] }> {
-  const seen: readonly Door[] = [collector({ port: false }), consoleDoor({ parts: collectorParts })]
+  const seen: readonly Door[] = [...(apart ? [] : [collector({ port: false })]), consoleDoor({ parts: collectorParts })]
   if (at === undefined) return { doors: [rest({ port, host }), control({ parts: collectorParts }), ...seen], frontends: [] }
   const { frontendContracts, frontendDoors, frontends } = await import('./frontends.ts')
   const others = frontendDoors({ port: at, host, keys, accessLog: join(data, 'access.log') })

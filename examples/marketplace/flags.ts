@@ -92,6 +92,9 @@ const FLAGS = {
   witness: switchFlag(
     'Write down in every store, beside the data, what was announced and what had its effect, in order: for chaos',
   ),
+  'collector-apart': switchFlag(
+    'Have no collector here: what is told of it goes to one of its own on the same directory (dure collector --data DIR)',
+  ),
   provider: flag({ ...textFlag('URL', 'Use this payment provider, rather than one of our own'), read: readUrl }),
 }
 

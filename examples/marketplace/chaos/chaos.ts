@@ -16,6 +16,7 @@ import { readWitnesses } from '../witness/read.ts'
 import { verify } from '../workload/verify.ts'
 import { startBroker, type Carrier } from './broker.ts'
 import { createChild, type Child } from './child.ts'
+import { startApart, type TelemetryResult } from './collector-apart.ts'
 import { freePort } from '@dure/testing/servers'
 import { createOutages } from './outages.ts'
 import { createPlacing, describeMove, type Move } from './placing.ts'
@@ -53,6 +54,8 @@ export type ChaosOptions = {
   readonly broker?: 'embedded' | Kind
   /** Takes PostgreSQL (or the broker, where that is a server) away for `seconds`, again and again, instead of killing anything else. */
   readonly outages?: boolean
+  /** Runs the collector as a process of its own with a small store, and takes that away for `seconds` instead. */
+  readonly collector?: boolean
   readonly seed: number
   readonly concurrency: number
   readonly products: number
@@ -84,6 +87,8 @@ export type ChaosResult = Verdict &
     readonly books: ProviderBooks
     readonly invariants: readonly Invariant[]
     /** The workload's calls while processes were replaced, and the answers it had not hoped for. */
+    /** Of a storm that takes the collector away. */
+    readonly telemetry?: TelemetryResult
     readonly calls?: Waited & { readonly complaints: Readonly<Record<string, number>> }
   }
 
@@ -123,11 +128,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...(split ? ['--split'] : []),
       ...(copies.length > 0 ? ['--replicas', copies.join(',')] : []),
       ...(carrier ? ['--broker', carrier.url] : []),
+      ...(options.collector ? ['--collector-apart'] : []),
       ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : ['--witness']),
     ],
     patience: split ? 180_000 : 60_000,
     ready: /^ready$/m,
     onLine: said.hear,
+    // Each trace is told of, so that there is much to tell.
+    ...(options.collector && { env: { OTEL_TRACES_SAMPLER_ARG: '1' } }),
   })
   // Where one process may stand still, it is the deadline of calls that ends them, and not this client's patience.
   const plain = doorClient({
@@ -142,6 +150,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     doorsAnswer: alive,
     hostsBroker: carrier === undefined,
   })
+  const apart = options.collector ? await startApart(join(directory, 'marketplace')) : undefined
   const end = async (): Promise<void> => {
     await Promise.all([marketplace.kill(), provider.kill()])
     if (split) await processes.gone()
@@ -149,10 +158,24 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await provider.start()
     say(`Marketplace at ${door.url}, started in ${Math.round(await marketplace.start())} ms, data in ${directory}`)
-    return await underLoad({ ...options, door, waits, said, processes, provider, marketplace, providerUrl, server, carrier, end })
+    return await underLoad({
+      ...options,
+      door,
+      waits,
+      said,
+      processes,
+      provider,
+      marketplace,
+      providerUrl,
+      server,
+      carrier,
+      apart,
+      end,
+    })
   } finally {
     await door.close()
     await end()
+    await apart?.close()
     await server?.stop()
     await carrier?.close()
   }
@@ -175,6 +198,7 @@ type Staged = ChaosOptions & {
   readonly providerUrl: string
   readonly server: LocalServer | undefined
   readonly carrier: Carrier | undefined
+  readonly apart: Awaited<ReturnType<typeof startApart>> | undefined
   /** Ends every process of the marketplace. */
   readonly end: () => Promise<void>
 }
@@ -209,6 +233,7 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
     })
     const calls = stormed.unnoticed && waits ? { ...waits.end(), complaints: Object.fromEntries(ledger.complaints()) } : undefined
     if (!provider.running()) await provider.start()
+    const telemetry = await options.apart?.result(door.url)
     const { invariants, facts } = await verify({ door, run: { ledger, before: population }, seconds: options.quiet })
     const books = (await (await fetch(`${providerUrl}/totals`)).json()) as ProviderBooks
     // While they run, the stores are theirs alone.
@@ -217,7 +242,17 @@ async function underLoad(options: Staged): Promise<ChaosResult> {
     const effects = testimony && judgeEffects(testimony)
     const verdict = judge({ facts, observed: ledger.observed(population), updates: ledger.updates, books, effects })
     const { finished, accepted, unknown } = progressOf(driver, false, kills)
-    return { ...stormed, ...(calls && { calls }), ...verdict, finished, accepted, unknown, books, invariants }
+    return {
+      ...stormed,
+      ...(calls && { calls }),
+      ...(telemetry && { telemetry }),
+      ...verdict,
+      finished,
+      accepted,
+      unknown,
+      books,
+      invariants,
+    }
   } finally {
     over.abort()
     await driver.stop()
@@ -234,6 +269,7 @@ function stormOf(
     driver,
     server,
     carrier,
+    apart,
     random,
     rolling = 0,
     scale = 0,
@@ -244,9 +280,9 @@ function stormOf(
     onKill,
   } = options
   const common = { ...options, finished: driver.ledger.total }
-  const taken = carrier ?? server
-  if (options.outages === true && taken !== undefined) {
-    const name = carrier === undefined ? 'PostgreSQL' : `The broker (${options.broker})`
+  const taken = apart?.taken(driver.ledger.total) ?? (options.outages === true ? (carrier ?? server) : undefined)
+  if (taken !== undefined) {
+    const name = apart ? 'The collector' : carrier === undefined ? 'PostgreSQL' : `The broker (${options.broker})`
     let count = 0
     return createOutages({
       ...common,

@@ -38,8 +38,10 @@ export function createChild(options: {
   readonly patience?: number
   /** Told of every line, on either stream. */
   readonly onLine?: (line: string) => void
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }): Child {
-  const { name, words, ready, patience = 60_000, onLine = () => {} } = options
+  const { name, words, ready, patience = 60_000, onLine = () => {}, env = {} } = options
   let child: ChildProcess | undefined
   let said = ''
   const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
@@ -51,6 +53,7 @@ export function createChild(options: {
     const started = spawn(process.execPath, ['--conditions=dure-source', ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
+      env: { ...process.env, ...env },
     })
     child = started
     alive.add(started)

@@ -12,6 +12,7 @@ import { describeInvariant } from '../workload/invariants.ts'
 import { showProgress } from '../workload/progress.ts'
 import { runFlags, sessionOptions } from '../workload/run-flags.ts'
 import { describeFrozen, runChaos, type ChaosProgress, type ChaosResult } from './chaos.ts'
+import { isTelemetryWell, type TelemetryResult } from './collector-apart.ts'
 import type { Outage, Unnoticed } from './storm.ts'
 import type { Waited } from './waits.ts'
 
@@ -41,6 +42,9 @@ const FLAGS = {
   outages: switchFlag(
     'Run it on PostgreSQL (or on the --broker), and stop or kill that every few seconds instead, for --seconds; a broker is frozen and cut off as well, and its disk is full',
   ),
+  collector: switchFlag(
+    'Run the collector as a process of its own, with a store of 4 MiB, and kill, stop and freeze that instead, for --seconds',
+  ),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
@@ -58,7 +62,7 @@ Kills the marketplace with SIGKILL at random moments under load, and its payment
 restarts it on the same data, and checks that nothing was lost or doubled, that every consumer handled the events of
 a key in their order, and that every invariant holds. With --rolling nothing is killed: every process is replaced
 under load, and no call may fail; with --scale services get more and fewer copies instead, and with --place (or the word place: ten
-times) a service moves between processes. With --outages it is the
+times) a service moves between processes. With --collector (or the word collector) it is the collector that is killed, stopped and frozen. With --outages it is the
 database that is taken away, and with --broker the broker: killed, stopped, frozen for 20 s, cut off in the midst of an
 event, unheard, and with a full disk (for which this must run as root on Linux; else that is said, and left out).
 
@@ -71,9 +75,13 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const ways = [flags.freeze, flags.rolling > 0, flags.scale > 0, flags.place > 0, flags.outages].filter(Boolean).length
+  const ways = [flags.freeze, flags.rolling > 0, flags.scale > 0, flags.place > 0, flags.outages, flags.collector].filter(
+    Boolean,
+  ).length
   if (ways > 1)
-    throw new FlagError('Cannot do more than one of --freeze, --rolling, --scale, --place and --outages in a run: choose one')
+    throw new FlagError(
+      'Cannot do more than one of --freeze, --rolling, --scale, --place, --outages and --collector in a run: choose one',
+    )
   if (flags.scale > 0 && flags.replicas === undefined) {
     throw new FlagError('Cannot scale without --replicas: say which services, and how many copies they begin with')
   }
@@ -117,9 +125,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** `place` stands for ten moves. */
+/** `place` stands for ten moves, and `collector` for its flag. */
 function wordsOf([first, ...rest]: readonly string[]): readonly string[] {
   if (first === 'place') return ['--place', '10', ...rest]
+  if (first === 'collector') return ['--collector', ...rest]
   return first === undefined ? [] : [first, ...rest]
 }
 
@@ -137,11 +146,13 @@ type Aim = {
   readonly scale: number
   readonly place: number
   readonly outages: boolean
+  readonly collector: boolean
 }
 
 /** Whether all that was to be done to it has been. */
-function isWhole({ kills, unnoticed, outages }: ChaosResult, aim: Aim): boolean {
-  if (aim.outages) return outages !== undefined && outages.length > 0
+function isWhole({ kills, unnoticed, outages, telemetry }: ChaosResult, aim: Aim): boolean {
+  if (telemetry !== undefined && !isTelemetryWell(telemetry)) return false
+  if (aim.outages || aim.collector) return outages !== undefined && outages.length > 0
   const rounds = aim.rolling + aim.scale + aim.place
   if (rounds > 0) return unnoticed?.rounds === rounds
   return aim.freeze || kills === aim.kills
@@ -158,7 +169,7 @@ function describeProgress({ up, kills, finished, accepted, unknown }: ChaosProgr
     [aim.scale > 0, 'scaling'],
     [aim.place > 0, 'moving'],
     [aim.freeze, 'freezing'],
-    [aim.outages, `outage ${kills}`],
+    [aim.outages || aim.collector, `outage ${kills}`],
   ] as const
   const what = ways.find(([chosen]) => chosen)?.[1] ?? `kill ${kills} of ${aim.kills} · ${state}`
   return `${what} · ${finished.toLocaleString('en')} transactions · ${accepted.toLocaleString('en')} acknowledged · ${unknown} unanswered`
@@ -171,6 +182,7 @@ function describeResult(result: ChaosResult): string[] {
     ...(result.frozen ?? []).map(describeFrozen),
     ...(result.unnoticed ? describeUnnoticed(result, result.unnoticed) : []),
     ...(result.outages ? describeOutages(result.outages) : []),
+    ...(result.telemetry ? describeTelemetry(result.telemetry) : []),
     ...(result.unnoticed || result.outages
       ? []
       : [
@@ -198,6 +210,15 @@ function describeOutages(outages: readonly Outage[]): readonly string[] {
   const mean = took.reduce((sum, ms) => sum + ms, 0) / Math.max(1, took.length)
   const [on, most] = [mean, Math.max(0, ...took)].map((ms) => Math.round(ms).toLocaleString('en'))
   return [`${outages.length} outages: ${ways.join(', ')}`, `at work again ${on} ms after it was back (at most ${most} ms)`]
+}
+
+function describeTelemetry({ rates, dropped, bytes, limit, gone }: TelemetryResult): readonly string[] {
+  const mebi = (size: number): string => (size / 2 ** 20).toFixed(1)
+  return [
+    `transactions a second: ${rates.there.toFixed(1)} with the collector, ${rates.away.toFixed(1)} without it`,
+    `spans and lines dropped and counted: ${dropped.toLocaleString('en')}`,
+    `the store: ${mebi(bytes)} MiB at most, where ${mebi(limit)} are its bound; ${gone} segments went for later ones`,
+  ]
 }
 
 function describeUnnoticed({ calls }: ChaosResult, { rounds, steps, fresh, slow }: Unnoticed): string[] {
@@ -236,6 +257,7 @@ function reportOf(result: ChaosResult, seed: number): object {
     without_an_answer: unknown,
     frozen: result.frozen,
     outages: result.outages,
+    telemetry: result.telemetry,
     ...(result.unnoticed && { failed_calls: failedCalls(result), calls: result.calls, unnoticed: result.unnoticed }),
     provider: books,
     what_was_lost: lost,

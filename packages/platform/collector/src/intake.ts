@@ -4,6 +4,7 @@ import { createExceptions } from './exceptions.ts'
 import { Fault } from './fault.ts'
 import { runPipelines, type Pipelines } from './pipeline.ts'
 import { type Batch, LEVELS, type LogRecord, rankOf } from './record.ts'
+import type { Forward } from './out/forward.ts'
 import type { Appended, LogLine, Store, StoreCounters } from './store/store.ts'
 
 export type Protocol = 'otlp' | 'zipkin' | 'sentry' | 'bulk' | 'lines' | 'file' | 'scrape'
@@ -24,13 +25,20 @@ export type IntakeCounters = StoreCounters & {
   readonly protocols: Readonly<Partial<Record<Protocol, { readonly taken: number; readonly refused: number }>>>
   /** What pipelines dropped, and what they threw at. */
   readonly pipelines: { readonly dropped: number; readonly failed: number }
+  /** What did not get to those it is sent on to, by where that is. */
+  readonly forwardDropped: Readonly<Record<string, number>>
 }
 
 /** A line that has just come: where it will be in the store is not known yet. */
 export type Tailed = Omit<LogLine, 'id'>
 
-export function createIntake(options: { readonly store: Store; readonly pipelines: Pipelines; readonly clock: Clock }): Intake {
-  const { store, pipelines, clock } = options
+export function createIntake(options: {
+  readonly store: Store
+  readonly pipelines: Pipelines
+  readonly clock: Clock
+  readonly forward: Pick<Forward, 'take' | 'dropped'>
+}): Intake {
+  const { store, pipelines, clock, forward } = options
   const find = createExceptions()
   const listeners = new Set<(lines: readonly Tailed[]) => void>()
   const protocols: Partial<Record<Protocol, { taken: number; refused: number }>> = {}
@@ -44,6 +52,7 @@ export function createIntake(options: { readonly store: Store; readonly pipeline
       done.failed += failed
       const how = await store.append({ ...batch, exceptions: find(batch) })
       if (how !== 'stored') return how
+      forward.take(batch)
       of(protocol).taken += given.logs.length + given.spans.length + given.metrics.length
       if (listeners.size > 0 && batch.logs.length > 0) {
         const lines = batch.logs.map(tailed)
@@ -54,7 +63,12 @@ export function createIntake(options: { readonly store: Store; readonly pipeline
     refuse: (protocol, items) => {
       of(protocol).refused += items
     },
-    counters: () => ({ ...store.counters(), protocols: structuredClone(protocols), pipelines: { ...done } }),
+    counters: () => ({
+      ...store.counters(),
+      protocols: structuredClone(protocols),
+      pipelines: { ...done },
+      forwardDropped: forward.dropped(),
+    }),
     follow: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)

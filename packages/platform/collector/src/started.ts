@@ -15,6 +15,7 @@ import type { Collected } from './collected.ts'
 import { follow, type FollowedFile } from './in/follow.ts'
 import { scrape, type ScrapeTarget } from './in/scrape.ts'
 import { createIntake } from './intake.ts'
+import { forward as forwardTo, type ForwardTarget } from './out/forward.ts'
 import { collectorParts, operatorOf } from './operator/operator.ts'
 import type { Pipelines } from './pipeline.ts'
 import { routesOf } from './routes.ts'
@@ -40,6 +41,8 @@ export type CollectorOptions = {
   readonly files?: readonly FollowedFile[]
   /** Addresses that metrics are asked of, in Prometheus' text format. Default: none. */
   readonly scrape?: readonly ScrapeTarget[]
+  /** To whom what is stored goes on: other collectors, Elasticsearch, Prometheus. What they cannot take is dropped and counted. Default: nobody. */
+  readonly forward?: readonly ForwardTarget[]
   readonly limits?: Partial<CollectorLimits>
 }
 
@@ -124,18 +127,27 @@ async function open(
   options: CollectorOptions,
   world: World,
 ): Promise<{ readonly door: OpenDoor; readonly collected: Collected }> {
-  const { port = 4318, host = '127.0.0.1', token, pipelines = {}, files = [], scrape: targets = [] } = options
+  const {
+    port = 4318,
+    host = '127.0.0.1',
+    token,
+    pipelines = {},
+    files = [],
+    scrape: targets = [],
+    forward: others = [],
+  } = options
   const { directory, runtime, log, sockets } = world
   const limits = completeNumbers('open the collector', LIMITS, options.limits ?? {}, {
     ...{ bytes: BYTES, age: WAIT, segmentBytes: BYTES, segmentAge: WAIT, queue: BYTES },
     ...{ body: BYTES, bodies: BYTES, connections: COUNT, requestTimeout: WAIT },
   })
+  const forwarding = forwardTo(others, { runtime, log })
   makeFolder(directory)
   const path = collectorSocket(directory)
   if (await answers(path))
     throw new Error(`Cannot open the collector: another one works on "${directory}"; stop it, or choose another directory`)
   const store = await openStore({ directory: join(directory, NAME), limits, queue: limits.queue, runtime, log })
-  const intake = createIntake({ store, pipelines, clock: runtime.clock })
+  const intake = createIntake({ store, pipelines, clock: runtime.clock, forward: forwarding })
   const routes = routesOf({ intake, store })
   const operator = operatorOf({ store, intake }, world)
   // Of this machine's own processes only their directory is asked: its owner alone reaches the socket.
@@ -170,7 +182,7 @@ async function open(
     await unfollow()
     await Promise.all([end(inside, world), outside === undefined ? undefined : end(outside, world)])
     if (existsSync(path)) rmSync(path, { force: true })
-    await store.close()
+    await Promise.all([store.close(), forwarding.close()])
   }
   const taken = outside === undefined ? undefined : ((outside.address() as AddressInfo | null)?.port ?? port)
   const url = taken === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${taken}`

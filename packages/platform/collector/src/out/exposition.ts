@@ -99,6 +99,9 @@ function ownSeries(counters: IntakeCounters, time: number): readonly Series[] {
     ...protocols.map(([protocol, { refused }]) =>
       series('dure.collector.malformed', 'counter', 'Items that could not be read', refused, { protocol }),
     ),
+    ...Object.entries(counters.forwardDropped).map(([to, dropped]) =>
+      series('dure.collector.forward.dropped', 'counter', 'Items that did not get to those they are sent on to', dropped, { to }),
+    ),
     series('dure.collector.dropped', 'counter', 'Items refused because the queue or the disk was full', counters.dropped),
     series('dure.collector.series.refused', 'counter', 'Series that there was no room for', counters.refusedSeries),
     series('dure.collector.queue.size', 'gauge', 'Bytes that wait to be written', counters.queued),

@@ -16,7 +16,7 @@ import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { z } from 'zod'
 import { collector } from '../collector.ts'
-import { program, until } from './child.test-support.ts'
+import { program, until, type Running } from './child.test-support.ts'
 import { startRsyslog, startWarehouse } from './services.test-support.ts'
 import { withZipkinPages } from './zipkin-ui.test-support.ts'
 
@@ -30,7 +30,9 @@ const Shop = contract('shop', {
   owner: 'tests',
   operations: { price: query({ input: z.string(), output: z.string(), deadline: 60_000 }) },
 })
-const door = collector({ port: 0 })
+const prometheusPort = await freePort()
+const written = `http://127.0.0.1:${prometheusPort}/api/v1/write`
+const door = collector({ port: 0, forward: [{ to: 'remote-write', url: written }] })
 const shop = service(Shop, {
   handlers: {
     price: async (product, { traceparent, log, fetch }) => {
@@ -63,6 +65,7 @@ const { store } = door.collected()!
 const warehouse = await startWarehouse(java, url)
 const syslog = await startRsyslog(rsyslog, { directory: join(folder, 'rsyslog'), collector: Number(new URL(url).port) })
 let traceId = ''
+const scraping = startPrometheus()
 
 try {
   await check(
@@ -152,26 +155,19 @@ try {
     assert.match(sample!.stack, /at failing \(/)
   })
 
-  await check('Debian’s Prometheus scrapes all of it', async () => {
-    const port = await freePort()
-    const target = new URL(url).host
-    const config = `global: { scrape_interval: 1s }\nscrape_configs:\n  - job_name: dure\n    static_configs: [{ targets: ['${target}'] }]\n`
-    writeFileSync(join(folder, 'prometheus.yml'), config)
-    const words = [`--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'prometheus')}`]
-    const scraping = program([prometheus, ...words, `--web.listen-address=127.0.0.1:${port}`, '--log.level=error'])
-    try {
-      const ask = async (expression: string): Promise<readonly { metric: Record<string, string>; value: [number, string] }[]> => {
-        const answer = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`)
-        return ((await answer.json()) as { data: { result: [] } }).data.result
-      }
+  await check('Debian’s Prometheus scrapes all of it, and is written to', async () => {
+    const ask = async (expression: string): Promise<readonly { metric: Record<string, string>; value: [number, string] }[]> => {
+      const answer = await fetch(`http://127.0.0.1:${prometheusPort}/api/v1/query?query=${encodeURIComponent(expression)}`)
+      return ((await answer.json()) as { data: { result: [] } }).data.result
+    }
+    // What is scraped has the name of a job, and what is written has none.
+    for (const job of ['dure', '']) {
       const asked = await until(async () => {
-        const [one] = await ask('prices_asked_total').catch(() => [])
-        const [took] = await ask('rpc_server_call_duration_seconds_count{rpc_method="price"}').catch(() => [])
+        const [one] = await ask(`prices_asked_total{job="${job}"}`).catch(() => [])
+        const [took] = await ask(`rpc_server_call_duration_seconds_count{rpc_method="price",job="${job}"}`).catch(() => [])
         return took === undefined ? undefined : one
       })
       assert.deepEqual([asked.metric['service_name'], asked.metric['product'], asked.value[1]], ['pricing', 'tea', '3'])
-    } finally {
-      await scraping.stop()
     }
   })
 
@@ -194,8 +190,18 @@ try {
     })
   })
 } finally {
+  await scraping.stop()
   await syslog.stop()
   await warehouse.stop()
   await running.stop()
   rmSync(folder, { recursive: true, force: true })
+}
+
+function startPrometheus(): Running {
+  const config = `global: { scrape_interval: 1s }\nscrape_configs:\n  - job_name: dure\n    static_configs: [{ targets: ['${new URL(url).host}'] }]\n`
+  writeFileSync(join(folder, 'prometheus.yml'), config)
+  return program([
+    ...[prometheus, `--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'prometheus')}`],
+    ...['--web.enable-remote-write-receiver', `--web.listen-address=127.0.0.1:${prometheusPort}`, '--log.level=error'],
+  ])
 }

@@ -18,9 +18,9 @@ const WORDS_AT_ONCE = 512
 /** Resources that are known by heart. */
 const MOST_RESOURCES = 5_000
 
-/** @throws {UnreadableError} when it is of a later format, or damaged */
-export function openSegmentWriter(path: string): SegmentWriter {
-  const db = openSegment(path)
+/** @param bytes that it is to have, about @throws {UnreadableError} when it is of a later format, or damaged */
+export function openSegmentWriter(path: string, bytes: number): SegmentWriter {
+  const db = openSegment(path, bytes)
   try {
     return segmentWriter(db)
   } catch (error) {

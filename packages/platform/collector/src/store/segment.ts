@@ -84,9 +84,15 @@ export function openFile(path: string, tables: string): DatabaseSync {
   }
 }
 
-export const openSegment = (path: string): DatabaseSync => {
+/** Pages of a log before they go into the file: at most 4,000, and no more than a segment has. */
+const PAGE = 4_096
+const MOST_LOGGED = 4_000
+
+/** @param bytes that it is to have, about */
+export const openSegment = (path: string, bytes: number): DatabaseSync => {
+  const logged = Math.min(MOST_LOGGED, Math.max(1, Math.floor(bytes / PAGE)))
   const db = openFile(path, TABLES)
-  db.exec('PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000')
+  db.exec(`PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = ${logged}`)
   return db
 }
 

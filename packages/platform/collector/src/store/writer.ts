@@ -55,7 +55,7 @@ export function openStoreWriter(options: {
     // What was written to before is gone on with, unless it is large, or cannot be read.
     for (let number = first ?? segmentsIn(directory).at(-1)?.number ?? 1; ; number++) {
       try {
-        return { number, writer: openSegmentWriter(segmentPath(directory, number)), since: now() }
+        return { number, writer: openSegmentWriter(segmentPath(directory, number), segmentBytes), since: now() }
       } catch (error) {
         if (!(error instanceof UnreadableError)) throw error
         say({
