@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { missingSmallDisk, mountSmallDisk } from '@dure/testing/servers'
 import { contract, error, query } from 'dure/contract'
 import { service, start, system } from 'dure/service'
 import { collectorSocket } from 'dure/telemetry/internal'
@@ -81,3 +82,37 @@ test('pages of others and foreign hosts are not let in; with a token, nobody wit
   assert.equal(await raw(url!, { path: '/nothing', headers: { authorization } }), 404)
   assert.equal(await raw(url!, { path: '/v1/logs', headers: { authorization } }), 405)
 })
+
+test(
+  'a full disk: senders are told so in the words of their protocols, who asks is answered, and it goes on when there is room',
+  { skip: missingSmallDisk() },
+  async (t) => {
+    const disk = await mountSmallDisk({ bytes: 12 * 2 ** 20 })
+    const { post, found, stop, intake } = await started(t, { directory: join(disk.directory, 'data') })
+    // Its files are on the disk until then.
+    t.after(async () => {
+      await stop()
+      await disk.close()
+    })
+    await post('/v1/lines?service=a', 'Before')
+    const padding = 'padding '.repeat(2_000)
+    let told: Awaited<ReturnType<typeof post>>
+    do {
+      disk.fill()
+      told = await post('/_bulk', `{"index":{}}\n${JSON.stringify({ message: padding })}\n`, {
+        'content-type': 'application/x-ndjson',
+      })
+    } while (told.status === 200)
+    assert.deepEqual([told.status, told.json.status, told.json.error.type], [503, 503, 'unavailable_shards_exception'])
+    assert.equal(told.headers.get('retry-after'), '30')
+    const line = { body: { stringValue: padding } }
+    const otlp = await post('/v1/logs', JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: [line] }] }] }))
+    assert.deepEqual([otlp.status, otlp.json.code], [503, 14])
+    assert.deepEqual(await found({ words: 'before' }), ['Before'])
+    assert.ok(intake.counters().full && intake.counters().dropped >= 2)
+    disk.free()
+    while ((await post('/v1/lines?service=a', 'After')).status !== 200);
+    assert.deepEqual(await found({ words: 'after' }), ['After'])
+    assert.equal(intake.counters().full, false)
+  },
+)
