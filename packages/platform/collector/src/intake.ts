@@ -4,7 +4,6 @@ import { createExceptions } from './exceptions.ts'
 import { Fault } from './fault.ts'
 import { runPipelines, type Pipelines } from './pipeline.ts'
 import { type Batch, LEVELS, type LogRecord, rankOf } from './record.ts'
-import type { Forward } from './out/forward.ts'
 import type { Appended, LogLine, Store, StoreCounters } from './store/store.ts'
 
 export type Protocol = 'otlp' | 'zipkin' | 'sentry' | 'bulk' | 'lines' | 'file' | 'scrape'
@@ -29,6 +28,9 @@ export type IntakeCounters = StoreCounters & {
   readonly forwardDropped: Readonly<Record<string, number>>
 }
 
+/** Where what is stored goes on to. */
+export type Onward = { readonly take: (batch: Batch) => void; readonly dropped: () => Readonly<Record<string, number>> }
+
 /** A line that has just come: where it will be in the store is not known yet. */
 export type Tailed = Omit<LogLine, 'id'>
 
@@ -36,7 +38,7 @@ export function createIntake(options: {
   readonly store: Store
   readonly pipelines: Pipelines
   readonly clock: Clock
-  readonly forward: Pick<Forward, 'take' | 'dropped'>
+  readonly forward: Onward
 }): Intake {
   const { store, pipelines, clock, forward } = options
   const find = createExceptions()
