@@ -37,10 +37,12 @@ export type Session = {
   readonly production: boolean
   readonly role: 'viewer' | 'operator'
   readonly subject: string
+  /** Where who logged in logs out. */
+  readonly logout?: string
 }
 
 /** What keeps the console from showing anything; undefined when nothing does. */
-export type Trouble = { readonly kind: 'login' | 'used' | 'away'; readonly message: string }
+export type Trouble = { readonly kind: 'login' | 'used' | 'ended' | 'forbidden' | 'away'; readonly message: string }
 
 export const session: Signal<Session | undefined> = signal(undefined)
 export const contracts: Signal<readonly Contract[]> = signal([])
@@ -69,10 +71,22 @@ async function request(url: string, init: RequestInit): Promise<unknown> {
   connected.value = true
   const body: unknown = await answer.json().catch(() => undefined)
   if (answer.ok) return body
-  const { code = 'UNKNOWN', message = `${answer.status}` } =
-    (body as { error?: { code?: string; message?: string } })?.error ?? {}
-  if (answer.status === 401) trouble.value = { kind: code === 'LINK_USED' ? 'used' : 'login', message }
+  const { error } = (body ?? {}) as { error?: { code?: string; message?: string } }
+  const { code = 'UNKNOWN', message = `${answer.status}` } = error ?? {}
+  // A gateway before the console answers in words of its own: whoever logged in there is to do so again.
+  if (answer.status === 401)
+    trouble.value = { kind: error === undefined ? 'ended' : code === 'LINK_USED' ? 'used' : 'login', message }
+  if (answer.status === 403 && url === SESSION) trouble.value = { kind: 'forbidden', message }
   throw new Refused(code, message, answer.status)
+}
+
+const SESSION = '/api/session'
+
+/** Ends the session where it was begun, and goes on where that says. */
+export async function logOut(path: string): Promise<void> {
+  const answer = await fetch(path, { method: 'POST', credentials: 'same-origin' })
+  const { location: next = '/' } = (await answer.json().catch(() => ({}))) as { readonly location?: string }
+  location.assign(next)
 }
 
 /** Takes the link's token out of the address, if there is one, and finds out who looks and what there is. */
@@ -82,7 +96,7 @@ export async function open(): Promise<void> {
     const token = /^#open=([\w.-]+)$/.exec(location.hash)?.[1]
     if (token !== undefined) {
       history.replaceState(null, '', location.pathname + location.search)
-      await request('/api/session', {
+      await request(SESSION, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ token }),
@@ -90,14 +104,14 @@ export async function open(): Promise<void> {
         // A browser that is in already may open its link again.
         if (!(error instanceof Refused)) throw error
         const why = trouble.value
-        await request('/api/session', { method: 'GET' }).catch(() => {
+        await request(SESSION, { method: 'GET' }).catch(() => {
           trouble.value = why
           throw error
         })
         trouble.value = undefined
       })
     }
-    const who = (await request('/api/session', { method: 'GET' })) as Session
+    const who = (await request(SESSION, { method: 'GET' })) as Session
     const all = (await request('/api/operator', { method: 'GET' })) as { readonly contracts: readonly Contract[] }
     contracts.value = all.contracts
     session.value = who

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { connected, open, session, trouble } from './api.ts'
+import { connected, logOut, open, session, trouble } from './api.ts'
 import { Asked, Dialog, Notes } from './parts/dialog.tsx'
 import { Icon } from './parts/icons.tsx'
 import { Page } from './parts/page.tsx'
@@ -110,6 +110,11 @@ function Bar(): JSX.Element {
       >
         {language.value === 'en' ? '한국어' : 'English'}
       </button>
+      {who.logout !== undefined && (
+        <button type="button" class="button plain small" title={who.subject} onClick={() => void logOut(who.logout!)}>
+          {t('app.logout')}
+        </button>
+      )}
     </header>
   )
 }
@@ -144,12 +149,20 @@ function Outside(): JSX.Element {
       <img src="/icon.svg" alt="" />
       <h1>{t(`outside.${kind}`)}</h1>
       <p>{t(`outside.${kind}Hint`)}</p>
-      <p class="wrap">
-        <code>{kind === 'away' ? message : 'dure console'}</code>
-      </p>
-      <button type="button" class="button main" onClick={() => void open()}>
-        {t('act.again')}
-      </button>
+      {kind !== 'ended' && (
+        <p class="wrap">
+          <code>{kind === 'login' || kind === 'used' ? 'dure console' : message}</code>
+        </p>
+      )}
+      {kind === 'ended' ? (
+        <button type="button" class="button main" onClick={() => location.reload()}>
+          {t('app.login')}
+        </button>
+      ) : (
+        <button type="button" class="button main" onClick={() => void open()}>
+          {t('act.again')}
+        </button>
+      )}
     </main>
   )
 }

@@ -4,10 +4,12 @@ import { contracts, has } from './api.ts'
 import { Audit } from './pages/audit.tsx'
 import { contractPage } from './pages/contract.tsx'
 import { Exceptions } from './pages/exceptions.tsx'
+import { Explorer } from './pages/explorer.tsx'
 import { Letters } from './pages/letters.tsx'
 import { Logs } from './pages/logs.tsx'
 import { Metrics } from './pages/metrics.tsx'
 import { Resilience } from './pages/resilience.tsx'
+import { Sagas } from './pages/sagas.tsx'
 import { StoryPage } from './pages/story.tsx'
 import { System } from './pages/system.tsx'
 import { Topics } from './pages/topics.tsx'
@@ -46,7 +48,7 @@ const ALL: readonly PageEntry[] = [
   page('messages', 'topics', 'page.topics', Topics, 'e'),
   page('messages', 'letters', 'page.letters', Letters, 'd'),
   page('parts', 'resilience', 'page.resilience', Resilience, 'r'),
-  drawn('parts', 'sagas', 'page.sagas', 'a'),
+  page('parts', 'sagas', 'page.sagas', Sagas, 'a'),
   drawn('parts', 'aggregates', 'page.aggregates'),
   drawn('parts', 'models', 'page.models'),
   drawn('parts', 'schedules', 'page.schedules'),
@@ -55,7 +57,7 @@ const ALL: readonly PageEntry[] = [
   drawn('run', 'settings', 'page.settings', 'c'),
   drawn('run', 'diagnostics', 'page.diagnostics'),
   drawn('run', 'sessions', 'page.sessions'),
-  drawn('run', 'explorer', 'page.explorer'),
+  page('run', 'explorer', 'page.explorer', Explorer),
   page('run', 'audit', 'page.audit', Audit, 'u'),
 ]
 

@@ -2,8 +2,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import type { OperatorCaller } from '@dure/operator'
-import { CallError } from 'dure/contract'
+import type { OperatorCaller, OperatorRole } from '@dure/operator'
+import { CallError, type Principal } from 'dure/contract'
 import { OPERATE } from 'dure/contract/internal'
 import { makeFolder } from 'dure/runtime'
 import type { DoorHost, World } from 'dure/service'
@@ -14,8 +14,16 @@ export type AuthenticateOperator = (request: IncomingMessage) => OperatorCaller 
 
 export type Access = 'link' | 'system' | { readonly authenticate: AuthenticateOperator }
 
-/** To look, and change nothing. */
+/** Scopes of programs: to look and change nothing, or to do whatever an operator does. */
 export const VIEW = 'dure:view'
+
+/**
+ * Roles of people. What a scope says of them is what an application may do for them, and all who log in there have the same scopes.
+ */
+export const ROLES: { readonly operator: 'dure:operator'; readonly viewer: 'dure:viewer' } = {
+  operator: 'dure:operator',
+  viewer: 'dure:viewer',
+}
 
 export type Admission = {
   /** Who sends a request; undefined: nobody that is known. @throws {CallError} UNAUTHENTICATED, PERMISSION_DENIED */
@@ -53,13 +61,19 @@ function bySystem({ authenticate }: AccessWorld['host']): AuthenticateOperator {
     }
     const principal = await authenticate({ door: 'console', header })
     if (principal === undefined) return undefined
-    const role = principal.scopes.includes(OPERATE) ? 'operator' : principal.scopes.includes(VIEW) ? 'viewer' : undefined
+    const role = roleOf(principal)
     if (role !== undefined) return { name: principal.subject, role }
-    throw new CallError(
-      'PERMISSION_DENIED',
-      `Cannot show the console to "${principal.subject}": it needs the scope "${OPERATE}", or "${VIEW}" to look only`,
-    )
+    const needs =
+      principal.kind === 'user'
+        ? `they need the role "${ROLES.operator}", or "${ROLES.viewer}" to look only`
+        : `it needs the scope "${OPERATE}", or "${VIEW}" to look only`
+    throw new CallError('PERMISSION_DENIED', `Cannot show the console to "${principal.subject}": ${needs}`)
   }
+}
+
+function roleOf({ kind, roles, scopes }: Principal): OperatorRole | undefined {
+  const has = (role: string, scope: string): boolean => (kind === 'user' ? roles.includes(role) : scopes.includes(scope))
+  return has(ROLES.operator, OPERATE) ? 'operator' : has(ROLES.viewer, VIEW) ? 'viewer' : undefined
 }
 
 /** Milliseconds for which a browser that was let in stays so: longer than any working day, and it outlives restarts. */

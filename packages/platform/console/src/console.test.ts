@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import type { Principal } from 'dure/contract'
 import { consoleDoor } from './console.ts'
 import { loadClient } from './files.ts'
 import { openShop, type Shop } from './shop.test-support.ts'
@@ -128,16 +129,20 @@ test('the page allows no script and no style but its own, and nothing from outsi
   assert.equal((await send(shop.url, { method: 'DELETE' })).status, 405)
 })
 
-test('who may only look can change nothing, and who has neither scope sees nothing', async () => {
-  const scopes: Readonly<Record<string, readonly string[]>> = {
-    viewer: ['dure:view'],
-    operator: ['dure:operate'],
-    customer: ['orders:write'],
+test('who may only look can change nothing, and who has neither role nor scope sees nothing', async () => {
+  const known: Readonly<Record<string, Pick<Principal, 'kind' | 'scopes' | 'roles'>>> = {
+    viewer: { kind: 'user', scopes: [], roles: ['dure:viewer'] },
+    operator: { kind: 'user', scopes: [], roles: ['clerk', 'dure:operator'] },
+    // All who log in at an application have its scopes.
+    customer: { kind: 'user', scopes: ['dure:operate'], roles: ['clerk'] },
+    watcher: { kind: 'client', scopes: ['dure:view'], roles: [] },
+    robot: { kind: 'client', scopes: ['dure:operate'], roles: [] },
+    packer: { kind: 'client', scopes: ['orders:write'], roles: ['dure:operator'] },
   }
   const security = {
     authenticate: ({ header }: { readonly header: (name: string) => string | undefined }) => {
       const subject = header('authorization')?.replace('Bearer ', '')
-      return subject === undefined ? undefined : { subject, kind: 'user' as const, scopes: scopes[subject] ?? [], roles: [] }
+      return subject === undefined ? undefined : { subject, ...known[subject]! }
     },
   }
   await using shop = await openShop({ access: 'system', security, hosts: ['console.example'] })
@@ -149,10 +154,12 @@ test('who may only look can change nothing, and who has neither scope sees nothi
       body: '{}',
     })
   assert.equal((await ask(undefined, 'health/show')).status, 401)
-  assert.equal((await ask('customer', 'health/show')).status, 403)
-  assert.equal((await ask('viewer', 'health/show')).status, 200)
-  assert.equal((await ask('viewer', 'letters/retry')).status, 403)
-  assert.equal((await ask('operator', 'letters/retry')).status, 200)
+  for (const who of ['customer', 'packer']) assert.equal((await ask(who, 'health/show')).status, 403, who)
+  for (const who of ['viewer', 'watcher']) {
+    assert.equal((await ask(who, 'health/show')).status, 200, who)
+    assert.equal((await ask(who, 'letters/retry')).status, 403, who)
+  }
+  for (const who of ['operator', 'robot']) assert.equal((await ask(who, 'letters/retry')).status, 200, who)
   const who = await send(`${shop.url}/api/session`, { headers: { authorization: 'Bearer viewer' } })
   assert.deepEqual(JSON.parse(who.body), { system: 'shop', production: true, role: 'viewer', subject: 'viewer' })
   assert.equal((await send(`${shop.url}/api/session`, { method: 'POST', headers: JSON_TYPE, body: '{"token":"x"}' })).status, 409)

@@ -19,12 +19,14 @@ export type ConsoleOptions = {
   readonly host?: string
   /**
    * Who is let in. `link`: whoever opens a link that is good for one browser, and is told to who starts the system; on loopback alone.
-   * `system`: whoever the system's own `security` finds, with the scope `dure:operate` or, to look only, `dure:view`; a gateway with `login`
-   * before it has people log in. Or a function that finds out. Default `link`.
+   * `system`: whoever the system's own `security` finds: people with the role `dure:operator` or, to look only, `dure:viewer`, programs with the
+   * scope `dure:operate` or `dure:view`; a gateway with `login` before it has people log in. Or a function that finds out. Default `link`.
    */
   readonly access?: Access
   /** Names under which browsers reach it, with the port where there is one: `console.example`. Those of loopback are always known. */
   readonly hosts?: readonly string[]
+  /** Where people log out, as the gateway before it says: `/auth/logout`. Default: nowhere. */
+  readonly logout?: string
   /** Whether what is done here hurts: it is said on every page. Default: true where `access` is not `link`. */
   readonly production?: boolean
   /** What can be asked besides what every system is asked: `collectorParts` of `@dure/collector`. Default none. */
@@ -96,7 +98,10 @@ async function open(host: DoorHost, world: World, options: ConsoleOptions): Prom
     files: clientFiles(),
     operator: operatorRoutes(operator, { runtime: world.runtime, authenticate: caller }),
     admission: () => admission!,
-    about: { system: host.system, production: options.production ?? access !== 'link' },
+    about: {
+      ...{ system: host.system, production: options.production ?? access !== 'link' },
+      ...(options.logout !== undefined && { logout: options.logout }),
+    },
     log: world.log,
   })
   const handed = world.sockets?.get(options.name ?? 'console')

@@ -13,7 +13,7 @@ export type ConsoleServerOptions = {
   readonly files: ClientFiles
   readonly operator: OperatorRoutes
   readonly admission: () => Admission
-  readonly about: { readonly system: string; readonly production: boolean }
+  readonly about: { readonly system: string; readonly production: boolean; readonly logout?: string }
   readonly log: Logger
 }
 

@@ -5,7 +5,7 @@ import { CliError, EXIT, say, type Shell } from './shell.ts'
 
 /** What a system keeps in its directory: stores, their locks, what processes tell each other. */
 const OURS =
-  /^(?:.+\.(?:db|lock)(?:-(?:wal|shm|journal))?|(?:control|supervisor)\.sock|supervisor\.json(?:\.lock)?|registry|sockets)$/
+  /^(?:.+\.(?:db|lock)(?:-(?:wal|shm|journal))?|(?:control|supervisor|collector)\.sock|collector|console\.(?:key|link)|supervisor\.json(?:\.lock)?|registry|sockets)$/
 
 /**
  * Empties a data directory, after it has said what goes.

@@ -5,6 +5,7 @@ import { describeThrown } from 'dure/contract/internal'
 import { keepAlive, realRuntime } from 'dure/runtime'
 import { start, type Door, type NetworkOptions, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
+import { consoleDoors, isConsole } from './console-doors.ts'
 import { control, listingOf } from './control/control.ts'
 import { servicesTable } from './listing.ts'
 import type { Port } from './commands/parameters.ts'
@@ -26,6 +27,8 @@ export type RunOptions = {
   readonly network?: NetworkOptions | undefined
   /** What of it runs in this process, others running the rest; undefined: all of it. */
   readonly part?: readonly string[] | undefined
+  /** Brings a console, and a collector, to a system that lists none. */
+  readonly console?: boolean | undefined
 }
 
 /** Runs a system in this process until somebody wants it to end, then lets it finish what is under way. */
@@ -43,7 +46,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const doors = doorsFor(system, options)
+  const doors = await doorsFor(system, options)
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
@@ -95,8 +98,14 @@ export async function runPart(
 }
 
 /** The doors of a system where its command line wants them, and one for who owns the directory. */
-export function doorsFor(system: System, { ports, log }: Pick<RunOptions, 'ports' | 'log'>): readonly Door[] {
-  const moved = moveDoors(system.doors, ports)
+export async function doorsFor(
+  { doors: own }: System,
+  { ports, log, part, console }: Pick<RunOptions, 'ports' | 'log' | 'part' | 'console'>,
+): Promise<readonly Door[]> {
+  // A part that opens no doors loads none.
+  const opens = part === undefined || part.includes('doors')
+  const brought = console === true && opens ? await consoleDoors(own) : []
+  const moved = moveDoors([...own, ...brought], ports, { unnamed: own })
   return withControl(log === 'dev' ? moved.map(documented) : moved)
 }
 
@@ -138,10 +147,13 @@ export function welcome(options: {
     '',
     `${paint(shell, 'bold', system.name)}${part === undefined ? '' : ` (${part.join(', ')})`} is ${paint(shell, 'green', 'ready')} in ${Math.round(realRuntime().clock.monotonic())} ms`,
     '',
-    ...urls.flatMap(({ door, url, page }) => [
-      `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`,
-      ...(page === undefined ? [] : [`  ${'docs'.padEnd(8)} ${paint(shell, 'cyan', page)}`]),
-    ]),
+    ...urls.filter(isConsole).map(({ door, page }) => `  ${door.padEnd(8)} ${paint(shell, 'cyan', page!)} (good once)`),
+    ...urls
+      .filter((one) => !isConsole(one))
+      .flatMap(({ door, url, page }) => [
+        `  ${door.padEnd(8)} ${paint(shell, 'cyan', url)}`,
+        ...(page === undefined ? [] : [`  ${'docs'.padEnd(8)} ${paint(shell, 'cyan', page)}`]),
+      ]),
     `  ${'data'.padEnd(8)} ${directory}`,
     `  ${'system'.padEnd(8)} ${file}`,
     '',
@@ -151,24 +163,32 @@ export function welcome(options: {
       shell,
       example,
       all: log === 'dev',
+      console: urls.some(isConsole),
       data: directory === resolve(shell.cwd, '.dure') ? '' : ` --data ${directory}`,
     }),
     '',
   ].join('\n')
 }
 
-function tries(options: { shell: Shell; example: string; all: boolean; data: string }): readonly string[] {
-  const { shell, example, all, data } = options
+function tries(options: {
+  readonly shell: Shell
+  readonly example: string
+  readonly all: boolean
+  readonly console: boolean
+  readonly data: string
+}): readonly string[] {
+  const { shell, example, all, console, data } = options
   const first = `dure call ${example}${data}`
   if (!all) return [`  Try: ${first}`]
   const rows = [
     [first, 'asks it'],
+    ...(console ? [[`dure console --open${data}`, 'all of it in the browser'] as const] : []),
     [`dure trace${data}`, 'what each request led to'],
     [`dure lag${data}`, 'how far each consumer is behind'],
     [`dure dead groups${data}`, 'what failed for good'],
     ['dure sim', 'crashes it between any two steps'],
     ['dure dev --split', 'each service in its own process'],
-  ] as const
+  ] as readonly (readonly [string, string])[]
   const width = Math.max(...rows.map(([command]) => command.length))
   return [
     '  Try, in another terminal:',
@@ -185,11 +205,11 @@ function documented(door: Door): Door {
   return typeof more === 'function' ? more() : door
 }
 
-/** Opens doors at other ports than their system says. */
-function moveDoors(doors: readonly Door[], ports: readonly Port[]): readonly Door[] {
+/** Opens doors at other ports than their system says. @param options `unnamed`: of which a port without a name is meant */
+function moveDoors(doors: readonly Door[], ports: readonly Port[], options: { unnamed: readonly Door[] }): readonly Door[] {
   let moved = doors
-  const candidates = doors.filter(movable)
   for (const { door: name, port } of ports) {
+    const candidates = (name === undefined ? options.unnamed : doors).filter(movable)
     const chosen = name === undefined ? candidates : candidates.filter((door) => door.name === name)
     if (chosen.length !== 1) {
       const names = candidates.map((door) => door.name).join(', ')

@@ -34,7 +34,7 @@ export async function splitSystem(
   const { system, file } = await loadSystem(options.file, shell.cwd)
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
-  const doors = doorsFor(system, options)
+  const doors = await doorsFor(system, options)
   const watched = await shell.watched?.loaded()
   if (shell.watched !== undefined && watched === undefined) return
   const whole = { ...system, doors }
@@ -42,7 +42,11 @@ export async function splitSystem(
   const groups = all.filter(({ runsIn }) => runsIn !== 'main')
   const main = all.find(({ runsIn }) => runsIn === 'main')
   const report = sayTo(shell, options.log, system.name)
-  const words = ['--data', directory, '--log', options.log, ...(options.words ?? [])]
+  const words = [
+    ...['--data', directory, '--log', options.log],
+    ...(options.console === true ? ['--console'] : []),
+    ...(options.words ?? []),
+  ]
   // A copy that is added later has a number behind its name.
   const width = Math.max(...groups.map(({ name, onlyOne }) => name.length + (onlyOne === undefined ? 2 : 0)))
   const processOf = (group: Group): ProcessOptions => ({

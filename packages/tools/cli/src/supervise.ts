@@ -20,6 +20,8 @@ export type SupervisorOptions = {
   readonly cwd: string
   /** Port of the inspector of the child. */
   readonly inspect?: number | undefined
+  /** More of the environment of a child that is started now. */
+  readonly env?: () => Readonly<Record<string, string>>
   readonly onImports: (files: readonly string[]) => void
   /** `ms`: since it was asked for. */
   readonly onReady: (ready: { readonly urls: readonly Url[]; readonly again: boolean; readonly ms: number }) => void
@@ -101,13 +103,13 @@ export function supervise(options: SupervisorOptions): Supervisor {
   }
 }
 
-function spawnChild({ args, cwd }: SupervisorOptions): ChildProcess {
+function spawnChild({ args, cwd, env }: SupervisorOptions): ChildProcess {
   const bin = fileURLToPath(new URL('../bin/dure.js', import.meta.url))
   return spawn(process.execPath, [...process.execArgv, bin, ...args], {
     cwd,
     // The channel carries the wish to stop, and its end tells the child that nobody is left to ask.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, DURE_WATCHED: '1' },
+    env: { ...process.env, ...env?.(), DURE_WATCHED: '1' },
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from '@stricli/core'
 import { dirname } from 'node:path'
 import { openBrowser } from '../browser.ts'
+import { isConsole } from '../console-doors.ts'
 import { systemFile } from '../load.ts'
 import { parentGone } from '../parent.ts'
 import { typeTroubles } from '../project.ts'
@@ -35,6 +36,7 @@ type Flags = {
   readonly reset?: boolean
   readonly inspect?: number
   readonly open?: boolean
+  readonly console: boolean
 }
 
 export const devCommand: Command<Shell> = defineCommand({
@@ -43,13 +45,15 @@ export const devCommand: Command<Shell> = defineCommand({
         Runs all services of a system in one process (with --split: in several; with --threads: in threads of it), shows where it is and what is in it, and
         starts it again when a file changes that it imports, or one of SQL below the system file. What cannot be loaded or
         started is told, and waits for the next change; until it loads, the system of before goes on. Data are kept. What
-        the project's TypeScript finds wrong is told beside.`,
+        the project's TypeScript finds wrong is told beside. The console, whose link is said first, shows all that happens: a system that lists none gets
+        one, with the collector that it reads.`,
   examples: [
     'dure dev',
     'dure dev src/system.ts --port 9000',
     'dure dev --split',
     'dure dev --reset --open',
     'dure dev --inspect',
+    'dure dev --no-console',
   ],
   flags: {
     data: dataFlag,
@@ -67,6 +71,7 @@ export const devCommand: Command<Shell> = defineCommand({
       brief: 'Let a debugger in, at this port (default 9229) of this machine',
     },
     open: switchFlag('Open the page of its API in the browser'),
+    console: { kind: 'boolean', default: true, brief: 'Bring a console, and a collector, to a system that lists none' },
   },
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, given?: string): Promise<void> {
@@ -92,20 +97,25 @@ async function watchAndRun(
   shell: Shell,
   { file, data, flags }: { readonly file: string; readonly data: string; readonly flags: Flags },
 ): Promise<void> {
+  let consoleUrl: string | undefined
   const types = checkTypes(file, (text, ok) => say(shell, paint(shell, ok ? 'green' : 'yellow', text)))
   const supervisor = supervise({
     args: [
       ...['start', file, '--log', 'dev', '--data', data],
       ...portWords(flags.port ?? []),
+      ...(flags.console ? ['--console'] : []),
       ...(flags.split === true ? ['--split'] : []),
       ...(flags.threads === true ? ['--threads'] : []),
       ...(flags.replicas === undefined ? [] : replicaWords(flags.replicas)),
     ],
     cwd: shell.cwd,
     inspect: flags.inspect,
+    // At whichever port was free it opens again: a browser that is in stays in.
+    env: () => ({ ...(consoleUrl !== undefined && { CONSOLE_PORT: new URL(consoleUrl).port }) }),
     onImports: (files) => watcher.follow(files),
     onReady: ({ again, ms, urls }) => {
       types.look()
+      consoleUrl = urls.find(isConsole)?.url
       if (again) say(shell, paint(shell, 'green', `Ready again in ${Math.round(ms)} ms`))
       else if (flags.open === true) void showPage(shell, urls)
     },

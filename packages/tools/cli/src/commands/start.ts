@@ -24,6 +24,7 @@ type Flags = NetworkFlags & {
   readonly data?: string
   readonly port?: readonly Port[]
   readonly log: LogStyle
+  readonly console?: boolean
   readonly split?: boolean
   readonly threads?: boolean
   readonly replicas?: Readonly<Record<string, number>>
@@ -61,6 +62,7 @@ export const startCommand: Command<Shell> = defineCommand({
       default: 'json',
       brief: 'How to log; dev tells each request and keeps all traces',
     },
+    console: switchFlag('Bring a console and a collector, for this machine alone, to a system that lists none'),
     split: splitFlag,
     threads: threadsFlag,
     replicas: replicasFlag,
@@ -84,6 +86,7 @@ export const startCommand: Command<Shell> = defineCommand({
       data: dataDirectory(flags.data, this.process.env),
       ports: flags.port ?? [],
       log: flags.log,
+      console: flags.console,
       registry: registryUrl(this, flags.registry),
       network: networkOf(this, flags),
     }
