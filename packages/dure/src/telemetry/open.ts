@@ -24,6 +24,8 @@ export type TelemetryOptions = {
   readonly records?: number
   /** Where spans and metrics go besides the store: `[otlp({ endpoint })]`. Default none. */
   readonly exporters?: readonly Exporter[]
+  /** Which build this is, a version or a commit: two of them can be compared (`service.version`). Default: nobody says. */
+  readonly version?: string | undefined
   /** The embedded store that `dure trace` reads. Default: 64 MiB in the system's directory; false for none. */
   readonly store?: StoreOptions | false
 }
@@ -55,12 +57,12 @@ export function openTelemetry(
   },
 ): Telemetry | undefined {
   if (options === false) return undefined
-  const { sampling, records, exporters = [], store = {} } = options ?? {}
+  const { sampling, records, exporters = [], store = {}, version } = options ?? {}
   checkNumbers('open telemetry', { records }, { records: COUNT_OR_NONE })
   const metrics = createMetrics(world.copy)
   const unobserve = observeProcess(world.process ?? world.system, metrics, world.runtime)
   const all = [...(store === false ? [] : [spanStore(store)]), collectorSink(), ...exporters]
-  const sinks = all.map((make) => make({ ...world, metrics }))
+  const sinks = all.map((make) => make({ ...world, metrics, version }))
   metrics.observe(() =>
     sinks.map((sink) => ({ family: FAMILIES.dropped, attributes: { sink: sink.name }, value: sink.dropped() })),
   )

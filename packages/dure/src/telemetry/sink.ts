@@ -30,6 +30,8 @@ export type ExporterWorld = {
   readonly runtime: Runtime
   readonly log: Logger
   readonly metrics: Metrics
+  /** Which build of the system this is; undefined: nobody says. */
+  readonly version?: string | undefined
 }
 
 export type SinkLimits = {

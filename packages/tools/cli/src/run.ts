@@ -81,7 +81,7 @@ export async function runPart(
   // Which lines are written is changed while it runs, so the logger writes whatever it is given.
   const log = style === 'json' ? undefined : loggerOf(shell, 'debug')
   const { sockets, copy } = shell.supervised ?? {}
-  const telemetry = style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry
+  const telemetry = ofBuild(shell, style === 'dev' ? shownToDeveloper(shell, system.telemetry) : system.telemetry)
   const running = await begin(
     { ...system, telemetry, registry: registry === undefined ? system.registry : await registryAt(shell, registry) },
     {
@@ -113,6 +113,12 @@ export async function doorsFor(
 function shownToDeveloper(shell: Shell, telemetry: System['telemetry']): System['telemetry'] {
   if (telemetry === false) return false
   return { ...telemetry, sampling: 1, exporters: [...(telemetry.exporters ?? []), requestLines(shell)] }
+}
+
+/** Which build it is, where the system does not say and its environment does: two of them can be compared. */
+function ofBuild({ process: { env } }: Shell, telemetry: System['telemetry']): System['telemetry'] {
+  const version = env?.['DURE_VERSION']
+  return telemetry === false || version === undefined || version === '' ? telemetry : { version, ...telemetry }
 }
 
 async function begin(system: System, options: Parameters<typeof start>[1]): Promise<Running> {

@@ -13,6 +13,8 @@ export type Resource = {
   readonly namespace: string
   /** This process, so that two of one service do not write over each other's numbers. */
   readonly instance: string
+  /** Which build it runs. */
+  readonly version?: string | undefined
 }
 
 const KINDS: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 }
@@ -71,12 +73,13 @@ export function metricsRequest(
   }
 }
 
-function resourceOf(service: string, { namespace, instance }: Resource, more: Attributes = {}): unknown {
+function resourceOf(service: string, { namespace, instance, version }: Resource, more: Attributes = {}): unknown {
   return {
     attributes: attributesOf({
       'service.name': service,
       'service.namespace': namespace,
       'service.instance.id': instance,
+      ...(version !== undefined && { 'service.version': version }),
       ...more,
       'telemetry.sdk.name': 'dure',
       'telemetry.sdk.language': 'nodejs',

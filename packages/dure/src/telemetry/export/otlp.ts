@@ -72,8 +72,8 @@ export function otlpSink(
   },
 ): TelemetrySink & { readonly log: (line: LogRecord) => void } {
   const { name, send, limits, metrics, wanted } = options
-  const { runtime, log, system } = world
-  const resource: Resource = { namespace: system, instance: runtime.ids.next() }
+  const { runtime, log, system, version } = world
+  const resource: Resource = { namespace: system, instance: runtime.ids.next(), version }
   const reports = metrics === false ? undefined : reportMetrics({ world, resource, send, interval: metrics, name, wanted })
   const shared = { name, runtime, log, limits }
   const lines = batchingSink<LogRecord>({

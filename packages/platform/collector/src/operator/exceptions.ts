@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Collected } from '../collected.ts'
 
 const time = z.number().describe('milliseconds since the epoch')
-const Group = z.object({
+export const Group = z.object({
   ...{ fingerprint: z.string(), type: z.string(), message: z.string().describe('of the last one') },
   groupedBy: z.string().describe('what they have in common, in words'),
   ...{ services: z.array(z.string()), first: time, last: time, times: z.number() },

@@ -5,13 +5,14 @@ import { collectorSocket, createActs } from 'dure/telemetry/internal'
 import { operatorClient, operatorRoutes, type OperatorContext, type OperatorPart, type OperatorRoutes } from '@dure/operator'
 import { answeredBy, answerParts } from '@dure/operator/internal'
 import type { Collected } from '../collected.ts'
+import { builds } from './builds.ts'
 import { exceptions } from './exceptions.ts'
 import { logs } from './logs.ts'
 import { metrics } from './metrics.ts'
 import { traces } from './traces.ts'
 
 /** What the collector answers. */
-const own: readonly OperatorPart<Collected>[] = [traces, logs, metrics, exceptions]
+const own: readonly OperatorPart<Collected>[] = [traces, logs, metrics, exceptions, builds]
 
 /** Answers them over HTTP to whoever is let in: all of it is reading. */
 export function operatorOf(
@@ -36,7 +37,7 @@ export function operatorOf(
  * ```ts
  * import { collectorParts } from '@dure/collector'
  *
- * console.log(collectorParts.map(({ contract }) => contract.name)) // → [ 'traces', 'logs', 'metrics', 'exceptions' ]
+ * console.log(collectorParts.map(({ contract }) => contract.name)) // → [ 'traces', 'logs', 'metrics', 'exceptions', 'builds' ]
  * ```
  */
 export const collectorParts: readonly OperatorPart[] = own.map(passedOn)

@@ -3,6 +3,7 @@ import type { ExceptionRecord, SpanRecord } from '../record.ts'
 import type { LogFilter } from './query.ts'
 import type { LogCounts, LogLine, LogPage } from './read-logs.ts'
 import type { ReadNumbers } from './read-numbers.ts'
+import type { Build, BuildEdge, BuildOperation, BuildsAsked } from './read-builds.ts'
 import type { Edge, ServiceOperations, TraceFilter, TraceSummary } from './read-traces.ts'
 
 /** As the thread that reads answers it. */
@@ -21,6 +22,11 @@ export type Answers = {
   readonly findTraces: (asked: { readonly prefix: string; readonly limit: number }) => readonly string[]
   readonly traceServices: () => readonly ServiceOperations[]
   readonly readEdges: (asked: { readonly from: number; readonly to: number }) => readonly Edge[]
+  readonly readBuilds: () => readonly Build[]
+  readonly compareBuilds: (asked: BuildsAsked) => {
+    readonly operations: readonly BuildOperation[]
+    readonly edges: readonly BuildEdge[]
+  }
   readonly metricNames: ReadNumbers['names']
   readonly metricSeries: ReadNumbers['series']
   readonly latestMetrics: ReadNumbers['latest']
@@ -37,5 +43,6 @@ export type Questions = {
 export const QUESTIONS: readonly (keyof Questions)[] = [
   ...(['searchLogs', 'surroundingLogs', 'countLogs', 'logServices'] as const),
   ...(['listTraces', 'readTrace', 'readBriefTrace', 'findTraces', 'traceServices', 'readEdges'] as const),
+  ...(['readBuilds', 'compareBuilds'] as const),
   ...(['metricNames', 'metricSeries', 'latestMetrics', 'exceptionGroups', 'exceptionSamples'] as const),
 ]

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { describeThrown } from 'dure/contract/internal'
 import { realRuntime } from 'dure/runtime'
 import type { Answers } from './questions.ts'
+import { compareBuilds, readBuilds } from './read-builds.ts'
 import { countLogs, logServices, searchLogs, surroundingLogs } from './read-logs.ts'
 import { readNumbers } from './read-numbers.ts'
 import { readSegments } from './read-segments.ts'
@@ -46,6 +47,8 @@ function reading({ directory }: ThreadData): Answers {
     findTraces: ({ prefix, limit }) => findTraces(segments, prefix, limit),
     traceServices: () => traceServices(segments),
     readEdges: of(readEdges),
+    readBuilds: () => readBuilds(segments),
+    compareBuilds: of(compareBuilds),
     metricNames: () => numbers.names(),
     metricSeries: numbers.series,
     latestMetrics: numbers.latest,

@@ -1,5 +1,6 @@
 import type { Command } from '@stricli/core'
 import { dirname } from 'node:path'
+import { realRuntime } from 'dure/runtime'
 import { openBrowser } from '../browser.ts'
 import { isConsole } from '../console-doors.ts'
 import { systemFile } from '../load.ts'
@@ -97,6 +98,7 @@ async function watchAndRun(
   shell: Shell,
   { file, data, flags }: { readonly file: string; readonly data: string; readonly flags: Flags },
 ): Promise<void> {
+  const { now } = realRuntime().clock
   let consoleUrl: string | undefined
   const types = checkTypes(file, (text, ok) => say(shell, paint(shell, ok ? 'green' : 'yellow', text)))
   const supervisor = supervise({
@@ -110,8 +112,14 @@ async function watchAndRun(
     ],
     cwd: shell.cwd,
     inspect: flags.inspect,
-    // At whichever port was free it opens again: a browser that is in stays in.
-    env: () => ({ ...(consoleUrl !== undefined && { CONSOLE_PORT: new URL(consoleUrl).port }) }),
+    env: () => ({
+      // Each start is a build: what an edit has changed can be seen.
+      ...(shell.process.env?.['DURE_VERSION'] === undefined && {
+        DURE_VERSION: `dev ${new Date(now()).toISOString().slice(0, 19)}`,
+      }),
+      // At whichever port was free it opens again: a browser that is in stays in.
+      ...(consoleUrl !== undefined && { CONSOLE_PORT: new URL(consoleUrl).port }),
+    }),
     onImports: (files) => watcher.follow(files),
     onReady: ({ again, ms, urls }) => {
       types.look()
