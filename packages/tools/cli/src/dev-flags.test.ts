@@ -22,9 +22,9 @@ const slow = { timeout: 90_000 }
 
 test('--reset says what it deletes, and the system begins anew', slow, async () => {
   const { root } = project()
-  const first = spawned(['dev'], { cwd: root })
+  const first = spawned(['dev', '--no-console'], { cwd: root })
   await first.until(/is ready/)
-  const beside = spawned(['dev', '--reset'], { cwd: root })
+  const beside = spawned(['dev', '--no-console', '--reset'], { cwd: root })
   assert.equal(await beside.exit, 2)
   assert.match(
     beside.err(),
@@ -33,7 +33,7 @@ test('--reset says what it deletes, and the system begins anew', slow, async () 
   first.child.kill('SIGTERM')
   await first.exit
   assert.ok(existsSync(join(root, '.dure/notes.db')))
-  const second = spawned(['dev', '--reset'], { cwd: root })
+  const second = spawned(['dev', '--no-console', '--reset'], { cwd: root })
   await second.until(/Deleting all in ".*\.dure": [^\n]*notes\.db[^]*Migrated a store[^]*is ready/)
   second.child.kill('SIGTERM')
   assert.equal(await second.exit, 0)
@@ -52,7 +52,7 @@ test('--reset deletes nothing where anything is not of a system', async () => {
 
 test('--inspect reaches the process of the system, also after it has started again', slow, async () => {
   const { root, shared } = project()
-  const dev = spawned(['dev', '--inspect=0'], { cwd: root })
+  const dev = spawned(['dev', '--no-console', '--inspect=0'], { cwd: root })
   const argvs: string[] = []
   for (const ready of [/is ready/, /Ready again/]) {
     await dev.until(ready)
@@ -81,14 +81,17 @@ test('--open opens the browser, and says the address where there is none', slow,
   const [browser, seen] = [join(root, 'browser.sh'), join(root, 'seen')]
   writeFileSync(browser, `#!/bin/sh\necho "$1" > ${seen}.part && mv ${seen}.part ${seen}\n`, { mode: 0o755 })
   const env = { BROWSER: browser, DISPLAY: '', WAYLAND_DISPLAY: '', NO_COLOR: '1' }
-  const dev = spawned(['dev', '--open', '--port', '0'], { cwd: root, env })
+  const dev = spawned(['dev', '--no-console', '--open', '--port', '0'], { cwd: root, env })
   await dev.until(/is ready[^]*http:/)
   while (!existsSync(seen)) await new Promise((resolve) => setTimeout(resolve, 20))
   const url = /http:\/\/[\d.:]+/.exec(dev.out())![0]
   assert.ok(readFileSync(seen, 'utf8').startsWith(url))
   dev.child.kill('SIGTERM')
   await dev.exit
-  const there = spawned(['dev', '--open', '--port', '0'], { cwd: root, env: { ...env, BROWSER: join(root, 'nothing') } })
+  const there = spawned(['dev', '--no-console', '--open', '--port', '0'], {
+    cwd: root,
+    env: { ...env, BROWSER: join(root, 'nothing') },
+  })
   await there.until(/No browser here; open http:\/\/127\.0\.0\.1:\d+/)
   there.child.kill('SIGTERM')
   await there.exit
@@ -101,7 +104,7 @@ test('errors of types are told beside what runs, and when they are gone', slow, 
     '{ "compilerOptions": { "strict": true, "types": [] }, "files": ["shared/text.ts"] }',
   )
   writeFileSync(shared, "export const text: number = 'one'")
-  const dev = spawned(['dev'], { cwd: root })
+  const dev = spawned(['dev', '--no-console'], { cwd: root })
   await dev.until(
     /is ready[^]*Types: 1 error\n {2}shared\/text\.ts:1:14 TS2322: Type 'string' is not assignable to type 'number'/,
   )

@@ -16,7 +16,7 @@ test(
   async () => {
     const { root, file, shared } = project()
     writeFileSync(file, SYSTEM.replace(/export default .*\n/, LISTS))
-    const dev = spawned(['dev', '--split'], { cwd: root })
+    const dev = spawned(['dev', '--no-console', '--split'], { cwd: root })
     await dev.until(/is ready in \d+ ms/)
     const asked = async (...words: readonly string[]) => {
       const one = spawned(words, { cwd: root })

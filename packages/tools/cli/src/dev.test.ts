@@ -17,7 +17,7 @@ async function read(root: string): Promise<string> {
 
 test('dev starts again when what it imports changes, and at nothing else', slow, async () => {
   const { root, shared } = project()
-  const dev = spawned(['dev'], { cwd: root })
+  const dev = spawned(['dev', '--no-console'], { cwd: root })
   await dev.until(READY)
   // Of several changes at once the last is told.
   writeFileSync(shared, "export const text = 'two'")
@@ -33,7 +33,7 @@ test('dev starts again when what it imports changes, and at nothing else', slow,
 
 test('while an edit cannot be loaded, or what it imports is not there, the system of before goes on', slow, async () => {
   const { root, file, shared } = project()
-  const dev = spawned(['dev'], { cwd: root })
+  const dev = spawned(['dev', '--no-console'], { cwd: root })
   await dev.until(READY)
   writeFileSync(shared, 'export const text: = 1')
   await dev.until(/the one before the change goes on:\nCannot load[^]*text\.ts:1\n/)
@@ -52,7 +52,7 @@ test('a migration that fails or was edited is told in a sentence, which comes la
   const { root, file } = project()
   const edited = SYSTEM.replace('(id TEXT', '(text TEXT, id TEXT')
   writeFileSync(file, edited.replace('CREATE', 'CRAETE'))
-  const dev = spawned(['dev'], { cwd: root })
+  const dev = spawned(['dev', '--no-console'], { cwd: root })
   const last = async (sentence: RegExp): Promise<void> => {
     await dev.until(sentence)
     assert.match(dev.all().trim().split('\n').at(-1)!, sentence)
