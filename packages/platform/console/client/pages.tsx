@@ -2,6 +2,7 @@
 import type { FunctionComponent } from 'preact'
 import { contracts, has } from './api.ts'
 import { Audit } from './pages/audit.tsx'
+import { Builds } from './pages/builds.tsx'
 import { contractPage } from './pages/contract.tsx'
 import { Exceptions } from './pages/exceptions.tsx'
 import { Explorer } from './pages/explorer.tsx'
@@ -45,6 +46,7 @@ const ALL: readonly PageEntry[] = [
   page('see', 'logs', 'page.logs', Logs, 'l'),
   page('see', 'metrics', 'page.metrics', Metrics, 'm'),
   page('see', 'exceptions', 'page.exceptions', Exceptions, 'x'),
+  page('see', 'builds', 'page.builds', Builds),
   page('messages', 'topics', 'page.topics', Topics, 'e'),
   page('messages', 'letters', 'page.letters', Letters, 'd'),
   page('parts', 'resilience', 'page.resilience', Resilience, 'r'),

@@ -26,6 +26,9 @@ const PAGES: Readonly<Record<string, readonly [path: string, there: string]>> = 
   letters: ['/letters', 'tbody tr'],
   letter: ['/letters/letter-0000000b?by=each', 'aside.detail .json'],
   resilience: ['/resilience', '.card'],
+  sagas: ['/sagas/checkout/order-2', 'aside.detail .saga li'],
+  explorer: ['/explorer/order/find', 'aside.detail pre'],
+  builds: ['/builds', '.stacked li'],
   settings: ['/settings', 'tbody tr'],
   empty: ['/traces/eeee', '.state h2'],
   lost: ['/nothing', '.state h2'],
@@ -57,6 +60,76 @@ test('a viewer is shown nothing to change', how, async () => {
     const { page } = await openPage(browser, `${server.url}/letters/letter-0000000b?by=each`)
     await page.locator('aside.detail .json').waitFor()
     assert.equal(await page.getByRole('button', { name: /Retry|Discard|Edit/ }).count(), 0)
+  } finally {
+    await browser.close()
+  }
+})
+
+test('a saga that has paused is decided about, with a reason; a viewer only sees it', how, async () => {
+  await using server = await openRecorded()
+  const browser = await openBrowser()
+  try {
+    const { page, wrong } = await openPage(browser, `${server.url}/sagas`)
+    const rows = page.locator('table[aria-label="Sagas"] tbody tr')
+    await rows.first().waitFor()
+    assert.match(
+      await rows.first().innerText(),
+      /order-2[^]*paused[^]*the provider answered 500/,
+      'what waits for a person comes first',
+    )
+    await rows.first().focus()
+    await page.keyboard.press('Enter')
+    const detail = page.locator('aside.detail')
+    await detail.locator('.saga li', { hasText: 'signed' }).waitFor()
+    const steps = await detail.locator('.saga li').allInnerTexts()
+    assert.deepEqual(
+      steps.map((text) => /(done|undone|refused|under way|waiting)/.exec(text)![1]),
+      ['done', 'undone', 'refused', 'under way', 'waiting'],
+    )
+    await detail.getByRole('button', { name: 'Take as done' }).click()
+    const dialog = page.locator('dialog')
+    await dialog.locator('textarea').fill('{ "parcel": 7 }')
+    const act = dialog.getByRole('button', { name: 'Take as done' })
+    assert.equal(await act.isDisabled(), true, 'not without a reason')
+    await dialog.getByPlaceholder('For those who ask later').fill('sent by hand')
+    await accessible(page)
+    await act.click()
+    await page.locator('.note', { hasText: 'Decided' }).waitFor()
+    assert.ok(
+      server.asked.includes('sagas.skip {"saga":"checkout","id":"order-2","result":{"parcel":7}} sent by hand'),
+      server.asked.filter((one) => one.startsWith('sagas')).join('; '),
+    )
+    assert.deepEqual(wrong, [])
+    await using looks = await openRecorded({ role: 'viewer' })
+    const viewer = await openPage(browser, `${looks.url}/sagas/checkout/order-2`)
+    await viewer.page.locator('aside.detail .saga li').first().waitFor()
+    assert.equal(await viewer.page.getByRole('button', { name: /Resume|Compensate|Take as done/ }).count(), 0)
+  } finally {
+    await browser.close()
+  }
+})
+
+test('an operation is called from its form, and the same call is there for others', how, async () => {
+  await using server = await openRecorded()
+  const browser = await openBrowser()
+  try {
+    const { page, wrong } = await openPage(browser, `${server.url}/explorer`)
+    await page.locator('tbody tr', { hasText: 'find' }).click()
+    const detail = page.locator('aside.detail')
+    await detail.getByLabel(/orderId/).fill("o'7")
+    const texts = await detail.locator('pre').allInnerTexts()
+    assert.deepEqual(texts, [
+      `curl "$URL"'/orders/o'\\''7' -H "authorization: Bearer $TOKEN"`,
+      "// needs: { order: Order }\nconst answer = await order.find({ orderId: 'o\\'7' })",
+      `npx dure call order.find '{"orderId":"o'\\''7"}'`,
+    ])
+    await detail.getByRole('button', { name: 'Call' }).click()
+    await detail.locator('.outcome .json', { hasText: 'paid' }).waitFor()
+    await detail.getByLabel(/orderId/).fill('0')
+    await detail.getByRole('button', { name: 'Call' }).click()
+    await detail.locator('.outcome .bad', { hasText: 'ORDER_UNKNOWN' }).waitFor()
+    await accessible(page)
+    assert.deepEqual(wrong, [])
   } finally {
     await browser.close()
   }

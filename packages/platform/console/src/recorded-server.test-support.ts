@@ -13,7 +13,7 @@ export type Recorded = {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-const COMMANDS = ['retry', 'discard', 'edit', 'publish']
+const COMMANDS = ['retry', 'discard', 'edit', 'publish', 'resume', 'skip', 'compensate', 'call']
 
 /** What is asked of it, in JSON form, is answered from `answers`; commands are for operators, and need a reason where they destroy. */
 export async function openRecorded(
@@ -68,7 +68,7 @@ function catalogue(answers: typeof recorded): unknown {
         name: operation,
         kind: isCommand ? 'command' : 'query',
         role: isCommand ? 'operator' : 'viewer',
-        reason: isCommand && operation !== 'retry',
+        reason: isCommand && operation !== 'retry' && operation !== 'call',
       }
     }),
   }))

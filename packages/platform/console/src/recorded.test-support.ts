@@ -404,19 +404,71 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
   },
   sagas: {
     list: () => ({
-      instances: SERVICES.map((service, at) => ({
-        service: 'order',
-        saga: 'checkout',
-        id: `order-${at}`,
-        version: 1,
-        state: at === 2 ? 'paused' : 'completed',
-        began: NOW - at * 9e4,
-        ended: null,
-        correlationId: `c-${at}`,
-        reason: at === 2 ? 'Unknown error' : null,
-        todo: service,
-      })),
+      instances: SERVICES.map((service, at) => saga(at, at === 2 ? 'paused' : at === 3 ? 'compensated' : 'completed', service)),
       silent: [],
+    }),
+    show: ({ id }) => ({
+      ...saga(2, 'paused', 'order'),
+      ...{ id, input: { orderId: id }, output: null, deadline: null },
+      steps: [
+        step(0, 'reserve', 'done', { undo: true, result: { left: 3 } }),
+        step(1, 'authorize', 'undone', { undo: true, tries: 2 }),
+        step(2, 'pay', 'refused', { error: '{"code":"CARD_DECLINED","message":"The card was declined"}' }),
+        step(3, 'ship', 'begun', { ended: null, tries: 5 }),
+        step(4, 'signed', 'waiting', { kind: 'signal', ended: null }),
+      ],
+      decisions: [{ at: NOW - 1_000, action: 'resume', by: 'ida', why: 'The provider is back' }],
+    }),
+    ...{ resume: () => ({ done: true }), skip: () => ({ done: true }), compensate: () => ({ done: true }) },
+  },
+  explorer: {
+    contracts: () => [
+      {
+        ...{ name: 'order', version: '1.0.0', owner: 'team-checkout', external: false, events: [] },
+        operations: [
+          {
+            ...{ name: 'find', kind: 'query', description: 'One order', errors: [{ code: 'ORDER_UNKNOWN', http: 404 }] },
+            input: {
+              type: 'object',
+              properties: { orderId: { type: 'string' }, lines: { type: 'boolean' } },
+              required: ['orderId'],
+            },
+            ...{ routes: ['GET /orders/{orderId}'], access: 'authenticated', scope: 'orders:read', authorize: false },
+            ...{ idempotent: true, deadline: 5_000, deprecated: false },
+          },
+        ],
+      },
+    ],
+    call: ({ input }) =>
+      (input as { readonly orderId?: string }).orderId === '0'
+        ? {
+            ok: false,
+            error: { code: 'ORDER_UNKNOWN', message: 'There is no order "0"', declared: true, data: { orderId: '0' } },
+          }
+        : { ok: true, value: { ...(input as object), state: 'paid' } },
+  },
+  builds: {
+    list: () => ({
+      builds: ['1.5.0', '1.4.0'].map((version, at) => ({
+        ...{ version, services: SERVICES, first: NOW - (at + 2) * 36e5, last: NOW - at * 36e5, spans: 12_000 },
+      })),
+    }),
+    compare: (asked) => ({
+      ...asked,
+      operations: SERVICES.map((service, at) => ({
+        ...{ service, name: `${service}.work` },
+        before: at === 1 ? { spans: 0, failed: 0 } : { spans: 900, failed: at, p50: 12, p99: 80 + at },
+        after: at === 2 ? { spans: 0, failed: 0 } : { spans: 1_100, failed: 3 * at, p50: 12, p99: at === 3 ? 410 : 78 },
+      })),
+      errors: [
+        {
+          ...{ fingerprint: 'v1:9f2a61c4d1e07b33', type: 'TypeError', message: 'Cannot read properties of undefined' },
+          ...{ groupedBy: 'own frames', services: ['shipment'], first: NOW, last: NOW, times: 17 },
+          ...{ firstVersion: '1.5.0', lastVersion: '1.5.0' },
+        },
+      ],
+      gone: [],
+      edges: [{ from: 'order', to: 'mail', by: 'call', before: 0, after: 40 }],
     }),
   },
   story: {
@@ -424,6 +476,17 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
       String(about).startsWith('no') ? { ...STORY, messages: [], state: 'done', reasons: [] } : { ...STORY, about },
   },
 }
+
+const saga = (at: number, state: string, todo: string): object => ({
+  ...{ service: 'order', saga: 'checkout', id: `order-${at}`, version: 1, state, began: NOW - at * 9e4, todo },
+  ...{ ended: state === 'paused' ? null : NOW, waits: null, due: null, failure: null, correlationId: `c-${at}` },
+  reason: state === 'paused' ? 'Unknown error: the provider answered 500' : null,
+})
+const step = (position: number, name: string, state: string, more: object): object => ({
+  ...{ position, name, state, kind: 'step', schema: '', undo: false, tries: 1, began: NOW - 1_000 + position * 90 },
+  ...{ ended: NOW - 950 + position * 90, result: null, error: null },
+  ...more,
+})
 
 const reaction = (consumer: string, state: string, at: number, more: object = {}): object => ({
   ...{ consumer, service: consumer.split('/')[0], state, time: NOW + at, attempts: 1, decisions: [], calls: [] },
