@@ -112,8 +112,10 @@ const both = (from: number | undefined, until: number | undefined, say: (value: 
 )
 const share = ({ spans, failed }: Count): number => (spans === 0 ? 0 : failed / spans)
 /** A fifth and half a millisecond: less is what two runs of the same build differ by. */
-const slower = (from = Infinity, until = -Infinity): string =>
-  until > from * 1.2 + 0.5 ? 'bad' : until > 0 && until < from * 0.8 - 0.5 ? 'good' : ''
+const slower = (from: number | undefined, until: number | undefined): string => {
+  if (from === undefined || until === undefined) return ''
+  return until > from * 1.2 + 0.5 ? 'bad' : until < from * 0.8 - 0.5 ? 'good' : ''
+}
 
 const Operations = ({ rows }: { readonly rows: Comparison['operations'] }): JSX.Element => (
   <Table
@@ -149,6 +151,7 @@ const Operations = ({ rows }: { readonly rows: Comparison['operations'] }): JSX.
         id: 'p50',
         title: 'p50',
         number: true,
+        wide: true,
         by: ({ after }) => after.p50 ?? 0,
         cell: ({ before, after }) => <span class={slower(before.p50, after.p50)}>{both(before.p50, after.p50, duration)}</span>,
       },

@@ -224,7 +224,7 @@ const Steps = ({ history: { steps, began } }: { readonly history: History }): JS
             {step.undo && <span class="quiet"> · {t('sagas.undo')}</span>}
             {step.tries > 1 && <span class="quiet"> · {t('story.attempts', { count: number(step.tries) })}</span>}
             {step.ended !== null && step.ended > step.began && <span class="quiet"> · {duration(step.ended - step.began)}</span>}
-            {step.error !== null && <p class="bad wrap">{step.error}</p>}
+            {step.error !== null && <p class="bad wrap">{errorText(step.error)}</p>}
           </summary>
           <Json value={step.result} />
         </details>
@@ -232,6 +232,16 @@ const Steps = ({ history: { steps, began } }: { readonly history: History }): JS
     ))}
   </ol>
 )
+
+/** What was thrown, which a service keeps as JSON where the error was declared. */
+function errorText(error: string): string {
+  try {
+    const { code, message } = JSON.parse(error) as { readonly code?: string; readonly message?: string }
+    return [code, message].filter((part) => part !== undefined).join(': ') || error
+  } catch {
+    return error
+  }
+}
 
 /** Which decisions fit the state it is in. */
 const FITTING: Readonly<Record<Instance['state'], readonly Decision[]>> = {
