@@ -3,7 +3,6 @@ import { CallError, contract, query } from 'dure/contract'
 import { operatorPart, type OperatorPart } from '@dure/operator'
 import { z } from 'zod'
 import type { Collected } from '../collected.ts'
-import type { BuildOperation } from '../store/read-builds.ts'
 import { Group } from './exceptions.ts'
 
 const time = z.number().describe('milliseconds since the epoch')
@@ -75,5 +74,5 @@ export const builds: OperatorPart<Collected> = operatorPart<typeof Builds, Colle
 })
 
 /** How much longer its slow ones take: what only one of them did comes first. */
-const slower = ({ before, after }: BuildOperation): number =>
+const slower = ({ before, after }: Record<'before' | 'after', { readonly p99?: number | undefined }>): number =>
   before.p99 === undefined || after.p99 === undefined ? Infinity : Math.abs(after.p99 - before.p99)

@@ -5,7 +5,11 @@ import { z } from 'zod'
 import type { Collected } from '../collected.ts'
 
 const time = z.number().describe('milliseconds since the epoch')
-export const Group = z.object({
+type ShownGroup = {
+  [Name in 'fingerprint' | 'type' | 'message' | 'groupedBy' | 'firstVersion' | 'lastVersion']: string
+} & { first: number; last: number; times: number; services: string[] }
+
+export const Group: z.ZodType<ShownGroup> = z.object({
   ...{ fingerprint: z.string(), type: z.string(), message: z.string().describe('of the last one') },
   groupedBy: z.string().describe('what they have in common, in words'),
   ...{ services: z.array(z.string()), first: time, last: time, times: z.number() },
