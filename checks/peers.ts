@@ -14,6 +14,7 @@
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
+ * `npm run peers -- h2spec`: h2spec (go), curl and h2load on our server of HTTP/2, in the clear and over TLS.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- login`: somebody logs in at the marketplace behind two gateways with a browser, orders, and logs out in one tab.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
@@ -92,7 +93,8 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
   balance,
-  'gateway-h2': gatewayH2,
+  'gateway-h2': () => withH2spec('platform/gateway/src/peers.test-support.ts'),
+  h2spec: () => withH2spec('protocols/http2/src/peers.test-support.ts'),
   hystrix,
   login: () => ourProgram('../examples/marketplace/login.test-support.ts', []),
   keyed: () => goJudge('keyed', 'databases/postgres/src/keyed.peers.test-support.ts'),
@@ -242,10 +244,10 @@ async function balance(): Promise<boolean> {
   return ourProgram('dure/src/resilience/balance/nginx.test-support.ts', [nginx()])
 }
 
-async function gatewayH2(): Promise<boolean> {
+async function withH2spec(program: string): Promise<boolean> {
   const answer = h2spec.there() ? 'installed' : h2spec.install()
   if (answer !== 'installed') throw new Error(`Cannot ask h2spec: it ${answer}.`)
-  return ourProgram('platform/gateway/src/peers.test-support.ts', [join(h2spec.folder, 'h2spec')])
+  return ourProgram(program, [join(h2spec.folder, 'h2spec')])
 }
 
 async function hystrix(): Promise<boolean> {
