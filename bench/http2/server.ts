@@ -1,5 +1,5 @@
 /** A server of HTTP/2 that answers each request with 90 bytes: ours, or Node's. */
-import { createServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { realRuntime } from 'dure/runtime'
 import { serveHttp2, type Http2Headers } from '@dure/http2'
@@ -33,7 +33,7 @@ function ours(): Server {
 
 function nodes(): Server {
   const server = createHttp2Server()
-  server.on('stream', (stream) => {
+  server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('data', () => {})
     stream.on('end', () => {
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })

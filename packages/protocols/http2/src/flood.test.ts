@@ -22,6 +22,7 @@ import {
   SETTINGS,
   WINDOW_UPDATE,
 } from './codes.ts'
+import { realRuntime, virtualRuntime } from 'dure/runtime'
 import type { Http2Headers, Http2Options, Http2Stream } from './http2.ts'
 import {
   block,
@@ -35,6 +36,7 @@ import {
   rawClient,
   serving,
   until,
+  type Frame,
   type RawClient,
   type Served,
 } from './raw.test-support.ts'
@@ -55,6 +57,19 @@ async function attacked(t: TestContext, options: Partial<Http2Options> = {}) {
   }
   await others()
   return { ...served, others }
+}
+
+/** Time that passes when it is told to, so that no client is late because the machine is busy. */
+function ownTime() {
+  const { clock, timers, advance } = virtualRuntime()
+  const pass = async (isSo: () => boolean, meanwhile = (): void => {}): Promise<void> => {
+    while (!isSo()) {
+      await advance(1_000)
+      meanwhile()
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    }
+  }
+  return { runtime: { clock, timers: { ...realRuntime().timers, after: timers.after } }, pass }
 }
 
 /** How the server has ended it; -1: it has not said. */
@@ -177,8 +192,10 @@ test('streams beyond the limit are refused, and begun when others have ended', a
 test('a client that takes nothing loses the stream, and holds no more than the server may keep for it', async (t) => {
   let [wrote, code] = [0, 0]
   const part = Buffer.alloc(65_536)
+  const { runtime, pass } = ownTime()
   const { port, others } = await attacked(t, {
-    limits: { stallTimeout: 300, silence: 60_000 },
+    runtime,
+    limits: { stallTimeout: 10_000, silence: 1_000_000_000 },
     onStream: (stream) => {
       stream.respond(OK)
       if (stream.headers.get(':path') === '/others') stream.end()
@@ -194,43 +211,46 @@ test('a client that takes nothing loses the stream, and holds no more than the s
   })
   const client = await rawClient(t, port, [[4, 0]])
   client.say(get(1))
-  assert.equal((await client.hears(({ type, id }) => type === RST_STREAM && id === 1))?.payload.readUInt32BE(), CANCEL)
+  const isReset = ({ type, id }: Frame): boolean => type === RST_STREAM && id === 1
+  await pass(() => client.frames.some(isReset))
+  assert.equal((await client.hears(isReset))?.payload.readUInt32BE(), CANCEL)
   assert.deepEqual([wrote, code], [0, CANCEL])
   // One whose windows are open, and which does not read: the connection goes.
   const deaf = await rawClient(t, port, [[4, 0x7fff_ffff]])
   deaf.socket.pause()
   deaf.say(frame(WINDOW_UPDATE, 0, 0, number(0x7fff_ffff - 65_535)), get(1))
   code = 0
-  await until(() => code !== 0)
+  await pass(() => code !== 0)
   assert.ok(wrote < 1_000, `${wrote} parts were written`)
   await others()
 })
 
 test('a client that does not go on is asked, taken leave of, or put off', async (t) => {
-  const limits = { silence: 200, headTimeout: 200, idleTimeout: 200, stallTimeout: 200 }
-  const { port } = await serving(t, { limits })
+  const { runtime, pass } = ownTime()
+  const { port, connections } = await serving(t, { runtime, onStream: () => none, limits: { idleTimeout: 600_000 } })
   const half = await rawClient(t, port)
   half.say(frame(HEADERS, END_STREAM, 1, block(GET)))
+  await pass(() => half.frames.some(isLast))
   assert.equal(await codeOf(half), ENHANCE_YOUR_CALM)
+  // It has nothing under way, and answers when it is asked.
   const idle = await rawClient(t, port)
-  assert.equal(await codeOf(idle), NO_ERROR)
-  const away = await serving(t, { limits: { silence: 100 }, onStream: () => none })
-  const silent = await rawClient(t, away.port)
-  silent.say(get(1))
-  assert.ok(await silent.hears(({ type }) => type === PING))
-  await silent.ended
-  const there = await rawClient(t, away.port)
-  there.say(get(1))
-  let pings = 0
-  const answer = (): void => {
-    const all = there.frames.filter(({ type }) => type === PING)
-    for (const { payload } of all.slice(pings)) there.say(frame(PING, ACK, 0, payload))
-    pings = all.length
+  const asked = (): readonly Frame[] => idle.frames.filter(({ type, flags }) => type === PING && flags === 0)
+  for (let answered = 0; answered < 5; answered++) {
+    await pass(() => asked().length > answered)
+    idle.say(frame(PING, ACK, 0, asked()[answered]!.payload), frame(PING, 0, 0, Buffer.from(`answer ${answered}`)))
+    assert.ok(await idle.hears(({ payload }) => payload.toString() === `answer ${answered}`), 'whoever answers stays')
   }
-  there.socket.on('data', answer)
-  answer()
-  await until(() => pings > 3 || there.socket.destroyed)
-  assert.ok(pings > 3, 'whoever answers stays')
+  const answering = (): void => {
+    const last = asked().at(-1)
+    if (last !== undefined) idle.say(frame(PING, ACK, 0, last.payload))
+  }
+  await pass(() => idle.frames.some(isLast), answering)
+  assert.equal((await idle.hears(isLast))?.payload.readUInt32BE(4), NO_ERROR)
+  const silent = await rawClient(t, port)
+  silent.say(get(1))
+  await until(() => connections.at(-1)!.streams === 1)
+  await pass(() => silent.socket.destroyed)
+  assert.ok(silent.frames.some(({ type, flags }) => type === PING && flags === 0))
 })
 
 const without = (name: string): Http2Headers => GET.filter(([each]) => each !== name)

@@ -24,11 +24,13 @@ export type Sender = {
   readonly sendAll: () => void
   /** The client takes so much more. @returns false: more than there can be */
   readonly grant: (bytes: number) => boolean
-  /** The client has taken more since this was asked the last time. */
+  /** Those of which something waits. */
   readonly waiting: ReadonlySet<Outgoing>
-  /** Frames of data sent as long as they were wanted to be, or long: a client that takes them says so as often. */
+  /** Frames of data sent whole, or long ones, of which the client has not told yet that it has taken them; counted up to MOST. */
   whole: number
 }
+
+const MOST = 1_000
 
 export function createSender(output: Output, now: () => number): Sender {
   const waiting = new Set<Outgoing>()
@@ -44,7 +46,7 @@ export function createSender(output: Output, now: () => number): Sender {
     window -= length
     stream.window -= length
     stream.moved = now()
-    if (length >= Math.min(left, 1_024)) sender.whole++
+    if (length >= Math.min(left, 1_024) && sender.whole < MOST) sender.whole++
     if (length === left) {
       stream.queue.shift()
       stream.sent = 0
