@@ -36,7 +36,12 @@ export async function startApart(data: string): Promise<{
   readonly result: (url: string) => Promise<TelemetryResult>
   readonly close: () => Promise<void>
 }> {
-  const child = createChild({ name: 'The collector', words: [PROGRAM, data, `${LIMIT}`], ready: /^collecting$/m })
+  const child = createChild({
+    name: 'The collector',
+    words: [PROGRAM, data, `${LIMIT}`],
+    ready: /^collecting$/m,
+    patience: 180_000,
+  })
   const times = { there: { ms: 0, done: 0 }, away: { ms: 0, done: 0 } }
   let most = 0
   await child.start()
