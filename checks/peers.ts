@@ -31,6 +31,7 @@
  * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
  * `npm run peers -- telemetry`: services in Python, Node and Java (by OpenTelemetry's SDK, its agent and Sentry's SDKs) and rsyslog tell the collector of one trace; Debian's Prometheus and Zipkin's pages read it.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
+ * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -67,6 +68,7 @@ import {
 } from './judges/installed.ts'
 import { judges, withSubject } from './judges/judges.ts'
 import { brokers, installOld, OLD_SERVERS } from './servers/brokers.ts'
+import { installPackage } from './servers/packages.ts'
 import { run } from './shell.ts'
 import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
@@ -107,6 +109,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   mtls: (words) => ourProgram('dure/src/identity/foreign.test-support.ts', words),
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
+  thrift,
 }
 
 async function openapi(): Promise<boolean> {
@@ -277,6 +280,14 @@ async function audit(): Promise<boolean> {
   if (said !== 'installed') throw new Error(`Cannot ask Python: it ${said}.`)
   const script = join(import.meta.dirname, 'judges/audit.py')
   return goJudge('audit', 'dure/src/audit/foreign.test-support.ts', [join(jwcrypto.folder, PYTHON), script])
+}
+
+async function thrift(): Promise<boolean> {
+  for (const name of ['thrift-compiler', 'python3-thrift']) {
+    const why = existsSync(`/usr/share/doc/${name}`) ? undefined : installPackage(name)
+    if (why !== undefined) throw new Error(`Cannot ask Thrift: ${why}`)
+  }
+  return ourProgram('protocols/thrift/src/peers.test-support.ts', [])
 }
 
 async function oldServers(): Promise<boolean> {

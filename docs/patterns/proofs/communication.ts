@@ -75,6 +75,25 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/soap/src/handlers.test.ts',
     ],
   },
+  C5: {
+    state: 'works',
+    part: {
+      en: 'binary and compact protocol, framed, multiplexed; both ways: a door, and services of others asked',
+      ko: 'binary와 compact 프로토콜, framed, multiplexed. 양쪽 모두: 도어, 그리고 남의 서비스에 묻는 핸들러',
+    },
+    code: [
+      'packages/protocols/thrift/src/thrift.ts',
+      'packages/protocols/thrift/src/codec.ts',
+      'packages/protocols/thrift/src/idl.ts',
+      'packages/protocols/thrift/src/client/handlers.ts',
+    ],
+    guide: 'docs/guides/thrift.md',
+    tests: [
+      'packages/protocols/thrift/src/thrift.test.ts',
+      'packages/protocols/thrift/src/codec.test.ts',
+      'packages/protocols/thrift/src/hostile.test.ts',
+    ],
+  },
   C6: {
     state: 'begun',
     part: {

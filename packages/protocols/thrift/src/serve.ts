@@ -33,6 +33,8 @@ export type ThriftState = OpenState<ThriftLimits>
 export type ServedMethod = {
   readonly codec: MethodCodec
   readonly door: OperationDoor
+  /** Drawn `oneway`: some clients send it like any other call, and wait for nothing. */
+  readonly oneway: boolean
   readonly attributes: Readonly<Record<string, string>>
 }
 
@@ -44,10 +46,14 @@ export type Asker = { readonly answer: (frame: Buffer | undefined) => void; read
 
 type FramedWriter = Writer & { readonly frame: () => void; readonly framed: () => Buffer }
 
-export function servedMethod(served: Served, codec: MethodCodec, state: ThriftState): ServedMethod {
+export function servedMethod(
+  served: Served,
+  { codec, oneway }: Pick<ServedMethod, 'codec' | 'oneway'>,
+  state: ThriftState,
+): ServedMethod {
   const place = `${served.contract.name}.${served.name}`
   const attributes = { 'rpc.system.name': 'thrift', 'rpc.method': place }
-  return { codec, door: operationDoor(served, state, `Thrift ${place}`), attributes }
+  return { codec, oneway, door: operationDoor(served, state, `Thrift ${place}`), attributes }
 }
 
 /** Longest name of a method, in characters: it comes back in every answer. */
@@ -64,9 +70,11 @@ export function messageServer(methods: Methods, state: ThriftState): (message: B
     const to: FramedWriter = isCompact ? compact : binary
     const head = from.message()
     if (head.name.length > LONGEST_NAME) throw new Malformed(`the name of its method is longer than ${LONGEST_NAME} characters`)
+    // Multiplexed clients name the service when they ask, and expect the method alone.
+    const name = head.name.slice(head.name.indexOf(':') + 1)
     const reply = (type: number, write: (to: Writer) => void): Buffer => {
       to.frame()
-      to.message(head.name, type, head.sequence)
+      to.message(name, type, head.sequence)
       write(to)
       return to.framed()
     }
@@ -95,7 +103,7 @@ type Serving = {
   readonly reply: (type: number, write: (to: Writer) => void) => Buffer
 }
 
-function serve({ codec, door, attributes }: ServedMethod, { state, head, from, asker, reply }: Serving): void {
+function serve({ codec, oneway, door, attributes }: ServedMethod, { state, head, from, asker, reply }: Serving): void {
   let args: Arguments = {}
   let wrong: unknown
   try {
@@ -113,7 +121,7 @@ function serve({ codec, door, attributes }: ServedMethod, { state, head, from, a
   const settle = (frame: Buffer, failure: unknown): void => {
     state.calls--
     trace.end(failure)
-    asker.answer(head.type === MESSAGE.oneway ? undefined : frame)
+    asker.answer(oneway || head.type === MESSAGE.oneway ? undefined : frame)
   }
   const fail = (error: unknown): void => {
     const failure = door.tell(error, { correlationId, traceId: traceIdOf(trace.traceparent) })

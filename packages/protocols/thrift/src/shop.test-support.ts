@@ -114,7 +114,7 @@ export type Shop = {
 }
 
 export async function shop(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   options: { door?: ThriftOptions; security?: SystemOptions['security'] } = {},
 ): Promise<Shop> {
   const deleted: string[] = []
@@ -147,7 +147,7 @@ export async function shop(
   return { running, address: addressOf(running), deleted, placed }
 }
 
-export async function run(t: TestContext, of: Parameters<typeof start>[0]): Promise<Running> {
+export async function run(t: Pick<TestContext, 'after'>, of: Parameters<typeof start>[0]): Promise<Running> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-thrift-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const running = await start(of, { directory, log: silentLogger() })

@@ -3,6 +3,7 @@ import type { AnyContract } from 'dure/contract'
 import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { serveConnection } from './connection.ts'
+import { onewayOf } from './idl.ts'
 import { limitsOf, type ThriftLimits } from './limits.ts'
 import { methodCodecs } from './methods.ts'
 import { modelOf } from './model.ts'
@@ -24,6 +25,8 @@ export type ThriftOptions = {
   readonly tls?: DoorTls
   /** Which contracts are served, all with numbers of their fields (`dure docs --format numbers`). Default: all of the system. */
   readonly contracts?: readonly AnyContract[]
+  /** Commands that are drawn `oneway` (as in `thriftDocument`), by their places: nobody is answered. */
+  readonly oneway?: readonly string[]
   readonly limits?: Partial<ThriftLimits>
 }
 
@@ -57,9 +60,9 @@ export function thrift(options: ThriftOptions = {}): Door {
 type Settings = ThriftOptions & { readonly name: string; readonly host: string; readonly port: number }
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: ThriftLimits): Promise<OpenDoor> {
-  const { name, contracts = host.contracts } = settings
+  const { name, contracts = host.contracts, oneway = [] } = settings
   const state: ThriftState = openState({ door: name, limits, world, host })
-  const serve = messageServer(methodsOf(contracts, state), state)
+  const serve = messageServer(methodsOf(contracts, oneway, state), state)
   const tcp = await openTcp(state, {
     ...settings,
     handed: world.sockets?.get(name),
@@ -69,15 +72,16 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Th
   return { url: `thrift${settings.tls === undefined ? '' : 's'}://${tcp.where}`, close: tcp.close }
 }
 
-function methodsOf(contracts: readonly AnyContract[], state: ThriftState): Methods {
+function methodsOf(contracts: readonly AnyContract[], oneway: readonly string[], state: ThriftState): Methods {
   const model = modelOf(contracts)
   const codecs = methodCodecs(model)
+  const oneways = onewayOf(model, oneway)
   const served = new Map(servedOperations(state.host, contracts).map((one) => [`${one.contract.name}.${one.name}`, one]))
   const methods = new Map<string, ServedMethod | 'ambiguous'>()
   for (const { name, contract, methods: own } of model.services)
     for (const method of own) {
       const place = `${contract.name}.${method.types.name}`
-      const one = servedMethod(served.get(place)!, codecs.get(place)!, state)
+      const one = servedMethod(served.get(place)!, { codec: codecs.get(place)!, oneway: oneways.has(method) }, state)
       methods.set(`${name}:${method.name}`, one)
       methods.set(method.name, methods.has(method.name) ? 'ambiguous' : one)
     }
