@@ -148,8 +148,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
   O7: {
     state: 'begun',
     part: {
-      en: 'map, traces, logs, metrics, exceptions, events, dead letters, breakers, audit with its proof, and a page of any operator contract; login through a gateway',
-      ko: '지도, 트레이스, 로그, 지표, 예외, 이벤트, 데드 레터, 브레이커, 증명이 있는 감사, 모든 운영자 계약의 페이지. 로그인은 게이트웨이로',
+      en: 'map, traces, logs, metrics, exceptions, events, dead letters, breakers, sagas, explorer, builds compared, audit with its proof, and a page of any operator contract; dure dev brings it; login through a gateway, by role',
+      ko: '지도, 트레이스, 로그, 지표, 예외, 이벤트, 데드 레터, 브레이커, 사가, API 탐색기, 빌드 비교, 증명이 있는 감사, 모든 운영자 계약의 페이지. dure dev가 함께 시작하고 로그인은 게이트웨이에서 역할로',
     },
     code: [
       'packages/platform/console/src/console.ts',
@@ -162,6 +162,9 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     tests: [
       'packages/platform/console/src/console.test.ts',
       'packages/platform/console/src/browser.test.ts',
+      'packages/platform/console/src/login.test.ts',
+      'packages/tools/cli/src/dev-console.test.ts',
+      'packages/platform/collector/src/operator/builds.test.ts',
       'packages/platform/console/src/pages.test.ts',
       'packages/platform/console/client/model/columns.test.ts',
     ],
