@@ -17,6 +17,7 @@
  * `npm run peers -- h2spec`: h2spec (go), curl and h2load on our server of HTTP/2, in the clear and over TLS.
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- login`: somebody logs in at the marketplace behind two gateways with a browser, orders, and logs out in one tab.
+ * `npm run peers -- soap`: clients that zeep, JAX-WS (wsimport) and gSOAP make of our WSDL call a door; libxml2 judges what is written.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
@@ -56,6 +57,7 @@ import {
   redisPy,
   schemas as schemaJudges,
   sessionClients,
+  soap as soapJudges,
   springConfig,
   springGateway,
   springKafka,
@@ -105,6 +107,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   tokens,
   telemetry,
   oidc: () => ourProgram('platform/auth/src/peers.test-support.ts', []),
+  soap: soapClients,
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),
   mtls: (words) => ourProgram('dure/src/identity/foreign.test-support.ts', words),
   'old-servers': oldServers,
@@ -297,6 +300,18 @@ async function oldServers(): Promise<boolean> {
     well = (await ourProgram(`brokers/${kind}/src/versions.test-support.ts`, words)) && well
   }
   return well
+}
+
+async function soapClients(): Promise<boolean> {
+  const { zeep, jaxws, gsoap } = soapJudges
+  for (const judge of [zeep, jaxws, gsoap]) {
+    const said = judge.there() ? 'installed' : judge.install()
+    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
+  }
+  return ourProgram(
+    'protocols/soap/src/foreign.test-support.ts',
+    [zeep, jaxws, gsoap].map(({ folder }) => folder),
+  )
 }
 
 /** A program in Go, built from what is pinned beside it, judges what one of ours does. */

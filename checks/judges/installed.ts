@@ -49,6 +49,24 @@ export const keycloak: Judges = judges('keycloak', 'keycloak/pom.xml', {
   ],
 })
 
+/** Clients that are made of a WSDL: in Python, in Java, and in C++, as Debian has it, unpacked and not installed. */
+export const soap: Readonly<Record<'zeep' | 'jaxws' | 'gsoap', Judges>> = {
+  zeep: pythonClient('zeep', 'soap/zeep.txt'),
+  jaxws: javaLibraries('jaxws', 'soap/pom.xml'),
+  gsoap: judges('gsoap', 'soap/gsoap.txt', {
+    possible: () => runs('g++', ['--version']) && runs('dpkg-deb', ['--version']),
+    steps: (folder) => [
+      [
+        'sh',
+        '-c',
+        'cd "$1" && apt-get download -q $(cat gsoap.txt) && for one in *.deb; do dpkg-deb -x "$one" .; done',
+        'sh',
+        folder,
+      ],
+    ],
+  }),
+}
+
 /** What tells of itself: OpenTelemetry's SDK for Python, and Sentry's; and Prometheus, as Debian has it, unpacked and not installed. */
 export const telemetry: Judges = judges('telemetry', 'telemetry.txt', {
   sources: ['telemetry.py'],
