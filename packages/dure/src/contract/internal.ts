@@ -46,6 +46,7 @@ export {
 } from './types-of.ts'
 export { memberFinder } from './members.ts'
 export { identifiersFor } from './identifiers.ts'
+export { bigintFromText } from './text.ts'
 export { pascal } from './components.ts'
 export { drawNumbers, errorsOf, numbersOf, retiredOf } from './numbers.ts'
 export { unknownFromJson, unknownToJson } from './tagged.ts'
