@@ -35,10 +35,12 @@ export async function openTcp(
     readonly tls?: DoorTls | undefined
     readonly handed: number | undefined
     readonly connections: number
+    /** What is spoken over TLS, for clients that ask: `h2`. */
+    readonly alpn?: readonly string[]
     readonly serve: (socket: Socket) => TcpConnection
   },
 ): Promise<TcpDoor> {
-  const { tls, serve, connections } = options
+  const { tls, serve, connections, alpn } = options
   const { runtime, log } = state.world
   const open = new Set<TcpConnection>()
   const take = (socket: Socket): void => {
@@ -48,7 +50,9 @@ export async function openTcp(
   }
   const secure = tls && secureServer({ tls, runtime, log })
   const server: Server =
-    secure === undefined ? createServer(take) : createSecure({ ...secure.options, handshakeTimeout: HANDSHAKE }, take)
+    secure === undefined
+      ? createServer(take)
+      : createSecure({ ...secure.options, handshakeTimeout: HANDSHAKE, ...(alpn && { ALPNProtocols: [...alpn] }) }, take)
   server.maxConnections = connections
   // Of a handshake that failed: whoever tried is told by TLS itself.
   server.on('tlsClientError', () => {})

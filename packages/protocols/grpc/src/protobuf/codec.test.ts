@@ -19,10 +19,10 @@ function codecOf(output: z.ZodType): Codec & { readonly theirs: protobufjs.Type;
   const given = numbered(output)
   const { text } = protoDocument(given)
   const { response } = packageOf(given).methods[0]!
-  const root = protobufjs.parse(text, new protobufjs.Root().addJSON(protobufjs.common.get('google/protobuf/struct.proto')!.nested!), {
-    keepCase: true,
-  }).root
-  for (const file of ['timestamp', 'empty']) root.addJSON(protobufjs.common.get(`google/protobuf/${file}.proto`)!.nested!)
+  const root = new protobufjs.Root()
+  protobufjs.parse(text, root, { keepCase: true })
+  for (const file of ['struct', 'timestamp', 'empty'])
+    root.addJSON(protobufjs.common.get(`google/protobuf/${file}.proto`)!.nested!)
   const name = response.imported === undefined ? `shop.v1.${response.name}` : response.name
   return { ...createCodecs()(response), theirs: root.lookupType(name), text }
 }
@@ -36,7 +36,10 @@ const leaf = fc.constantFrom<Both>(
   { schema: z.int32(), value: fc.integer() },
   { schema: z.number(), value: fc.double({ noNaN: true, noDefaultInfinity: true }) },
   { schema: z.boolean(), value: fc.boolean() },
-  { schema: z.date(), value: fc.date({ min: new Date(-62_135_596_800_000), max: new Date(253_402_300_799_999), noInvalidDate: true }) },
+  {
+    schema: z.date(),
+    value: fc.date({ min: new Date(-62_135_596_800_000), max: new Date(253_402_300_799_999), noInvalidDate: true }),
+  },
   { schema: z.bigint(), value: fc.bigInt() },
   { schema: z.instanceof(Uint8Array), value: fc.uint8Array() },
   { schema: z.enum(['small', 'Large', 'x-l']), value: fc.constantFrom('small', 'Large', 'x-l') },
@@ -49,9 +52,14 @@ const { both } = fc.letrec<{ both: Both }>((tie) => ({
     leaf,
     fc.dictionary(key, fc.tuple(tie('both'), fc.boolean()), { minKeys: 1 }).map((fields): Both => {
       const shape = Object.entries(fields).map(([name, [{ schema }, optional]]) => [name, optional ? schema.optional() : schema])
-      const required = Object.entries(fields).flatMap(([name, [{ schema }, optional]]) => (optional || schema instanceof z.ZodUnknown ? [] : [name]))
+      const required = Object.entries(fields).flatMap(([name, [{ schema }, optional]]) =>
+        optional || schema instanceof z.ZodUnknown ? [] : [name],
+      )
       const values = Object.fromEntries(Object.entries(fields).map(([name, [{ value }]]) => [name, value]))
-      return { schema: z.object(Object.fromEntries(shape) as Record<string, z.ZodType>), value: fc.record(values, { requiredKeys: required, noNullPrototype: true }) }
+      return {
+        schema: z.object(Object.fromEntries(shape) as Record<string, z.ZodType>),
+        value: fc.record(values, { requiredKeys: required, noNullPrototype: true }),
+      }
     }),
     tie('both').map(({ schema, value }) => ({ schema: z.array(schema), value: fc.array(value, { maxLength: 4 }) })),
     tie('both').map(({ schema, value }) => ({ schema: schema.nullable(), value: fc.option(value) })),
@@ -63,7 +71,9 @@ const { both } = fc.letrec<{ both: Both }>((tie) => ({
       schema: z.map(k.schema, v.schema),
       value: fc.array(fc.tuple(k.value, v.value), { maxLength: 3 }).map((pairs) => new Map(pairs)),
     })),
-    fc.tuple(tie('both'), tie('both')).map(([a, b]) => ({ schema: z.tuple([a.schema, b.schema]), value: fc.tuple(a.value, b.value) })),
+    fc
+      .tuple(tie('both'), tie('both'))
+      .map(([a, b]) => ({ schema: z.tuple([a.schema, b.schema]), value: fc.tuple(a.value, b.value) })),
     fc.tuple(tie('both'), tie('both')).map(([a, b]) => ({
       schema: z.discriminatedUnion('kind', [
         z.object({ kind: z.literal('one'), a: a.schema }),

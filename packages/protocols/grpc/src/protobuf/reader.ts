@@ -93,12 +93,12 @@ export function readText(reader: Reader): string {
     return text
   }
   const part = bytes.subarray(from, at)
-  return isAscii(part) ? part.latin1Slice() : unicode(part)
+  return isAscii(part) ? part.toString('latin1') : unicode(part)
 }
 
 function unicode(part: Buffer): string {
   if (!isUtf8(part)) throw new MalformedMessage('a text in it is no UTF-8')
-  return part.utf8Slice()
+  return part.toString('utf8')
 }
 
 /** In memory of their own, for the message may be thrown away. */

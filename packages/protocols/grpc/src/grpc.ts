@@ -1,0 +1,120 @@
+/** The gRPC door: contracts as services of gRPC, and calls to services of others. */
+import { serveHttp2, type Http2Connection, type Http2Receiver, type Http2Stream } from '@dure/http2'
+import type { AnyContract } from 'dure/contract'
+import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
+import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
+import { exchangeOf, strangerOf } from './exchange.ts'
+import { healthMethods } from './health.ts'
+import type { Take } from './call.ts'
+import { methodDoor } from './operation.ts'
+import { createCodecs } from './protobuf/codec.ts'
+import { packageOf, type ProtoPackage } from './protobuf/package.ts'
+import { reflectionMethods } from './reflection.ts'
+import { limitsOf, type GrpcLimits, type GrpcState } from './state.ts'
+import { numberOf } from './status.ts'
+
+export { protoDocument } from './protobuf/document.ts'
+export type { GrpcLimits } from './state.ts'
+
+export type GrpcOptions = {
+  /** Name in logs and lists. Default `grpc`. */
+  readonly name?: string
+  /** 0 takes any free port. Default 9090. */
+  readonly port?: number
+  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  readonly host?: string
+  /** Default: none, HTTP/2 by prior knowledge. */
+  readonly tls?: DoorTls
+  /** Which contracts are served. Default: all of the system. */
+  readonly contracts?: readonly AnyContract[]
+  readonly limits?: Partial<GrpcLimits>
+  /** Whether clients may ask what is served. Default true: it says nothing that `dure docs --format proto` does not. */
+  readonly reflection?: boolean
+}
+
+/**
+ * Makes a door that serves contracts over gRPC: commands and queries as unary calls, streams and channels as streams.
+ * Opening it throws when the port is in use, and when a field of a contract has no number.
+ *
+ * @example
+ * ```ts
+ * import { grpc } from '@dure/grpc'
+ * import { contract, query } from 'dure/contract'
+ * import { service, system } from 'dure/service'
+ * import { z } from 'zod'
+ *
+ * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+ * const clock = service(Clock, { handlers: { now: (_, { clock }) => new Date(clock.now()) } })
+ * const time = system('time', { services: [clock], doors: [grpc({ port: 0 })], security: 'off' })
+ * console.log(time.doors[0]?.name) // → grpc
+ * ```
+ */
+export function grpc(options: GrpcOptions = {}): Door {
+  const limits = limitsOf(options.limits)
+  const { name = 'grpc', host = '127.0.0.1', port = 9090 } = options
+  return {
+    name,
+    open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),
+    listens: () => ({ kind: 'tcp', host, port }),
+  }
+}
+
+type Settings = GrpcOptions & { readonly name: string; readonly host: string; readonly port: number }
+
+async function open(host: DoorHost, world: World, settings: Settings, limits: GrpcLimits): Promise<OpenDoor> {
+  const { name, contracts = host.contracts, reflection = true, tls } = settings
+  const state: GrpcState = openState({ door: name, limits, world, host })
+  const packages = contracts.map((one) => packageOf(one))
+  const methods = methodsOf(state, packages, reflection)
+  const onError = (error: unknown): void => world.log.error('Cannot answer a call over gRPC', { error })
+  const { runtime } = world
+  const connections = new Set<Http2Connection>()
+  const door = await openTcp(state, {
+    ...{ port: settings.port, host: settings.host, tls, handed: world.sockets?.get(name), connections: limits.connections },
+    alpn: ['h2'],
+    serve: (socket) => {
+      const connection = serveHttp2(socket, { runtime, onError, onStream, limits: { streams: limits.streams } })
+      connections.add(connection)
+      void connection.closed.then(() => connections.delete(connection))
+      return { finish: () => void connection.goAway(), cut: connection.destroy }
+    },
+  })
+
+  function onStream(stream: Http2Stream): Http2Receiver {
+    const stranger = strangerOf(stream)
+    if (stranger !== undefined) {
+      stream.respond([[':status', String(stranger)]], { end: true })
+      return IGNORES
+    }
+    const path = stream.headers.get(':path')!
+    const take = methods.get(path)
+    if (take !== undefined) return take(stream)
+    const text = `Nothing is served at "${path.slice(0, 200).replaceAll(/[^!-~]|%/g, '?')}"`
+    exchangeOf(stream, []).end([
+      ['grpc-status', String(numberOf('UNIMPLEMENTED'))],
+      ['grpc-message', text],
+    ])
+    return IGNORES
+  }
+
+  return { url: `${tls === undefined ? 'http' : 'https'}://${door.where}`, close: door.close }
+}
+
+const IGNORES: Http2Receiver = { data: () => {}, end: () => {}, aborted: () => {} }
+
+/** What is served, by path. */
+function methodsOf(state: GrpcState, packages: readonly ProtoPackage[], reflection: boolean): ReadonlyMap<string, Take> {
+  const codecs = createCodecs()
+  const methods = new Map<string, Take>()
+  const services = new Map<string, string>()
+  for (const one of packages) {
+    services.set(`${one.name}.${one.service}`, one.contract.name)
+    const served = new Map(servedOperations(state.host, [one.contract]).map((each) => [each.name, each]))
+    for (const method of one.methods)
+      methods.set(
+        method.path,
+        methodDoor(method, { served: served.get(method.operation.name)!, package: one.name, state, codecs }),
+      )
+  }
+  return new Map([...methods, ...healthMethods(state, services), ...(reflection ? reflectionMethods(state, packages) : [])])
+}

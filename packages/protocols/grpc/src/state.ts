@@ -1,0 +1,37 @@
+import { type DoorLimits, type OpenState } from 'dure/door/internal'
+import type { DoorHost } from 'dure/service'
+import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+
+/** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
+export type GrpcLimits = DoorLimits & {
+  /** One message, compressed or not. Default 4 MiB, as in other implementations. */
+  readonly message: number
+  /** Connections at once. Default 1,000. */
+  readonly connections: number
+  /** Calls at once on one connection. Default 256. */
+  readonly streams: number
+}
+
+export type GrpcState = OpenState<GrpcLimits> & { readonly host: Pick<DoorHost, 'pulse'> }
+
+const DEFAULTS: GrpcLimits = {
+  message: 4 * 1024 * 1024,
+  connections: 1_000,
+  streams: 256,
+  requests: 1_000,
+  deadline: 3_600_000,
+  drain: 10_000,
+  handover: 5_000,
+  heartbeat: 15_000,
+}
+
+const WHOLE = { ...WAIT, whole: true }
+const NUMBERS: Ranges<GrpcLimits> = {
+  ...{ message: BYTES, connections: COUNT, streams: COUNT, requests: COUNT },
+  ...{ deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+}
+
+/** @throws {TypeError} when a limit cannot be used */
+export function limitsOf(given: Partial<GrpcLimits> = {}): GrpcLimits {
+  return completeNumbers('make the gRPC door with these limits', DEFAULTS, given, NUMBERS)
+}
