@@ -13,7 +13,9 @@ import { reflectionMethods } from './reflection.ts'
 import { limitsOf, type GrpcLimits, type GrpcState } from './state.ts'
 import { numberOf } from './status.ts'
 
+export { grpcHandlers, type GrpcHandlersOptions } from './handlers.ts'
 export { protoDocument } from './protobuf/document.ts'
+export type { ProtoNames } from './protobuf/package.ts'
 export type { GrpcLimits } from './state.ts'
 
 export type GrpcOptions = {

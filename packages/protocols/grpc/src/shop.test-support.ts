@@ -110,13 +110,13 @@ export async function shop(
           ended.resolve()
         }
       },
-      talk: async function* ({ room }, { incoming }) {
+      talk: async function* ({ room }, incoming) {
         for await (const said of incoming) {
           if (said === 'sold out') throw SoldOut({ left: 0, since: new Date(0) })
           yield `${room}: ${said}`
         }
       },
-      sum: async function* (_, { incoming }) {
+      sum: async function* (_, incoming) {
         let sum = 0
         for await (const { n } of incoming) sum += n
         yield { sum }
