@@ -33,7 +33,7 @@ test('a client of others calls with values of every kind, with many, and with no
   assert.deepEqual([by_name.k.amount, counts['a b'].items, place.item2, any.stringValue], ['2', [1, -1], 'x', 'x'])
   // Null and an empty list are there, and are not what is absent.
   assert.deepEqual([note.value, lines.items], [undefined, []])
-  assert.ok(!('lines' in (await unary('Echo', { ...SENT, lines: undefined }))))
+  assert.equal((await unary('Echo', { ...SENT, lines: undefined })).lines, null)
   const { value } = await unary('Place', { id: 'a', pieces: 3 })
   assert.equal(value, 'a × 3')
   assert.deepEqual(await unary('Forget', { id: 'a' }), {})

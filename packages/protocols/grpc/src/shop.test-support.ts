@@ -35,11 +35,17 @@ const options = {
   owner: 'tests',
   operations: {
     echo: query({ input: Every, output: Every }),
-    fail: query({ input: z.object({ how: z.enum(['sold out', 'broken', 'slow']) }), output: z.string(), errors: { SoldOut } }),
+    fail: query({
+      input: z.object({ how: z.enum(['sold out', 'broken', 'slow']) }),
+      output: z.string(),
+      errors: { SoldOut },
+      http: 'POST /orders/fail',
+    }),
     place: command({
       input: z.object({ id: z.string(), pieces: z.int().positive() }),
       output: z.string(),
       scope: 'orders.write',
+      http: 'POST /orders/place',
     }),
     forget: command({ input: z.object({ id: z.string() }), idempotent: true }),
     blob: query({ input: z.object({ size: z.int32(), body: z.string().optional() }), output: z.object({ body: z.string() }) }),

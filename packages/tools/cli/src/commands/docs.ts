@@ -1,6 +1,6 @@
 import type { Command } from '@stricli/core'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { asyncapi, describeContract, openapi } from 'dure/contract'
 import { drawNumbers } from 'dure/contract/internal'
 import type { System } from 'dure/service'
@@ -8,7 +8,7 @@ import { contractsOf, loadSystem, readersOf } from '../load.ts'
 import { CliError, print, say, type Shell } from '../shell.ts'
 import { defineCommand, systemParameter, textFlag } from './parameters.ts'
 
-const FORMATS = ['openapi', 'asyncapi', 'graphql', 'wsdl', 'thrift', 'contract', 'numbers'] as const
+const FORMATS = ['openapi', 'asyncapi', 'graphql', 'wsdl', 'thrift', 'proto', 'contract', 'numbers'] as const
 type Format = (typeof FORMATS)[number]
 type Flags = { readonly format: Format; readonly out?: string }
 
@@ -17,7 +17,7 @@ export const docsCommand: Command<Shell> = defineCommand({
   help: `
         Draws a document from the contracts of a system: openapi (operations over HTTP), asyncapi (events, who reacts to them, and
         where the broker is), graphql (the schema of @dure/graphql), wsdl (of @dure/soap), thrift (the IDL of @dure/thrift),
-        contract (descriptions that "dure compat" compares),
+        proto (of @dure/grpc; a file for each contract, so --out is a folder), contract (descriptions that "dure compat" compares),
         or numbers (of fields, which gRPC and Thrift need and contracts take as "numbers"; what has one keeps it).`,
   examples: [
     'dure docs',
@@ -36,20 +36,32 @@ export const docsCommand: Command<Shell> = defineCommand({
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: Flags, file?: string): Promise<void> {
     const { system } = await loadSystem(file, this.cwd)
-    const text = await draw(system, flags.format)
-    if (flags.out === undefined) return print(this, text)
-    const path = resolve(this.cwd, flags.out)
-    try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, text.endsWith('\n') ? text : `${text}\n`)
-    } catch (cause) {
-      throw new CliError(`Cannot write "${flags.out}": ${(cause as Error).message}`, { cause })
+    const { out } = flags
+    if (flags.format !== 'proto') {
+      const text = await draw(system, flags.format)
+      if (out === undefined) return print(this, text)
+      return write(this, out, text)
     }
-    say(this, `Wrote ${flags.out}`)
+    const { protoDocument } = await import('@dure/grpc')
+    const files = contractsOf(system).map((one) => protoDocument(one))
+    for (const { file: name, text } of files)
+      if (out === undefined) print(this, files.length === 1 ? text : `// ${name}\n${text}`)
+      else write(this, join(out, name), text)
   },
 })
 
-async function draw(system: System, format: Format): Promise<string> {
+function write(shell: Shell, file: string, text: string): void {
+  const path = resolve(shell.cwd, file)
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text.endsWith('\n') ? text : `${text}\n`)
+  } catch (cause) {
+    throw new CliError(`Cannot write "${file}": ${(cause as Error).message}`, { cause })
+  }
+  say(shell, `Wrote ${file}`)
+}
+
+async function draw(system: System, format: Exclude<Format, 'proto'>): Promise<string> {
   const contracts = contractsOf(system)
   switch (format) {
     case 'openapi':
