@@ -34,6 +34,8 @@ export const python: Judges = judges('openapi-python', 'requirements.txt', {
 
 /** Clients of brokers that are not ours. */
 export const natsPy: Judges = pythonClient('nats-py', 'nats.txt')
+/** gRPC's own client in Python, and its compiler. */
+export const grpcio: Judges = pythonClient('grpcio', 'grpc.txt')
 export const redisPy: Judges = pythonClient('redis-py', 'redis.txt')
 /** Two clients of stores of sessions. */
 export const sessionClients: Judges = pythonClient('pymemcache', 'sessions.txt')

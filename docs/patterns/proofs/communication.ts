@@ -45,6 +45,24 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'checks/judges/judges.test.ts',
     ],
   },
+  C2: {
+    state: 'works',
+    part: { en: 'no gRPC-Web yet', ko: 'gRPC-Web은 아직' },
+    code: [
+      'packages/protocols/grpc/src/grpc.ts',
+      'packages/protocols/grpc/src/protobuf/document.ts',
+      'packages/protocols/grpc/src/handlers.ts',
+      'packages/dure/src/contract/numbers.ts',
+    ],
+    guide: 'docs/guides/grpc.md',
+    tests: [
+      'packages/protocols/grpc/src/grpc.test.ts',
+      'packages/protocols/grpc/src/protobuf/codec.test.ts',
+      'packages/protocols/grpc/src/hostile.test.ts',
+      'packages/protocols/grpc/src/handlers.test.ts',
+      'packages/dure/src/contract/numbers.test.ts',
+    ],
+  },
   C3: {
     state: 'works',
     code: [
