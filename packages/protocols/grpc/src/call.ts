@@ -9,13 +9,32 @@ import {
   traceRequest,
   type DoorAnswer,
   type DoorRequest,
+  type OperationDoor,
 } from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { checkEncoding, exchangeOf, timeoutOf, type Exchange } from './exchange.ts'
 import { messageParser, PREFIX } from './framing.ts'
 import { incomingOf, type Incoming } from './incoming.ts'
-import type { CompiledMethod } from './operation.ts'
-import { numberOf, trailersOf } from './status.ts'
+import type { Codec } from './protobuf/codec.ts'
+import type { GrpcState } from './state.ts'
+import { numberOf, trailersOf, type ErrorData } from './status.ts'
+
+/** What calls of one method share. */
+export type CompiledMethod = {
+  readonly state: GrpcState
+  readonly door: OperationDoor
+  /** Whose codes its errors are: the package. */
+  readonly domain: string
+  readonly data: ErrorData
+  /** Without the slash before it. */
+  readonly name: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly response: Codec
+  /** @throws {CallError} INVALID_ARGUMENT */
+  readonly decode: (bytes: Buffer) => unknown
+  /** What its caller sends: one message, messages of which the first has `input` and the others `value`, or messages alone. */
+  readonly sends: 'one' | 'input and values' | 'values'
+}
 
 /** Takes a call, whatever it is for. */
 export type Take = (stream: Http2Stream) => Http2Receiver

@@ -77,7 +77,7 @@ test('bytes that are no message are answered in words, and others are served', a
     ['compressed without a word', framed(gzipSync(GOOD), 1), '3', /does not say how/],
     ['compressed with what is not there', GOOD, '12', /lzma/, { 'grpc-encoding': 'lzma' }],
     ['not what gzip writes', framed(Buffer.from('hello'), 1), '3', /not what gzip writes/, { 'grpc-encoding': 'gzip' }],
-    ['a bomb', framed(gzipSync(Buffer.alloc(64 * 1024 * 1024)), 1), '8', /unpacked it has more/, { 'grpc-encoding': 'gzip' }],
+    ['a bomb', framed(gzipSync(Buffer.alloc(16 * 1024 * 1024)), 1), '8', /unpacked it has more/, { 'grpc-encoding': 'gzip' }],
     ['a field cut off', length([10, 5, 97]), '3', /middle of a field/],
     ['a text of 2 GB', length([10, 255, 255, 255, 255, 7]), '3', /middle of a field/],
     ['a wrong wire type', length([8, 1]), '3', /"id" has the wire type 0 instead of 2/],

@@ -1,30 +1,12 @@
 /** An operation as a method of gRPC: everything that can be known before a call is compiled when the door opens. */
 import { CallError } from 'dure/contract'
-import { operationDoor, type OperationDoor, type Served } from 'dure/door/internal'
+import { operationDoor, type Served } from 'dure/door/internal'
 import { takeCall, type Take } from './call.ts'
-import type { Codec, Codecs } from './protobuf/codec.ts'
+import type { Codecs } from './protobuf/codec.ts'
 import { EMPTY } from './protobuf/messages.ts'
 import type { ProtoMethod } from './protobuf/package.ts'
 import { MalformedMessage } from './protobuf/reader.ts'
 import type { GrpcState } from './state.ts'
-import type { ErrorData } from './status.ts'
-
-/** What calls of one method share. */
-export type CompiledMethod = {
-  readonly state: GrpcState
-  readonly door: OperationDoor
-  /** Whose codes its errors are: the package. */
-  readonly domain: string
-  readonly data: ErrorData
-  /** Without the slash before it. */
-  readonly name: string
-  readonly attributes: Readonly<Record<string, string>>
-  readonly response: Codec
-  /** @throws {CallError} INVALID_ARGUMENT */
-  readonly decode: (bytes: Buffer) => unknown
-  /** What its caller sends: one message, messages of which the first has `input` and the others `value`, or messages alone. */
-  readonly sends: 'one' | 'input and values' | 'values'
-}
 
 export function methodDoor(
   method: ProtoMethod,

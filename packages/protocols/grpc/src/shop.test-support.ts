@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { channel, command, contract, error, query, stream, type AnyContract } from 'dure/contract'
+import { channel, command, contract, error, query, stream } from 'dure/contract'
 import { drawNumbers } from 'dure/contract/internal'
 import { service, start, system, type Running, type SystemOptions } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
@@ -62,11 +62,6 @@ const options = {
 } as const
 
 export const Orders = contract('orders', { ...options, numbers: drawNumbers(contract('orders', options)) })
-
-/** The same contract with the numbers of its fields. */
-export function withNumbers<C extends AnyContract>(given: C): C {
-  return { ...given, numbers: drawNumbers(given) }
-}
 
 export const EVERYTHING = {
   price: { amount: 123456789012345678901n, currency: 'KRW' as const },
