@@ -34,6 +34,7 @@
  * `npm run peers -- telemetry`: services in Python, Node and Java (by OpenTelemetry's SDK, its agent and Sentry's SDKs) and rsyslog tell the collector of one trace; Debian's Prometheus and Zipkin's pages read it.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
+ * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -60,6 +61,7 @@ import {
   schemas as schemaJudges,
   sessionClients,
   soap as soapJudges,
+  sockets,
   springConfig,
   springGateway,
   springKafka,
@@ -93,6 +95,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   rabbitmq: () => withClients('brokers/rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
   session: () => withClients('sessions/memcached', [sessionClients, PYTHON]),
   schemas,
+  socket: () => withClients('protocols/socket', [sockets, ''], [gatewayJudges.autobahn, '']),
   eureka,
   'spring-config': springConfigServer,
   'gateway-import': gatewayImport,

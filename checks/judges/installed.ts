@@ -42,6 +42,22 @@ export const sessionClients: Judges = pythonClient('pymemcache', 'sessions.txt')
 export const pika: Judges = pythonClient('pika', 'pika.txt')
 export const proton: Judges = pythonClient('python-qpid-proton', 'proton.txt')
 
+/** Python's websockets; and netcat, as Debian has it, unpacked and not installed. */
+export const sockets: Judges = judges('sockets', 'sockets.txt', {
+  possible: () => runs('python3', ['-c', 'import venv, ensurepip']) && runs('dpkg-deb', ['--version']),
+  steps: (folder) => [
+    ['python3', '-m', 'venv', join(folder, 'venv')],
+    [join(folder, 'venv', 'bin', 'pip'), 'install', '--quiet', '--requirement', join(folder, 'sockets.txt')],
+    [
+      'sh',
+      '-c',
+      'cd "$1" && apt-get download -q netcat-traditional && dpkg-deb -x netcat-traditional_*.deb netcat',
+      'sh',
+      folder,
+    ],
+  ],
+})
+
 /** What signs tokens: jwcrypto, and Keycloak. */
 export const jwcrypto: Judges = pythonClient('jwcrypto', 'jwcrypto.txt')
 export const keycloak: Judges = judges('keycloak', 'keycloak/pom.xml', {

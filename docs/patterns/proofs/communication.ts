@@ -113,14 +113,24 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
     ],
   },
   C6: {
-    state: 'begun',
-    part: {
-      en: 'through the gateway: WebSockets, events sent by servers, streams and bytes of any kind pass; no sockets of services yet',
-      ko: '게이트웨이를 지나는 것만. WebSocket, 서버가 보내는 이벤트, 스트림, 모든 바이트가 그대로 지나감. 서비스의 소켓은 아직',
-    },
-    code: ['packages/platform/gateway/src/proxy/forward.ts', 'packages/platform/gateway/src/proxy/client.ts'],
-    guide: 'docs/guides/gateway.md',
-    tests: ['packages/platform/gateway/src/passing.test.ts', 'packages/platform/gateway/src/proxy/proxy.test.ts'],
+    state: 'works',
+    code: [
+      'packages/protocols/socket/src/socket.ts',
+      'packages/protocols/socket/src/session.ts',
+      'packages/protocols/socket/src/udp.ts',
+      'packages/protocols/socket/src/client/client.ts',
+      'packages/platform/gateway/src/proxy/forward.ts',
+    ],
+    guide: 'docs/guides/sockets.md',
+    tests: [
+      'packages/protocols/socket/src/socket.test.ts',
+      'packages/protocols/socket/src/resume.test.ts',
+      'packages/protocols/socket/src/hostile.test.ts',
+      'packages/protocols/socket/src/udp.test.ts',
+      'packages/protocols/socket/src/client/client.test.ts',
+      'examples/chat/chat.test.ts',
+      'packages/platform/gateway/src/passing.test.ts',
+    ],
   },
   C7: {
     state: 'works',
