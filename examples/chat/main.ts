@@ -10,7 +10,7 @@ import { chat } from './service.ts'
 
 const [, , page = '8080', sockets = '8091', directory = '.data/chat'] = process.argv
 const built = await rolldown({
-  input: join(import.meta.dirname, 'page/page.ts'),
+  input: join(import.meta.dirname, 'page/page.js'),
   platform: 'browser',
   resolve: { conditionNames: ['dure-source', 'import', 'browser', 'default'] },
 })

@@ -5,7 +5,7 @@ import { Chat } from '../contract.ts'
 const asked = new URL(location.href).searchParams
 const room = asked.get('room') ?? 'lobby'
 const name = asked.get('name') ?? 'somebody'
-const element = (id: string): HTMLElement => document.querySelector(`#${id}`)!
+const element = (id) => document.querySelector(`#${id}`)
 
 const { client } = connect({
   url: `ws://${location.hostname}:${document.body.dataset['port']}/socket`,
@@ -13,8 +13,8 @@ const { client } = connect({
   onState: (state) => (element('state').textContent = state),
 })
 
-async function listen(): Promise<void> {
-  const again = (last?: { n: number }) => ({ room, after: last?.n ?? 0 })
+async function listen() {
+  const again = (last) => ({ room, after: last?.n ?? 0 })
   for await (const { name, text } of client.listen({ room, after: 0 }, { again })) {
     const line = document.createElement('li')
     line.textContent = `${name}: ${text}`
@@ -22,14 +22,14 @@ async function listen(): Promise<void> {
   }
 }
 
-async function watch(): Promise<void> {
+async function watch() {
   for await (const names of client.presence({ room, name }, { again: () => ({ room, name }) }))
     element('here').textContent = names.join(', ')
 }
 
-document.querySelector('form')!.addEventListener('submit', (event) => {
+document.querySelector('form').addEventListener('submit', (event) => {
   event.preventDefault()
-  const input = element('text') as HTMLInputElement
+  const input = element('text')
   // The key makes it safe to send again when the server has gone in between.
   void client.say({ room, name, text: input.value }, { idempotencyKey: crypto.randomUUID(), timeout: 120_000 })
   input.value = ''
