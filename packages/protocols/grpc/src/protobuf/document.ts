@@ -14,7 +14,7 @@ import { packageOf, type ProtoMethod, type ProtoPackage } from './package.ts'
  * import { z } from 'zod'
  *
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
- * console.log(protoDocument(Clock).text.includes('rpc Now(google.protobuf.Empty) returns (ClockNowResponse);')) // → true
+ * console.log(protoDocument(Clock).text.includes('rpc Now(google.protobuf.Empty) returns (ClockNowResponse)')) // → true
  * ```
  * @throws {TypeError} when a field has no number, with what to do
  */
