@@ -125,6 +125,15 @@ function fieldReader(parts: readonly Part[], where: string): (from: Reader, foun
 function objectCodec(parts: readonly Part[], where: string): Codec {
   const read = fieldReader(parts, where)
   const nulls = parts.filter(({ absent }) => absent === null).map(({ key }) => String(key))
+  /** Keys stand in the contract's order, as they do without a door; null has not been on the way. */
+  const whole = (value: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+    const ordered: Record<string, unknown> = {}
+    for (const { key, absent } of parts) {
+      if (Object.hasOwn(value, key)) setKey(ordered, key as string, value[key])
+      else if (absent === null) setKey(ordered, key as string, null)
+    }
+    return ordered
+  }
   return {
     type: TYPE.struct,
     write: (to, value) => {
@@ -140,8 +149,7 @@ function objectCodec(parts: readonly Part[], where: string): Codec {
     read: (from) => {
       const value: Record<string, unknown> = {}
       read(from, ({ key }, found) => setKey(value, key as string, found))
-      for (const key of nulls) if (!Object.hasOwn(value, key)) setKey(value, key, null)
-      return value
+      return nulls.every((key) => Object.hasOwn(value, key)) ? value : whole(value)
     },
   }
 }

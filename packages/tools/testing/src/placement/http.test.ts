@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { checkPlacement, describeReport, placements } from './placement.ts'
 
 const Sold = error('SOLD', { data: z.object({ id: z.string(), at: z.date(), left: z.bigint() }) })
+// On a busy machine a call may take longer than usual, and that is no difference.
+const deadline = 120_000
 const Shop = contract('shop', {
   version: '1.0.0',
   owner: 'tests',
@@ -19,7 +21,7 @@ const Shop = contract('shop', {
       }),
       output: z.object({ id: z.string(), at: z.date().optional(), big: z.bigint().optional(), tags: z.array(z.string()) }),
       scope: 'shop:read',
-      http: 'GET /items/{id}',
+      ...{ http: 'GET /items/{id}', deadline },
     }),
     put: command({
       input: z.object({
@@ -29,13 +31,13 @@ const Shop = contract('shop', {
       }),
       output: z.object({ size: z.int() }),
       errors: { Sold },
-      http: { routes: 'POST /items/{id}/lines', status: 201 },
+      ...{ http: { routes: 'POST /items/{id}/lines', status: 201 }, deadline },
     }),
-    total: query({ output: z.int(), http: 'GET /total' }),
+    total: query({ output: z.int(), http: 'GET /total', deadline }),
     watch: stream({
       input: z.object({ to: z.int().min(0).max(5) }),
       output: z.object({ n: z.int(), at: z.date() }),
-      http: 'GET /watch',
+      ...{ http: 'GET /watch', deadline },
     }),
     hidden: query({ input: z.map(z.string(), z.int()), output: z.map(z.string(), z.int()) }),
   },

@@ -7,6 +7,7 @@ import { eachAlone } from './each-service.ts'
 import { overHttp } from './http.ts'
 import { inAnotherProcess, split, threads } from './processes.ts'
 import { overTcp, overUnixSocket } from './sockets.ts'
+import { overThrift } from './thrift.ts'
 
 export { checkPlacement } from './check.ts'
 export { placementSuite } from './suite.ts'
@@ -24,16 +25,17 @@ export type { FreshDatabase, InCopiesOptions } from './each-service.ts'
  * ```ts
  * import { placements } from '@dure/testing'
  *
- * console.log(Object.keys(placements).join(' ')) // → together unix tcp http each process split threads
+ * console.log(Object.keys(placements).join(' ')) // → together unix tcp http thrift each process split threads
  * ```
  */
 export const placements: Readonly<
-  Record<'together' | 'unix' | 'tcp' | 'http' | 'each' | 'process' | 'split' | 'threads', Placement>
+  Record<'together' | 'unix' | 'tcp' | 'http' | 'thrift' | 'each' | 'process' | 'split' | 'threads', Placement>
 > = Object.freeze({
   together,
   unix: overUnixSocket,
   tcp: overTcp,
   http: overHttp,
+  thrift: overThrift,
   each: eachAlone,
   process: inAnotherProcess,
   split,
