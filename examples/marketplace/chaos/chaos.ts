@@ -131,7 +131,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...(options.collector ? ['--collector-apart'] : []),
       ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : ['--witness']),
     ],
-    patience: split || options.collector ? 180_000 : 60_000,
     ready: /^ready$/m,
     onLine: said.hear,
     // Each trace is told of, so that there is much to tell.

@@ -34,14 +34,14 @@ export function createChild(options: {
   readonly words: readonly string[]
   /** What it prints when it is ready. */
   readonly ready: RegExp
-  /** Milliseconds it may take. Default 60,000. */
+  /** Milliseconds it may take; default 180,000: machines are busy. */
   readonly patience?: number
   /** Told of every line, on either stream. */
   readonly onLine?: (line: string) => void
   /** Beside the environment of this process. */
   readonly env?: Readonly<Record<string, string>>
 }): Child {
-  const { name, words, ready, patience = 60_000, onLine = () => {}, env = {} } = options
+  const { name, words, ready, patience = 180_000, onLine = () => {}, env = {} } = options
   let child: ChildProcess | undefined
   let said = ''
   const running = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null

@@ -40,7 +40,6 @@ export async function startApart(data: string): Promise<{
     name: 'The collector',
     words: [PROGRAM, data, `${LIMIT}`],
     ready: /^collecting$/m,
-    patience: 180_000,
   })
   const times = { there: { ms: 0, done: 0 }, away: { ms: 0, done: 0 } }
   let most = 0

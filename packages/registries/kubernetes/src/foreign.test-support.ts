@@ -82,7 +82,7 @@ try {
     await until('it is seen', () => seen(watched) === 'one up')
     await server.crash()
     await server.start()
-    await until('it is ready', async () => (await ask('GET', '/readyz').catch(() => undefined))?.status === 200, 60_000)
+    await until('it is ready', async () => (await ask('GET', '/readyz').catch(() => undefined))?.status === 200, 180_000)
     kubectl(['delete', 'endpointslice', 'one'])
     kubectl(['apply', '-f', '-'], sliceOf('two', portOf(two)))
     const { ports } = server
