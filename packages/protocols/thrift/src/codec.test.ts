@@ -141,3 +141,54 @@ test('fields that are not known are left out, and the wrong type of one that is 
     assert.throws(() => codecOf(z.object({ a: z.int() }))(protocol).read(bytes), /field 1 of .* has type 11, and "a" has type 10/)
   }
 })
+
+test('bytes are those that npm’s thrift 0.24 writes, with what the compiler makes of the IDL, and are read from them', () => {
+  const codec = codecOf(
+    z.object({
+      ...{ text: z.string(), much: z.string(), whole: z.array(z.int()), small: z.array(z.int32()), share: z.array(z.number()) },
+      ...{ yes: z.boolean(), flags: z.array(z.boolean()), lines: z.array(z.object({ at: z.date(), gone: z.boolean() })) },
+      ...{ counts: z.map(z.string(), z.int32()), none: z.map(z.string(), z.string()), absent: z.string().optional() },
+      ...{ tags: z.set(z.string()), bytes: z.instanceof(Uint8Array) },
+    }),
+  )
+  const value = {
+    ...{
+      text: '두레',
+      much: 'x'.repeat(40),
+      whole: [0, -1, 2 ** 40, -(2 ** 52)],
+      small: [7, -(2 ** 31)],
+      share: [0.1, -1.5e300],
+    },
+    ...{ yes: true, flags: [true, false], lines: [{ at: new Date(1_764_490_500_123), gone: false }] },
+    ...{
+      counts: new Map([
+        ['a', 1],
+        ['b', -300],
+      ]),
+      none: new Map(),
+      tags: new Set(['a', 'b']),
+      bytes: new Uint8Array([0, 255]),
+    },
+  }
+  const much = '78'.repeat(40)
+  const foreign = {
+    binary: [
+      `0b000100000006eb9190eba0880b000200000028${much}`,
+      '0f00030a000000040000000000000000ffffffffffffffff0000010000000000fff0000000000000',
+      '0f0004080000000200000007800000000f000504000000023fb999999999999afe41eb2d66005835020006010f0007020000000201000f00080c00000001',
+      '0a00010000019ad3d4581b02000200000d00090b08000000020000000161000000010000000162fffffed40d000a0b0b00000000',
+      '0e000c0b00000002000000016100000001620b000d0000000200ff00',
+    ],
+    compact: [
+      `1806eb9190eba0881828${much}`,
+      '19460001808080808040ffffffffffffff0f19250effffffff0f19279a9999999999b93f355800662deb41fe',
+      '1119210102191c16b6e0a2bdda6612001b02850161020162d7041b002a2801610162180200ff00',
+    ],
+  }
+  for (const protocol of ['binary', 'compact'] as const) {
+    const bytes = Buffer.from(foreign[protocol].join(''), 'hex')
+    const { write, read } = codec(protocol)
+    assert.equal(write(value).toString('hex'), bytes.toString('hex'))
+    assert.deepEqual(read(bytes), value)
+  }
+})

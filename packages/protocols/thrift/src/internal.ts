@@ -5,6 +5,10 @@ import { methodCodecs } from './methods.ts'
 import { modelOf } from './model.ts'
 import { BinaryReader, BinaryWriter } from './wire/wire.ts'
 
+export { codecsOf } from './codec.ts'
+export { methodCodecs } from './methods.ts'
+export { modelOf } from './model.ts'
+export { BinaryReader, BinaryWriter, CompactReader, CompactWriter, MESSAGE } from './wire/wire.ts'
 export { thriftPeers, type ThriftPeersOptions } from './client/peer.ts'
 
 /** Whether an input of an operation arrives as it is. */
