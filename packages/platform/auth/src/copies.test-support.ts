@@ -20,7 +20,12 @@ export async function copy(t: After, options: Readonly<Record<string, unknown>>)
     await ended
   }
   t.after(kill)
-  const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const gone = ended.then(([code, signal]) => {
+    throw new Error(`The copy ended before it had said where it is (${code ?? signal})`)
+  })
+  // Later it may end.
+  gone.catch(() => {})
+  const [url] = (await Promise.race([once(createInterface(child.stdout), 'line'), gone])) as [string]
   return { url, kill }
 }
 
