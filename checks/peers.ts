@@ -20,7 +20,7 @@
  * `npm run peers -- soap`: clients that zeep, JAX-WS (wsimport) and gSOAP make of our WSDL call a door; libxml2 judges what is written.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
- * `npm run peers -- grpc`: grpcio calls a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection.
+ * `npm run peers -- grpc`: grpcio and grpc-go call a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection; grpc_health_probe.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -49,6 +49,7 @@ import {
   emmett as emmettJudge,
   eureka as eurekaJudge,
   gateway as gatewayJudges,
+  grpcGo,
   grpcio,
   h2spec,
   hystrix as hystrixJudge,
@@ -90,7 +91,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   tutorial,
   '2pc': twoPhase,
   nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
-  grpc: () => withClients('protocols/grpc', [grpcio, PYTHON]),
+  grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, '']),
   redis: () => withClients('brokers/redis', [redisPy, PYTHON]),
   kafka: () => withClients('brokers/kafka', [springKafka, 'lib']),
   activemq: () => withClients('brokers/activemq', [qpidJms, 'lib'], [proton, PYTHON]),

@@ -217,6 +217,13 @@ export const h2spec: Judges = judges('h2spec', 'h2spec.txt', {
   steps: (folder) => [['env', `GOBIN=${folder}`, 'go', 'install', readFileSync(join(folder, 'h2spec.txt'), 'utf8').trim()]],
 })
 
+/** What makes clients of grpc-go, and grpc_health_probe; and a program that asks our door with such a client, once it is made. */
+export const grpcGo: Judges = judges('grpc-go', 'grpc/go.mod', {
+  sources: ['grpc/go.sum', 'grpc/main.go'],
+  possible: () => runs('go', ['version']),
+  steps: (folder) => [['env', `GOBIN=${join(folder, 'bin')}`, 'go', 'install', '-C', folder, 'tool']],
+})
+
 /** Netflix' Hystrix dashboard, and Jetty to run it. */
 export const hystrix: Judges = judges('hystrix', 'hystrix/pom.xml', {
   possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),
