@@ -24,7 +24,7 @@ const LOADS = {
     method: 'Watch',
     input: { count: MESSAGES },
     messages: MESSAGES,
-    calls: Math.ceil(REQUESTS / 250),
+    calls: Math.max(8, Math.ceil(REQUESTS / 250)),
   },
 } as const
 const NAMES = ['dure', 'grpc_js', 'raw_frames'] as const
