@@ -5,7 +5,7 @@
  */
 import { chmodSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { stripVTControlCharacters } from 'node:util'
@@ -27,6 +27,9 @@ const NEEDS_SERVER = /^needs server: (?<server>.+)$/
 
 /** Milliseconds for one file, on a busy machine: one that hangs fails, and the others are told of. */
 const LONGEST = 15 * 60_000
+
+/** Milliseconds from which on a file is listed as slow. */
+const SLOW = 20_000
 
 /** Ends the process of a file that lives on when its tests are over. */
 const OUTLIVED = new URL('./outlived.ts', import.meta.url).href
@@ -54,6 +57,7 @@ export async function runTests(options: {
   readonly requireServers: boolean
 }): Promise<Outcome> {
   const notRun = new Map<string, string[]>()
+  const slow: { readonly file: string; readonly seconds: number }[] = []
   let tests = 0
   let failed = false
   const events = run({
@@ -71,13 +75,16 @@ export async function runTests(options: {
   events.on('test:fail', ({ todo }) => {
     if (todo === undefined || todo === false) failed = true
   })
-  events.on('test:summary', ({ counts, file }) => {
+  events.on('test:summary', ({ counts, file, duration_ms: ms }) => {
     if (file === undefined) tests = counts.tests
+    else if (ms >= SLOW) slow.push({ file: relative(options.root, file), seconds: Math.round(ms / 1_000) })
   })
   for await (const text of events.compose(new spec())) {
     // The summary begins here; what was not run must be said before it, so that the summary stays last.
-    if (notRun.size > 0 && /^ℹ tests /m.test(stripVTControlCharacters(String(text))))
-      options.write(notRunNotice(notRun, options.requireServers))
+    if (/^ℹ tests /m.test(stripVTControlCharacters(String(text)))) {
+      if (slow.length > 0) options.write(slowNotice(slow))
+      if (notRun.size > 0) options.write(notRunNotice(notRun, options.requireServers))
+    }
     options.write(String(text))
   }
   return {
@@ -86,6 +93,12 @@ export async function runTests(options: {
       !failed && tests > 0 && !(options.requireServers && [...notRun.keys()].some((server) => !ONLY_WHEN_NAMED.includes(server))),
     notRun,
   }
+}
+
+/** What the whole run takes its time for: the first place to look when it takes too long. */
+function slowNotice(slow: readonly { readonly file: string; readonly seconds: number }[]): string {
+  const rows = slow.toSorted((a, b) => b.seconds - a.seconds).map(({ file, seconds }) => `  ${seconds} s  ${file}\n`)
+  return `\nFiles of ${SLOW / 1_000} seconds and more:\n${rows.join('')}\n`
 }
 
 function notRunNotice(notRun: Outcome['notRun'], required: boolean): string {
