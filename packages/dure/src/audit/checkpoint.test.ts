@@ -14,11 +14,14 @@ test('a checkpoint is read by whoever has the verifier, and by nobody when anyth
   // What witnesses sign too is no harm.
   assert.deepEqual(openCheckpoint(`${note}\u2014 witness AAAAAAAA\n`, signer.verifier), checkpoint)
   for (let at = 0; at < note.length - 1; at++)
-    assert.equal(
-      openCheckpoint(`${note.slice(0, at)}${note[at] === 'A' ? 'B' : 'A'}${note.slice(at + 1)}`, signer.verifier),
-      undefined,
-      `${at}`,
-    )
+    for (const letter of 'AB/=-\n ')
+      if (note[at] !== letter)
+        assert.equal(openCheckpoint(`${note.slice(0, at)}${letter}${note.slice(at + 1)}`, signer.verifier), undefined, `${at}`)
+  // The last letter of the signature has bits that no byte has.
+  const last = note.lastIndexOf('=') - 1
+  for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
+    if (note[last] !== letter)
+      assert.equal(openCheckpoint(`${note.slice(0, last)}${letter}${note.slice(last + 1)}`, signer.verifier), undefined, letter)
   const other = createSigner('shop.example/log', generateKeyPairSync('ed25519').privateKey)
   assert.equal(openCheckpoint(other.sign(checkpoint), signer.verifier), undefined)
   for (const text of ['', 'x', '\n\n\u2014 ', note.replaceAll('\n', '\r\n'), 'x'.repeat(100_000)])

@@ -61,14 +61,17 @@ export function launch(
   // A process that stands still long enough is as good as dead. One that this process could not listen to is not.
   let looked = clock.monotonic()
   const feel = (): void => {
-    pulse = timers.after(silence / 10, feel)
     const now = clock.monotonic()
     if (now - looked > silence / 3 && heard < now) heard = now
     looked = now
     if (now - heard > silence) {
+      // Said once: a thread that computes may take a while to end.
       options.onSilence()
       started.kill()
-    } else started.tell({ dure: 'pulse' })
+      return
+    }
+    pulse = timers.after(silence / 10, feel)
+    started.tell({ dure: 'pulse' })
   }
   let pulse = timers.after(silence / 10, feel)
   const on: OnStarted = {
