@@ -1,6 +1,6 @@
 /** What Dure's own doors share, whatever their protocol, and no promise to anybody else. */
 export { declaredErrors, failureOf, type DeclaredErrors, type Failure } from './failure.ts'
-export { admit, closeDoor, openState, type DoorLimits, type OpenState } from './open-door.ts'
+export { admit, closeDoor, DOOR_LIMITS, DOOR_RANGES, openState, type DoorLimits, type OpenState } from './open-door.ts'
 export {
   operationDoor,
   servedOperations,

@@ -1,3 +1,4 @@
+import { COUNT, WHOLE_WAIT, type Ranges } from '../runtime/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
 import type { Tracer } from '../telemetry/internal.ts'
@@ -17,6 +18,24 @@ export type DoorLimits = {
   /** A silent stream says this often that it is there. */
   readonly heartbeat: number
 }
+
+/** What a door has of them unless it says otherwise. */
+export const DOOR_LIMITS: DoorLimits = Object.freeze({
+  requests: 1_000,
+  deadline: 60_000,
+  drain: 10_000,
+  handover: 5_000,
+  heartbeat: 15_000,
+})
+
+/** What each of them may be. */
+export const DOOR_RANGES: Ranges<DoorLimits> = Object.freeze({
+  requests: COUNT,
+  deadline: WHOLE_WAIT,
+  drain: WHOLE_WAIT,
+  handover: WHOLE_WAIT,
+  heartbeat: WHOLE_WAIT,
+})
 
 /** What all handlers of one open door share. */
 export type OpenState<Limits extends DoorLimits = DoorLimits> = {

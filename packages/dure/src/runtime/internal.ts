@@ -18,6 +18,7 @@ export {
   SHARE,
   WAIT,
   WAIT_OR_NONE,
+  WHOLE_WAIT,
   wrongNumber,
   wrongNumbers,
   type Range,

@@ -17,7 +17,9 @@ export const CENTURY = 3_155_760_000_000
 
 /** Time that is waited for. */
 export const WAIT: Range = { least: 1, most: LONGEST_WAIT, unit: 'milliseconds' }
-/** The same; 0 is not to wait. */
+/** The same in whole milliseconds, as servers of Node take it. */
+export const WHOLE_WAIT: Range = { ...WAIT, whole: true }
+/** Time that is waited for; 0 is not to wait. */
 export const WAIT_OR_NONE: Range = { ...WAIT, least: 0 }
 /** Time that something is kept, or put off. */
 export const KEEP: Range = { least: 1, most: CENTURY, unit: 'milliseconds' }

@@ -1,5 +1,5 @@
-import type { DoorLimits } from 'dure/door/internal'
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { DOOR_LIMITS, DOOR_RANGES, type DoorLimits } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type GraphqlLimits = DoorLimits & {
@@ -20,6 +20,7 @@ export type GraphqlLimits = DoorLimits & {
 }
 
 const DEFAULTS: GraphqlLimits = {
+  ...DOOR_LIMITS,
   body: 256 * 1024,
   tokens: 5_000,
   depth: 15,
@@ -27,17 +28,11 @@ const DEFAULTS: GraphqlLimits = {
   aliases: 50,
   calls: 20,
   documents: 1_000,
-  requests: 1_000,
-  deadline: 60_000,
-  drain: 10_000,
-  handover: 5_000,
-  heartbeat: 15_000,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<GraphqlLimits> = {
-  ...{ body: BYTES, tokens: COUNT, depth: COUNT, fields: COUNT, aliases: COUNT, calls: COUNT, documents: COUNT, requests: COUNT },
-  ...{ deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+  ...DOOR_RANGES,
+  ...{ body: BYTES, tokens: COUNT, depth: COUNT, fields: COUNT, aliases: COUNT, calls: COUNT, documents: COUNT },
 }
 
 /** @throws {TypeError} when a limit cannot be used */

@@ -1,6 +1,6 @@
-import { type DoorLimits, type OpenState } from 'dure/door/internal'
+import { DOOR_LIMITS, DOOR_RANGES, type DoorLimits, type OpenState } from 'dure/door/internal'
 import type { DoorHost } from 'dure/service'
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { BYTES, completeNumbers, COUNT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type GrpcLimits = DoorLimits & {
@@ -15,20 +15,17 @@ export type GrpcLimits = DoorLimits & {
 export type GrpcState = OpenState<GrpcLimits> & { readonly host: Pick<DoorHost, 'pulse'> }
 
 const DEFAULTS: GrpcLimits = {
+  ...DOOR_LIMITS,
   message: 4 * 1024 * 1024,
   connections: 1_000,
   streams: 256,
-  requests: 1_000,
+  // A stream is one call.
   deadline: 3_600_000,
-  drain: 10_000,
-  handover: 5_000,
-  heartbeat: 15_000,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<GrpcLimits> = {
-  ...{ message: BYTES, connections: COUNT, streams: COUNT, requests: COUNT },
-  ...{ deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+  ...DOOR_RANGES,
+  ...{ message: BYTES, connections: COUNT, streams: COUNT },
 }
 
 /** @throws {TypeError} when a limit cannot be used */

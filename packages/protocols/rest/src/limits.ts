@@ -1,4 +1,5 @@
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { DOOR_LIMITS, DOOR_RANGES } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, WHOLE_WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type Limits = {
@@ -40,32 +41,23 @@ export type Limits = {
  * ```
  */
 export const LIMITS: Limits = Object.freeze({
+  ...DOOR_LIMITS,
   body: 1024 * 1024,
   headers: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
   connections: 2_000,
-  requests: 1_000,
-  deadline: 60_000,
-  drain: 10_000,
-  handover: 5_000,
-  heartbeat: 15_000,
 })
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<Limits> = {
+  ...DOOR_RANGES,
   body: BYTES,
   headers: BYTES,
-  headersTimeout: WHOLE,
-  requestTimeout: WHOLE,
-  keepAliveTimeout: WHOLE,
+  headersTimeout: WHOLE_WAIT,
+  requestTimeout: WHOLE_WAIT,
+  keepAliveTimeout: WHOLE_WAIT,
   connections: COUNT,
-  requests: COUNT,
-  deadline: WHOLE,
-  drain: WHOLE,
-  handover: WHOLE,
-  heartbeat: WHOLE,
 }
 
 /** @throws {TypeError} when a limit cannot be used */

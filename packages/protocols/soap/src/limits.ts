@@ -1,5 +1,5 @@
-import type { DoorLimits } from 'dure/door/internal'
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { DOOR_LIMITS, DOOR_RANGES, type DoorLimits } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, type Ranges } from 'dure/runtime/internal'
 import type { XmlLimits } from './xml.ts'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
@@ -11,13 +11,12 @@ export type SoapLimits = DoorLimits &
 
 const DEFAULTS: SoapLimits = {
   ...{ body: 1_048_576, depth: 650, attributes: 64, elements: 100_000 },
-  ...{ requests: 1_000, deadline: 60_000, drain: 10_000, handover: 5_000, heartbeat: 15_000 },
+  ...DOOR_LIMITS,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<SoapLimits> = {
-  ...{ body: BYTES, depth: COUNT, attributes: COUNT, elements: COUNT, requests: COUNT },
-  ...{ deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+  ...{ body: BYTES, depth: COUNT, attributes: COUNT, elements: COUNT },
+  ...DOOR_RANGES,
 }
 
 /** @throws {TypeError} when a limit cannot be used */

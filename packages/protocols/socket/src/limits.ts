@@ -1,5 +1,5 @@
-import type { DoorLimits } from 'dure/door/internal'
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { DOOR_LIMITS, DOOR_RANGES, type DoorLimits } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, WHOLE_WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type SocketLimits = DoorLimits & {
@@ -26,6 +26,7 @@ export type SocketLimits = DoorLimits & {
 }
 
 const DEFAULTS: SocketLimits = {
+  ...DOOR_LIMITS,
   connections: 10_000,
   calls: 256,
   message: 256 * 1024,
@@ -38,16 +39,13 @@ const DEFAULTS: SocketLimits = {
   senders: 10_000,
   requests: 10_000,
   deadline: 86_400_000,
-  drain: 10_000,
-  handover: 5_000,
-  heartbeat: 15_000,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<SocketLimits> = {
-  ...{ connections: COUNT, calls: COUNT, sessions: COUNT, senders: COUNT, requests: COUNT },
+  ...DOOR_RANGES,
+  ...{ connections: COUNT, calls: COUNT, sessions: COUNT, senders: COUNT },
   ...{ message: BYTES, buffer: BYTES, window: BYTES },
-  ...{ hello: WHOLE, stall: WHOLE, resume: WHOLE, deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+  ...{ hello: WHOLE_WAIT, stall: WHOLE_WAIT, resume: WHOLE_WAIT },
 }
 
 /** @throws {TypeError} when a limit cannot be used */

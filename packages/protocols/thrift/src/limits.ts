@@ -1,5 +1,5 @@
-import type { DoorLimits } from 'dure/door/internal'
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { DOOR_LIMITS, DOOR_RANGES, type DoorLimits } from 'dure/door/internal'
+import { BYTES, completeNumbers, COUNT, WHOLE_WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one door lets the world ask of it. Times in milliseconds, sizes in bytes. */
 export type ThriftLimits = DoorLimits & {
@@ -18,23 +18,18 @@ export type ThriftLimits = DoorLimits & {
 }
 
 const DEFAULTS: ThriftLimits = {
+  ...DOOR_LIMITS,
   message: 1024 * 1024,
   answer: 16 * 1024 * 1024,
   connections: 1_000,
   pipeline: 100,
   stalled: 30_000,
   idle: 600_000,
-  requests: 1_000,
-  deadline: 60_000,
-  drain: 10_000,
-  handover: 5_000,
-  heartbeat: 15_000,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<ThriftLimits> = {
-  ...{ message: BYTES, answer: BYTES, connections: COUNT, pipeline: COUNT, requests: COUNT },
-  ...{ stalled: WHOLE, idle: WHOLE, deadline: WHOLE, drain: WHOLE, handover: WHOLE, heartbeat: WHOLE },
+  ...DOOR_RANGES,
+  ...{ message: BYTES, answer: BYTES, connections: COUNT, pipeline: COUNT, stalled: WHOLE_WAIT, idle: WHOLE_WAIT },
 }
 
 /** @throws {TypeError} when a limit cannot be used */

@@ -1,4 +1,4 @@
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { BYTES, completeNumbers, COUNT, WHOLE_WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one address of a service over HTTP may cost. Times in milliseconds, sizes in bytes. */
 export type ClientLimits = {
@@ -25,14 +25,13 @@ const DEFAULTS: ClientLimits = {
   rest: 10_000,
 }
 
-const WHOLE = { ...WAIT, whole: true }
 const NUMBERS: Ranges<ClientLimits> = {
   connections: COUNT,
-  connectTimeout: WHOLE,
-  keepAliveTimeout: WHOLE,
+  connectTimeout: WHOLE_WAIT,
+  keepAliveTimeout: WHOLE_WAIT,
   answer: BYTES,
   headers: BYTES,
-  rest: WHOLE,
+  rest: WHOLE_WAIT,
 }
 
 /** @throws {TypeError} when a limit cannot be used */

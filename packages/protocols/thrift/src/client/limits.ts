@@ -1,4 +1,4 @@
-import { BYTES, completeNumbers, COUNT, WAIT, type Ranges } from 'dure/runtime/internal'
+import { BYTES, completeNumbers, COUNT, WHOLE_WAIT, type Ranges } from 'dure/runtime/internal'
 
 /** What one address of a service over Thrift may cost. Times in milliseconds, sizes in bytes. */
 export type ThriftClientLimits = {
@@ -30,7 +30,7 @@ const DEFAULTS: ThriftClientLimits = {
 
 const NUMBERS: Ranges<ThriftClientLimits> = {
   ...{ connections: COUNT, pipeline: COUNT, waiting: COUNT, message: BYTES, answer: BYTES },
-  idle: { ...WAIT, whole: true },
+  idle: WHOLE_WAIT,
 }
 
 /** @throws {TypeError} when a limit cannot be used */
