@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { house, Rooms } from '../rooms.test-support.ts'
+import { ownPlatform } from './platform.ts'
 import { connect, type ConnectOptions, type LinkState, type SocketConnection } from './client.ts'
 
 /** Stands between client and door, and can be cut, or led to another door. */
@@ -179,4 +180,31 @@ test('who is refused is told why, and does not come back', async (t) => {
   await assert.rejects(rooms.maybe('so'), { code: 'UNAUTHENTICATED' })
   await assert.rejects(rooms.maybe('so'), { code: 'UNAUTHENTICATED' })
   assert.deepEqual(states, ['connecting', 'closed'])
+})
+
+test('where nobody listens it comes back ever more seldom, at least every five seconds; closed, nothing is left', async () => {
+  const waits: number[] = []
+  const enough = Promise.withResolvers<void>()
+  let open = 0
+  const platform = {
+    ...ownPlatform,
+    random: () => 1,
+    after: (ms: number, work: () => void) => {
+      waits.push(ms)
+      if (waits.length === 9) enough.resolve()
+      open++
+      let isOver = false
+      const end = (): void => {
+        if (!isOver) open--
+        isOver = true
+      }
+      const cancel = ownPlatform.after(1, () => (end(), work()))
+      return () => (end(), cancel())
+    },
+  }
+  const { close } = connect({ url: 'ws://127.0.0.1:1/socket', contract: Rooms, platform })
+  await enough.promise
+  close()
+  assert.deepEqual(waits.slice(0, 9), [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000])
+  assert.equal(open, 0)
 })

@@ -12,9 +12,11 @@ import type {
 import { PROTOCOL } from '../messages.ts'
 import { createPending, type Pending, type SocketCallOptions } from './pending.ts'
 import { openLink, type LinkState } from './link.ts'
+import { ownPlatform, type Platform } from './platform.ts'
 
 export type { SocketCallOptions } from './pending.ts'
 export type { LinkState } from './link.ts'
+export type { Platform, PlatformSocket } from './platform.ts'
 
 export type ConnectOptions<C extends AnyContract> = {
   /** `wss://shop.example/socket` */
@@ -24,6 +26,8 @@ export type ConnectOptions<C extends AnyContract> = {
   readonly headers?: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
   /** Told when the connection is there, is lost and waited for, or is over. */
   readonly onState?: (state: LinkState) => void
+  /** Where WebSockets, timers and chance come from. Default: the browser's, or Node's, own. */
+  readonly platform?: Platform
 }
 
 type Attempt<Op extends AnyOperation> =
@@ -84,10 +88,10 @@ export type SocketConnection<C extends AnyContract> = {
  * ```
  */
 export function connect<C extends AnyContract>(options: ConnectOptions<C>): SocketConnection<C> {
-  const { url, contract, headers = () => ({}), onState = () => {} } = options
-  const pending: Pending = createPending(contract, (text) => link.send(text))
+  const { url, contract, headers = () => ({}), onState = () => {}, platform = ownPlatform } = options
+  const pending: Pending = createPending(contract, { send: (text) => link.send(text), after: platform.after })
   const link = openLink(
-    { url, headers, protocol: PROTOCOL },
+    { url, headers, protocol: PROTOCOL, platform },
     {
       message: pending.take,
       welcome: pending.welcome,

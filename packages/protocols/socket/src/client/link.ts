@@ -1,5 +1,6 @@
 /** One session over WebSockets that come and go: what was sent is sent again, what came is counted. */
 import type { ErrorBody, ServerMessage } from '../messages.ts'
+import type { Platform, PlatformSocket } from './platform.ts'
 
 export type LinkState = 'connecting' | 'open' | 'waiting' | 'closed'
 
@@ -9,14 +10,12 @@ export type Link = {
   readonly close: () => void
 }
 
-/** The part of the platform's WebSocket that is used. */
-type Platform = Pick<WebSocket, 'send' | 'close' | 'addEventListener'>
-
 export type LinkOptions = {
   readonly url: string
   /** Asked for at each connection: `{ authorization: 'Bearer …' }`. */
   readonly headers: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
   readonly protocol: string
+  readonly platform: Platform
 }
 
 export type LinkEvents = {
@@ -41,9 +40,8 @@ const SILENCE = 20_000
 /** Ends after which coming back helps nobody. */
 const FINAL = new Set([1003, 1008, 4400, 4401, 4409])
 
-export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents): Link {
-  const Platform = (globalThis as unknown as { WebSocket: new (url: string, protocol: string) => Platform }).WebSocket
-  let socket: Platform | undefined
+export function openLink({ url, headers, protocol, platform }: LinkOptions, on: LinkEvents): Link {
+  let socket: PlatformSocket | undefined
   let session: string | undefined
   let welcomed = false
   /** Messages that the door may not have; the first of them has the number `confirmed`. */
@@ -54,21 +52,21 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
   let closed = false
   let leaving = false
   let last: Pick<ErrorBody, 'code' | 'message'> | undefined
-  let again: Timer | undefined
+  let stopWaiting = NOTHING
 
   const over = (why: Pick<ErrorBody, 'code' | 'message'>): void => {
     if (closed) return
     closed = true
-    clearTimeout(again)
+    stopWaiting()
     acks.stop()
     silence.stop()
     on.state('closed')
     on.over(why)
   }
-  const acks = createAcks(() => {
+  const acks = createAcks(platform, () => {
     if (welcomed) socket?.send(`{"type":"ack","received":${received}}`)
   })
-  const silence = createSilence({ ask: () => socket?.send('{"type":"ping"}'), end: () => socket?.close() })
+  const silence = createSilence(platform, { ask: () => socket?.send('{"type":"ping"}'), end: () => socket?.close() })
   const connect = async (): Promise<void> => {
     on.state('connecting')
     let said: Readonly<Record<string, string>>
@@ -78,7 +76,7 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
       return over({ code: 'UNAUTHENTICATED', message: `Cannot connect: \`headers\` failed: ${(error as Error).message}` })
     }
     if (closed) return
-    const mine = new Platform(url, protocol)
+    const mine = platform.connect(url, protocol)
     socket = mine
     welcomed = false
     mine.addEventListener('open', () =>
@@ -101,7 +99,7 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
     on.state('waiting')
     const most = Math.min(SLOWEST, 100 * 2 ** attempts++)
     // Not all clients of a server that has gone come back at once.
-    again = setTimeout(() => void connect(), most / 2 + (Math.random() * most) / 2)
+    stopWaiting = platform.after(most / 2 + (platform.random() * most) / 2, () => void connect())
   }
   const take = (message: ServerMessage, bytes: number): void => {
     silence.heard()
@@ -170,15 +168,15 @@ export function openLink({ url, headers, protocol }: LinkOptions, on: LinkEvents
   }
 }
 
-type Timer = ReturnType<typeof setTimeout>
+const NOTHING = (): void => {}
 
 /** Says what has come: not for each message, and not late. */
-function createAcks(say: () => void): { readonly came: (bytes: number) => void; readonly stop: () => void } {
+function createAcks(platform: Platform, say: () => void): { readonly came: (bytes: number) => void; readonly stop: () => void } {
   let unsaid = 0
-  let timer: Timer | undefined
+  let cancel: (() => void) | undefined
   const stop = (): void => {
-    clearTimeout(timer)
-    timer = undefined
+    cancel?.()
+    cancel = undefined
     unsaid = 0
   }
   const tell = (): void => {
@@ -190,23 +188,26 @@ function createAcks(say: () => void): { readonly came: (bytes: number) => void; 
     came: (bytes) => {
       unsaid += bytes
       if (unsaid >= ACK_AFTER.bytes) tell()
-      else timer ??= setTimeout(tell, ACK_AFTER.ms)
+      else cancel ??= platform.after(ACK_AFTER.ms, tell)
     },
   }
 }
 
 /** Asks a door that has been silent whether it is there, and ends when it is not. */
-function createSilence(on: { readonly ask: () => void; readonly end: () => void }): {
+function createSilence(
+  platform: Platform,
+  on: { readonly ask: () => void; readonly end: () => void },
+): {
   readonly heard: () => void
   readonly stop: () => void
 } {
-  let timer: Timer | undefined
+  let cancel = NOTHING
   const heard = (): void => {
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      timer = setTimeout(on.end, SILENCE)
+    cancel()
+    cancel = platform.after(SILENCE, () => {
+      cancel = platform.after(SILENCE, on.end)
       on.ask()
-    }, SILENCE)
+    })
   }
-  return { heard, stop: () => clearTimeout(timer) }
+  return { heard, stop: () => cancel() }
 }

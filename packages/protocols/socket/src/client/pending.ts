@@ -11,6 +11,7 @@ import {
 import { wireOf } from 'dure/contract/internal'
 import type { ErrorBody, ServerMessage } from '../messages.ts'
 import { createValues, type Values } from './values.ts'
+import type { Platform } from './platform.ts'
 
 export type SocketCallOptions = {
   readonly signal?: AbortSignal
@@ -61,12 +62,16 @@ type One = {
 const WINDOW = 64 * 1024
 const LEAVE_AFTER = 3_000
 
-export function createPending({ name: service, operations }: AnyContract, send: (text: string) => void): Pending {
+export function createPending(
+  { name: service, operations }: AnyContract,
+  { send, after }: { readonly send: (text: string) => void; readonly after: Platform['after'] },
+): Pending {
   const all = new Map<number, One>()
   let next = 1
   let window = WINDOW
   let over: CallError | undefined
   let leaving: (() => void) | undefined
+  let cancelLeave = (): void => {}
 
   /** @returns its id, unless it has failed at once */
   const begin = (
@@ -84,13 +89,12 @@ export function createPending({ name: service, operations }: AnyContract, send: 
       send(`{"type":"cancel","id":${id}}`)
       fail(error)
     }
-    const timer = setTimeout(
-      () => stop(new CallError('DEADLINE_EXCEEDED', `Call to ${place} had no answer within ${timeout} ms`)),
-      timeout,
+    const cancel = after(timeout, () =>
+      stop(new CallError('DEADLINE_EXCEEDED', `Call to ${place} had no answer within ${timeout} ms`)),
     )
     const aborted = (): void => stop(new CallError('CANCELLED', `Call to ${place} was cancelled`))
     const done = (): void => {
-      clearTimeout(timer)
+      cancel()
       signal?.removeEventListener('abort', aborted)
       all.delete(id)
       if (leaving !== undefined && !isAnyAnswered()) leaving()
@@ -174,9 +178,10 @@ export function createPending({ name: service, operations }: AnyContract, send: 
     leave: (leave) => {
       leaving = leave
       if (!isAnyAnswered()) return leave()
-      setTimeout(leave, LEAVE_AFTER)
+      cancelLeave = after(LEAVE_AFTER, leave)
     },
     end: ({ code, message }) => {
+      cancelLeave()
       over = new CallError(Object.hasOwn(STATUSES, code) ? (code as Status) : 'UNAVAILABLE', message)
       for (const one of [...all.values()]) one.fail(over)
     },
