@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createSecure } from 'node:https'
 import { Server as Listener } from 'node:net'
 import { closeDoor, type OpenState } from '../open-door.ts'
-import { secureServer, type DoorTls } from './tls.ts'
+import { HANDSHAKE, listen, type Listening } from './listen.ts'
+import { secureServer } from './tls.ts'
 
 export type HttpDoor = {
   /** `http://127.0.0.1:8090` */
@@ -14,23 +15,14 @@ export type HttpDoor = {
 const OPTIONS: ServerOptions = {
   ...{ maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
 }
-const HANDSHAKE = 10_000
 
 /**
  * Serves HTTP/1.1 for a door.
- * @param options.handed the file descriptor of a socket that listens already
  * @throws {Error} that says what stood in the way and what to do; {SystemError} when a certificate cannot be used
  */
 export async function openHttp(
   state: OpenState,
-  options: {
-    /** 0 takes any free port. */
-    readonly port: number
-    readonly host: string
-    readonly tls?: DoorTls | undefined
-    readonly handed: number | undefined
-    readonly answer: (request: IncomingMessage, response: ServerResponse) => void
-  },
+  options: Listening & { readonly answer: (request: IncomingMessage, response: ServerResponse) => void },
 ): Promise<HttpDoor> {
   const { tls, answer } = options
   const { runtime, log } = state.world
@@ -72,20 +64,4 @@ export async function openHttp(
 export function stopListening(server: Server): Promise<void> {
   // An HTTP server's own `close` also ends what is idle; this is the half of it that only stops listening.
   return new Promise((resolve) => void Listener.prototype.close.call(server, () => resolve()))
-}
-
-type Where = { readonly host: string; readonly port: number; readonly handed: number | undefined }
-
-/** Resolves with host and port. @throws {Error} that says what stood in the way and what to do */
-export function listen(server: Listener, { host, port, handed }: Where): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', ({ code, message }: { readonly code?: string; readonly message: string }) => {
-      const why = code === 'EADDRINUSE' ? 'the port is in use; choose another with `port`' : message
-      reject(new Error(`Cannot listen on ${host}:${port}: ${why}`))
-    })
-    server.listen(handed === undefined ? { host, port } : { fd: handed }, () => {
-      const { address, port, family } = server.address() as { address: string; port: number; family: string }
-      resolve(`${family === 'IPv6' ? `[${address}]` : address}:${port}`)
-    })
-  })
 }

@@ -2,8 +2,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createSecure } from 'node:tls'
 import { closeDoor, type OpenState } from '../open-door.ts'
-import { listen, type HttpDoor } from './http.ts'
-import { secureServer, type DoorTls } from './tls.ts'
+import type { HttpDoor } from './http.ts'
+import { HANDSHAKE, listen, type Listening } from './listen.ts'
+import { secureServer } from './tls.ts'
 
 export type TcpConnection = {
   /** Ends it after what is under way. */
@@ -17,23 +18,15 @@ export type TcpDoor = {
   readonly close: HttpDoor['close']
 }
 
-const HANDSHAKE = 10_000
-
 /**
  * Serves connections for a door. Nothing on them says that they end: when the door closes, those without anything under way end at
  * once, and the others after it, whether another process takes its place or not.
- * @param options.handed the file descriptor of a socket that listens already
  * @param options.connections that are taken at once; more are closed
  * @throws {Error} that says what stood in the way and what to do; {SystemError} when a certificate cannot be used
  */
 export async function openTcp(
   state: OpenState,
-  options: {
-    /** 0 takes any free port. */
-    readonly port: number
-    readonly host: string
-    readonly tls?: DoorTls | undefined
-    readonly handed: number | undefined
+  options: Listening & {
     readonly connections: number
     /** What is spoken over TLS, for clients that ask: `h2`. */
     readonly alpn?: readonly string[]
