@@ -84,4 +84,10 @@ test('testFiles() finds by word and skips node_modules', () => {
   )
   assert.deepEqual(testFiles(root, ['checks/runner']), ['checks/runner.test.ts'])
   assert.deepEqual(testFiles(root, ['no such test']), [])
+  const long = testFiles(root, ['.long.test.ts'])
+  assert.ok(long.length > 0 && all.length > 0)
+  assert.deepEqual(
+    all.filter((path) => long.includes(path)),
+    [],
+  )
 })

@@ -1,6 +1,7 @@
 /**
  * `npm test`: every test of the tree on node's own runner, or those whose path contains a given word
- * (`npm test -- messaging`). Says loudly which tests were not run for want of a server; with
+ * (`npm test -- messaging`). What takes minutes to say what shorter tests say nearly as well (`*.long.test.ts`: every broker under the
+ * marketplace, the second version of a server) runs with `npm run test:long`, or when its path is named. Says loudly which tests were not run for want of a server; with
  * DURE_REQUIRE_SERVERS=1 that is a failure. Node's summary comes last.
  */
 import { chmodSync, globSync, mkdtempSync, rmSync } from 'node:fs'
@@ -41,11 +42,11 @@ export type Outcome = {
   readonly notRun: ReadonlyMap<string, readonly string[]>
 }
 
-/** Test files below `root` whose path contains one of `words`; all without words. */
+/** Test files below `root` whose path contains one of `words`; without words all but those that take long. */
 export function testFiles(root: string, words: readonly string[] = []): readonly string[] {
   return globSync(PLACES, { cwd: root, exclude: (name) => /(^|\/)(node_modules|dist)$/.test(name) })
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+    .filter((path) => (words.length === 0 ? !path.endsWith('.long.test.ts') : words.some((word) => path.includes(word))))
     .toSorted()
 }
 
@@ -110,9 +111,13 @@ function notRunNotice(notRun: Outcome['notRun'], required: boolean): string {
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..')
-  const files = testFiles(root, process.argv.slice(2))
+  const long = process.argv.includes('--long')
+  const words = process.argv.slice(2).filter((word) => word !== '--long')
+  const files = testFiles(root, long && words.length === 0 ? [''] : words)
+  // Files that are short with one version of a server, and long with all of them, look here.
+  if (long) process.env['DURE_TEST_LONG'] = '1'
   if (files.length === 0) {
-    console.error(`Cannot run tests: no test file's path contains ${process.argv.slice(2).join(' or ') || 'anything'}.`)
+    console.error(`Cannot run tests: no test file's path contains ${words.join(' or ') || 'anything'}.`)
     process.exitCode = 1
   } else {
     // What the tests leave in the temporary folder goes with it. A database server runs as a user of its own, and has its data there:

@@ -42,7 +42,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/rest/src/strange.test.ts',
       'packages/protocols/rest/src/document.test.ts',
       'packages/protocols/rest/src/inside.test.ts',
-      'checks/judges/judges.test.ts',
+      'checks/judges/judges.long.test.ts',
     ],
   },
   C2: {
@@ -164,7 +164,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/dure/src/messaging/embedded/embedded.conformance.test.ts',
       'packages/dure/src/messaging/embedded/embedded.test.ts',
       'examples/marketplace/checkout.test.ts',
-      'examples/marketplace/brokers.test.ts',
+      'examples/marketplace/brokers.long.test.ts',
       'packages/brokers/kafka/src/failures.test.ts',
       'packages/brokers/nats/src/failures.test.ts',
       'packages/brokers/redis/src/redis.faults.test.ts',

@@ -79,7 +79,7 @@ export const deployment: Readonly<Record<`P${number}` | 'T2', Proof>> = {
     ],
     guide: 'docs/guides/scaling.md',
     tests: [
-      'bench/recovery.test.ts',
+      'bench/recovery.long.test.ts',
       'packages/databases/postgres/src/store/members.test.ts',
       'packages/dure/src/messaging/consumer/newer-message.test.ts',
       'packages/dure/src/service/process/copies.test.ts',

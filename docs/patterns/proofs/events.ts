@@ -89,7 +89,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/brokers/rabbitmq/src/foreign.test.ts',
       'packages/brokers/rabbitmq/src/log.test.ts',
       'packages/tools/simulation/src/broken/adapters.test.ts',
-      'examples/marketplace/brokers.test.ts',
+      'examples/marketplace/brokers.long.test.ts',
     ],
   },
   E6: {

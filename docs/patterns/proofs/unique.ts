@@ -198,6 +198,6 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
     },
     code: ['packages/dure/src/call/remote/route.ts', 'packages/dure/src/service/supervisor/supervisor.ts'],
     guide: 'docs/guides/scaling.md',
-    tests: ['bench/recovery.test.ts', 'packages/dure/src/service/process/copies.test.ts'],
+    tests: ['bench/recovery.long.test.ts', 'packages/dure/src/service/process/copies.test.ts'],
   },
 }

@@ -9,9 +9,9 @@ import { saga } from 'dure/saga'
 import { Pool, type PoolClient } from 'pg'
 import { z } from 'zod'
 import { joinedTransaction, postgres } from './postgres.ts'
-import { missing15, RELAXED, testServer } from './server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from './server.test-support.ts'
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 ? missing15 : false
   const server = skip === false ? await testServer({ version, settings: RELAXED }) : undefined!
   test(

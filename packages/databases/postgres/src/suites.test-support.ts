@@ -13,10 +13,8 @@ export const ASIDE = 'packages/dure/src/messaging/aside.test.ts'
 /** What a broker takes a part of. */
 export const PARTIAL = 'packages/dure/src/messaging/partial-publish.test.ts'
 
-/** Many processes that are killed, which takes minutes: when that is, is no matter of the version, so they run on the newest alone. */
-const KILLED = ['saga/killed', 'messaging/consumer/crash', 'service/idempotency-killed', 'query/read-model-killed'].map(
-  (file) => `packages/dure/src/${file}.test.ts`,
-)
+/** Dozens of processes that are killed one after another, which takes minutes: in `npm run test:long`. */
+const KILLED = ['saga/killed', 'messaging/consumer/crash'].map((file) => `packages/dure/src/${file}.test.ts`)
 
 /** Test files of the library whose stores any adapter can open, with the tests that there are at least. */
 const SUITES = [
@@ -53,12 +51,12 @@ const SUITES = [
   ['sagas whose code changes', 10, 'packages/dure/src/saga/replay.test.ts'],
 ] as const
 
-/** Registers the library's suites on a server of that version. */
-export async function suitesOn(version: ServerVersion): Promise<void> {
+/** Registers the library's suites on a server of that version: those of processes that are killed, or the others. */
+export async function suitesOn(version: ServerVersion, which: 'killed' | 'others'): Promise<void> {
   const skip = version === 15 && missing15
   if (skip === false) announce(version, (await testServer({ version, settings: { ...RELAXED, max_connections: '400' } })).url())
   for (const [what, least, file] of SUITES) {
-    if (version === 15 && KILLED.includes(file)) continue
+    if (KILLED.includes(file) !== (which === 'killed')) continue
     test(`${what}, with their stores on PostgreSQL ${version}`, { skip, timeout: 600_000 }, async () => {
       const { passed, failed, output } = await runSuites(new URL(`./adapter${version}.test-support.ts`, import.meta.url), file)
       assert.ok(failed === 0 && passed >= least, output)

@@ -1,3 +1,3 @@
 import { suitesOn } from './suites.test-support.ts'
 
-await suitesOn(18)
+await suitesOn(18, 'others')

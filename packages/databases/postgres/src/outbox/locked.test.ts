@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { collector } from '../collector.test-support.ts'
 import { onServers } from './outbox.test-support.ts'
+import { VERSIONS } from '../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 const message = (n: number) => ({ type: 'counted', key: `key-${n % 20}`, data: n })
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { onPlaces } from '../place.test-support.ts'
-import { RELAXED } from '../server.test-support.ts'
+import { RELAXED, VERSIONS } from '../server.test-support.ts'
 import { CHANNEL, EVERYBODY, IN_LOG, LOCK, slotIn } from './names.ts'
 import { publish, type Place } from './outbox.test-support.ts'
 import { MOST_LOCKS } from './statements.ts'
 
 const check = await onPlaces<Omit<Place, 'relay'>>({
-  versions: [18, 15],
+  versions: VERSIONS,
   settings: { ...RELAXED, wal_level: 'logical', max_replication_slots: 20 },
   furnish: (place) => place,
 })

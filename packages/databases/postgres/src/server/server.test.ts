@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
-import { missing15, testServer } from '../server.test-support.ts'
+import { missing15, testServer, VERSIONS } from '../server.test-support.ts'
 import { startServer } from './server.ts'
 
 const ask = async (url: string, ...statements: readonly string[]): Promise<unknown> => {
@@ -23,7 +23,7 @@ const ask = async (url: string, ...statements: readonly string[]): Promise<unkno
   }
 }
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   describe(`a PostgreSQL ${version} of one's own`, { skip: version === 15 && missing15 }, () => {
     test('is stopped, killed and started again with what was committed', async () => {
       const server = await testServer({ version, settings: { wal_level: 'logical' } })

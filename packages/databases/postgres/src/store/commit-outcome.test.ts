@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { SqlStore } from 'dure/data'
 import { proxyTo, type Proxy } from '../proxy.test-support.ts'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { ask, at, makeRig, until, type Rig } from '../store.test-support.ts'
 import type { LocalServer } from '../server/server.ts'
 
@@ -11,7 +11,7 @@ const insert = (store: SqlStore, id: string): Promise<number> =>
 
 type Scene = { readonly rig: Rig; readonly proxy: Proxy; readonly store: SqlStore; readonly rows: () => Promise<unknown[]> }
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server: LocalServer | undefined = skip === false ? await testServer({ version, settings: RELAXED }) : undefined
 

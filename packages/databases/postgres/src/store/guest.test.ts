@@ -6,7 +6,7 @@ import { silentLogger } from 'dure/telemetry'
 import { uniqueName } from '../names.ts'
 import type { PostgresOptions } from '../postgres.ts'
 import { accessOf } from './provision.ts'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { makeRig, runtime, type Rig } from '../store.test-support.ts'
 
 /** Opens a store and its outbox as the chassis does, and closes both. */
@@ -97,7 +97,7 @@ const cases: readonly Case[] = [
   },
 ]
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server = skip === false ? await testServer({ version, settings: { ...RELAXED, wal_level: 'logical' } }) : undefined
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { makeRig, until, type Rig } from '../store.test-support.ts'
 import type { LocalServer } from '../server/server.ts'
 
@@ -61,7 +61,7 @@ const more = async (other: Other): Promise<void> => {
   await until(() => other.kept.size > before + 20)
 }
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server: LocalServer | undefined = skip === false ? await testServer({ version, settings: RELAXED }) : undefined
   const check = (what: string, run: (t: TestContext, rig: Rig) => Promise<void>): void =>

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { SqlStore } from 'dure/data'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { ask, at, makeRig } from '../store.test-support.ts'
 
 const FORBIDDEN = { code: 'PERMISSION_DENIED' }
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server = skip === false ? await testServer({ version, settings: RELAXED }) : undefined
   const check = (what: string, run: (t: TestContext) => Promise<void>): void =>

@@ -4,7 +4,7 @@ import type { OutboxMessage } from 'dure/data'
 import { silentLogger } from 'dure/telemetry'
 import { collector } from '../collector.test-support.ts'
 import { postgres, type PostgresOptions } from '../postgres.ts'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { ask, makeRig, runtime, until } from '../store.test-support.ts'
 
 /** What operators may have set, all at once, each enough to cancel, end or change what Dure does. */
@@ -52,7 +52,7 @@ const seen = {
   ...{ none: 1, flushed: 'on' },
 }
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server = skip === false ? await testServer({ version, settings: { ...RELAXED, wal_level: 'logical' } }) : undefined
   for (const outbox of ['polling', 'wal'] as const) {

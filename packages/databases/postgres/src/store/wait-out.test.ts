@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import type { SqlStore, SqlTransaction } from 'dure/data'
 import { beginningOf, uniqueName } from '../names.ts'
 import { proxyTo, type Proxy } from '../proxy.test-support.ts'
-import { missing15, RELAXED, testServer } from '../server.test-support.ts'
+import { missing15, RELAXED, testServer, VERSIONS } from '../server.test-support.ts'
 import { makeRig, until, type Rig } from '../store.test-support.ts'
 import type { LocalServer } from '../server/server.ts'
 
@@ -36,7 +36,7 @@ async function waits(rig: Rig, promise: Promise<unknown>): Promise<boolean> {
 const ids = async (store: SqlStore): Promise<unknown[]> =>
   (await store.select('SELECT id FROM orders ORDER BY id')).map(({ id }) => id)
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   const server: LocalServer | undefined = skip === false ? await testServer({ version, settings: RELAXED }) : undefined
   type Scene = { readonly rig: Rig; readonly proxy: Proxy; readonly old: SqlStore; readonly next: SqlStore }

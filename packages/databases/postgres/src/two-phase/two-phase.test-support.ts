@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import type { LocalServer } from '../server/server.ts'
-import { missing15, testServer, type ServerVersion } from '../server.test-support.ts'
+import { missing15, testServer, type ServerVersion, VERSIONS } from '../server.test-support.ts'
 import { createDatabase } from '../adapter.test-support.ts'
 import { until } from '../store.test-support.ts'
 import { listInDoubt, twoPhase, type TwoPhase, type TwoPhaseOptions } from './two-phase.ts'
@@ -33,12 +33,12 @@ export type Coordinator = TwoPhase<readonly [string, string]>
 /** `check(what, run)`: a test with banks of its own on the file's servers of both versions. */
 export async function onBanks(): Promise<(what: string, run: (banks: Banks, t: TestContext) => Promise<void>) => void> {
   const servers = new Map<ServerVersion, LocalServer>()
-  for (const version of [18, 15] as const)
+  for (const version of VERSIONS)
     if (version === 18 || missing15 === false)
       servers.set(version, await testServer({ version, settings: { max_prepared_transactions: 8 } }))
   let made = 0
   return (what, run) => {
-    for (const version of [18, 15] as const)
+    for (const version of VERSIONS)
       test(`${what} (PostgreSQL ${version})`, { skip: version === 15 && missing15, timeout: 180_000 }, async (t) =>
         run(await banksOn(servers.get(version)!, ++made, t), t),
       )

@@ -5,11 +5,12 @@ import { READ } from './reader.ts'
 import { SETTINGS } from './session.ts'
 import { collector } from '../../collector.test-support.ts'
 import { onServers, publish, type Place } from '../outbox.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
 /** A transaction that notifies cannot be prepared. */
 const quietly = createPublisher({ source: 'test', notify: false })
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 /** Keys that share no bucket with one another, so that nobody waits for who is held back here. */
 function keysApart(count: number): readonly string[] {

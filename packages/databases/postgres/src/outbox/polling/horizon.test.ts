@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { collector } from '../../collector.test-support.ts'
 import { onServers, publish, type Place } from '../outbox.test-support.ts'
 import type { Horizon, PollingRelay } from '../outbox.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 const heldBy = async (relay: PollingRelay, wanted: (horizon: Horizon | undefined) => boolean): Promise<Horizon | undefined> => {
   while (!wanted(relay.state().horizon)) await new Promise((resolve) => setImmediate(resolve))

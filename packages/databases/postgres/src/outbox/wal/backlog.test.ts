@@ -5,8 +5,9 @@ import { assertWhole } from '../../load.test-support.ts'
 import { publish } from '../../place.test-support.ts'
 import { eventually, flood, onServers, rung, trickle } from './wal.test-support.ts'
 import { lsnOf } from './lsn.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 check(
   'the broker is down: the log grows, the alarm rings and says what to do; then all is delivered and it is over',

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import type { OutboxMessage } from 'dure/data'
 import { assertWhole, publishing } from '../../load.test-support.ts'
 import { eventually, onServers, type Place } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 /** A relay in a process of its own; what it delivers is taken by a consumer with an inbox, in the database. */
 async function processes(place: Place) {

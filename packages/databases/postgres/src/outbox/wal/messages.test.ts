@@ -5,8 +5,9 @@ import { publish } from '../../place.test-support.ts'
 import { outboxSchema } from '../outbox.ts'
 import { CHANNEL } from '../names.ts'
 import { dropUnderReader, eventually, onServers, rung } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 const counted = (key: string, data: number) => ({ type: 'counted', key, data })
 

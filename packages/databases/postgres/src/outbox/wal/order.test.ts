@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { collector } from '../../collector.test-support.ts'
 import { assertWhole, publishing } from '../../load.test-support.ts'
 import { eventually, onServers } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 check(
   'switched to and fro under load, by word: nothing lost, each key in order, and no more than a few come twice',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { relayCases, type RelayPlace } from '../../relay.test-support.ts'
 import { onServers, type Place } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 const byLog = (place: Place): RelayPlace => ({
   ...place,

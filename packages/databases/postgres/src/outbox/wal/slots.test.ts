@@ -3,9 +3,10 @@ import { Client } from 'pg'
 import { collector } from '../../collector.test-support.ts'
 import { publishing } from '../../load.test-support.ts'
 import { eventually, flood, onServers, rung, trickle } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
 /** A server that drops what slots hold beyond a few segments of its log. */
-const check = await onServers([18, 15], { max_slot_wal_keep_size: '3MB', max_wal_size: '4MB', min_wal_size: '2MB' })
+const check = await onServers(VERSIONS, { max_slot_wal_keep_size: '3MB', max_wal_size: '4MB', min_wal_size: '2MB' })
 
 check(
   'a server that may drop what a slot holds is refused, whatever setting it is by, unless that is accepted',

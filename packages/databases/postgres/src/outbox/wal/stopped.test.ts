@@ -8,8 +8,9 @@ import { collector } from '../../collector.test-support.ts'
 import { startServer } from '../../server/server.ts'
 import { placeOn, publish } from '../../place.test-support.ts'
 import { eventually, LOGICAL, onServers, rung, withLog, type Place } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 /** Of the system, which not every system has. */
 const [MOUNT, UMOUNT] = ['mount', 'umount']

@@ -11,12 +11,12 @@ import { createDatabase } from '../../adapter.test-support.ts'
 import { collector } from '../../collector.test-support.ts'
 import { createPublisher, outboxSchema, walRelay, type Mode, type WalRelayState } from '../outbox.ts'
 import { postgres, type PostgresOptions } from '../../postgres.ts'
-import { missing15, testServer, type ServerVersion } from '../../server.test-support.ts'
+import { missing15, testServer, type ServerVersion, VERSIONS } from '../../server.test-support.ts'
 import type { LocalServer } from '../../server/server.ts'
 import { eventually, LOGICAL } from './wal.test-support.ts'
 
 const servers = new Map<ServerVersion, LocalServer>()
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   if (version === 18 || missing15 === false) servers.set(version, await testServer({ version, settings: LOGICAL }))
 }
 const runtime = realRuntime()
@@ -55,7 +55,7 @@ async function place(store: SqlStore, outbox: Outbox, n: number): Promise<void> 
 
 const numbers = (got: readonly OutboxMessage[]): readonly number[] => got.map(({ data }) => Number(data))
 
-for (const version of [18, 15] as const) {
+for (const version of VERSIONS) {
   const skip = version === 15 && missing15
   let databases = 0
   const database = async (): Promise<string> => {

@@ -3,8 +3,9 @@ import { collector } from '../../collector.test-support.ts'
 import { assertWhole, publishing } from '../../load.test-support.ts'
 import { proxyTo } from '../../proxy.test-support.ts'
 import { eventually, onServers } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 /** What a relay asks for on its way, one step after the other. */
 const STEPS = {

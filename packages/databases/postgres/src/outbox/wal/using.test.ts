@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { collector } from '../../collector.test-support.ts'
 import { assertWhole } from '../../load.test-support.ts'
 import { eventually, onServers } from './wal.test-support.ts'
+import { VERSIONS } from '../../server.test-support.ts'
 
-const check = await onServers([18, 15])
+const check = await onServers(VERSIONS)
 
 check(
   'who asks for one way and then for the other is told that the first is not wanted any more',

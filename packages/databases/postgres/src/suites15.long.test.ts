@@ -1,3 +1,3 @@
 import { suitesOn } from './suites.test-support.ts'
 
-await suitesOn(15)
+await suitesOn(15, 'others')
