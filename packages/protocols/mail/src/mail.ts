@@ -1,0 +1,10 @@
+/** Mail: sent from the outbox, and taken into commands, by SMTP or from mailboxes. */
+export { smtp, type SmtpOptions } from './smtp.ts'
+export { mailbox, type MailboxOptions } from './mailbox.ts'
+export { into, type Into, type IntoOptions } from './into.ts'
+export { sendMail, type SendMailOptions, type SentMail } from './send.ts'
+export type { Account } from './account.ts'
+export type { ImapOptions } from './imap.ts'
+export type { Letter, LetterAttachment } from './letter.ts'
+export type { Automatic, MailAttachment, ReceivedMail } from './received.ts'
+export type { MailLimits } from './limits.ts'

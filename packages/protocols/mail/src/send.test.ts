@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { command, contract, event, query } from 'dure/contract'
+import { database } from 'dure/data'
+import { service, start, system, type Running } from 'dure/service'
+import { silentLogger } from 'dure/telemetry'
+import fc from 'fast-check'
+import { simpleParser } from 'mailparser'
+import { SMTPServer } from 'smtp-server'
+import { z } from 'zod'
+import { composed, type Letter } from './letter.ts'
+import { sendMail } from './send.ts'
+
+const Asked = event('letter.asked', { schema: z.object({ to: z.string(), subject: z.string() }), key: ({ to }) => to })
+const Shop = contract('shop', {
+  version: '1.0.0',
+  owner: 'tests',
+  operations: { ask: command({ input: Asked.schema }), sent: query({ output: z.int() }) },
+  events: [Asked],
+})
+type Tables = { sent: { id: string } }
+
+type Server = {
+  readonly port: number
+  /** What was taken: the envelope and the bytes. */
+  readonly taken: { readonly from: string; readonly to: string; readonly bytes: string }[]
+  /** How often somebody came. */
+  readonly tried: () => number
+}
+
+/** A server of others that refuses by the name of the recipient. */
+async function server(t: TestContext): Promise<Server> {
+  const taken: Server['taken'] = []
+  let tried = 0
+  const refusal = (responseCode: number): Error => Object.assign(new Error('No'), { responseCode })
+  const other = new SMTPServer({
+    ...{ logger: false, authOptional: true, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true },
+    onRcptTo: ({ address }, _session, done) => {
+      tried++
+      done(address.startsWith('gone') ? refusal(550) : address.startsWith('busy') && tried < 3 ? refusal(451) : undefined)
+    },
+    onData: (stream, { envelope }, done) => {
+      let bytes = ''
+      stream.setEncoding('latin1').on('data', (text: string) => (bytes += text))
+      stream.on('end', () => {
+        taken.push({ from: envelope.mailFrom ? envelope.mailFrom.address : '', to: envelope.rcptTo[0]!.address, bytes })
+        done()
+      })
+    },
+  })
+  const listening = other.listen(0, '127.0.0.1')
+  await new Promise((resolve) => listening.once('listening', resolve))
+  t.after(() => new Promise<void>((resolve) => other.close(() => resolve())))
+  return { port: (listening.address() as { port: number }).port, taken, tried: () => tried }
+}
+
+async function shop(
+  t: TestContext,
+  port: number,
+): Promise<{
+  running: Running
+  sent: () => Promise<number>
+  dead: () => Promise<string[]>
+  ask: (data: z.infer<typeof Asked.schema>) => Promise<unknown>
+}> {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-mail-send-'))
+  const shop = service(Shop, {
+    database: database<Tables>({ migrations: { '001': 'CREATE TABLE sent (id TEXT NOT NULL)' } }),
+    handlers: {
+      ask: (data, { database }) => database.transaction((tx) => tx.publish(Asked, data)),
+      sent: async (_, { database }) => (await database.read.selectFrom('sent').selectAll().execute()).length,
+    },
+    subscriptions: ({ on }) => [
+      on(
+        Asked,
+        sendMail({
+          server: { host: '127.0.0.1', port, tls: 'off' },
+          from: 'Shop <shop@shop.example>',
+          letter: ({ data: { to, subject } }) => (to === 'nobody' ? undefined : { to, subject, text: 'Hello' }),
+          sent: async ({ id }, { tx }, messageId = 'none') =>
+            void (await tx
+              .insertInto('sent')
+              .values({ id: `${id} ${messageId}` })
+              .execute()),
+          retry: { first: 1 },
+        }),
+      ),
+    ],
+  })
+  const running = await start(system('shop', { services: [shop], security: 'off' }), { directory, log: silentLogger() })
+  t.after(async () => {
+    await running.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return {
+    running,
+    sent: () => running.call('shop', 'sent', undefined, {}) as Promise<number>,
+    dead: async () => (await running.deadLetters('shop')!.list()).map(({ error }) => error),
+    ask: (data) => running.call('shop', 'ask', data, {}),
+  }
+}
+
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('what commits is sent; a refusal for good is a dead letter at once, another is tried again', async (t) => {
+  const { port, taken, tried } = await server(t)
+  const { ask, sent, dead } = await shop(t, port)
+  await ask({ to: 'sori@home.example', subject: '안녕' })
+  await ask({ to: 'nobody', subject: 'none' })
+  await until(async () => (await sent()) === 2)
+  const { subject, messageId, from, headers } = await simpleParser(Buffer.from(taken[0]!.bytes, 'latin1'))
+  assert.deepEqual([taken[0]!.from, taken[0]!.to], ['shop@shop.example', 'sori@home.example'])
+  assert.deepEqual([subject, from?.text, headers.get('auto-submitted')], ['안녕', '"Shop" <shop@shop.example>', 'auto-generated'])
+  assert.match(messageId!, /^<[\w-]{43}@shop\.example>$/)
+
+  await ask({ to: 'busy@home.example', subject: 'again' })
+  await until(() => taken.length === 2)
+  assert.equal(tried(), 3)
+  await ask({ to: 'gone@home.example', subject: 'never' })
+  await ask({ to: 'sori@home.example', subject: 'x\r\nBcc: all@home.example' })
+  await until(async () => (await dead()).length === 2)
+  assert.deepEqual(
+    (await dead()).map((error) => /550|line break/.test(error)),
+    [true, true],
+  )
+  assert.deepEqual([taken.length, tried()], [2, 4])
+})
+
+const cause = { id: '1', source: 'shop', time: 1_700_000_000_000 }
+const compose = (letter: Partial<Letter>, of = cause) =>
+  composed({ to: 'sori@home.example', subject: 's', text: 't', ...letter }, { from: 'shop@shop.example', name: 'n', cause: of })
+
+test('a letter has one Message-ID for one message and reaction, and no header that it does not name', () => {
+  assert.deepEqual(compose({}), compose({}))
+  const other = compose({}, { ...cause, id: '2' })
+  assert.notEqual(compose({}).messageId, other.messageId)
+  const reply = compose({ inReplyTo: '<1@home.example>' })
+  assert.deepEqual(
+    [reply.envelope, (reply.headers as Record<string, string>)['auto-submitted']],
+    [{ from: '', to: 'sori@home.example' }, 'auto-replied'],
+  )
+  const bad: readonly Partial<Letter>[] = [
+    ...['a@b.example, c@d.example', 'sori', '<a@b.example> <c@d.example>', 'a@b.example;', ''].map((to) => ({ to })),
+    ...[{ Bcc: 'a@b.example' }, { 'x y': '1' }, { 'x:': '1' }, { '': '1' }].map((headers) => ({ headers: headers as {} })),
+    ...[{ inReplyTo: 'x' }, { replyTo: 'x' }, { from: 'x' }],
+  ]
+  for (const letter of bad) assert.throws(() => compose(letter), /Cannot send a letter/, JSON.stringify(letter))
+})
+
+test('no line break gets into a header, wherever it stands', () => {
+  const fields = ['to', 'from', 'replyTo', 'subject', 'inReplyTo'] as const
+  const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+  const breaks = fc.constantFrom('\r', '\n', '\r\n', '\0', '\u2028', '\u0085')
+  fc.assert(
+    fc.property(fc.constantFrom(...fields, 'header', 'filename'), text, breaks, text, (field, before, line, after) => {
+      const value = `${before}${line}${after}`
+      const letter =
+        field === 'header'
+          ? { headers: { 'x-own': value } }
+          : field === 'filename'
+            ? { attachments: [{ filename: value, content: '' }] }
+            : { [field]: value }
+      assert.throws(() => compose(letter), /Cannot send a letter/)
+    }),
+  )
+})
