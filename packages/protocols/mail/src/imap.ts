@@ -3,7 +3,7 @@ import type { Runtime } from 'dure/runtime'
 import { ImapFlow } from 'imapflow'
 import { accountOf, type Account } from './account.ts'
 import type { MailLimits } from './limits.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { Mailbox } from './mailbox-port.ts'
 
 export type ImapOptions = {
   /** Default `INBOX`. */

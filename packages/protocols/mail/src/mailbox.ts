@@ -8,6 +8,7 @@ import type { Account } from './account.ts'
 import { imapMailbox, type ImapOptions } from './imap.ts'
 import { routesOf, type Into, type MailState, type Route } from './into.ts'
 import { limitsOf, type MailLimits } from './limits.ts'
+import type { Mailbox } from './mailbox-port.ts'
 import { pop3Mailbox } from './pop3.ts'
 import { readMail } from './received.ts'
 
@@ -27,20 +28,6 @@ export type MailboxOptions = {
   | { /** Mails are marked as read, or moved; those that are refused are flagged too. */ readonly imap: Account & ImapOptions }
   | { /** Mails that are done are deleted, for it has no marks; those that are refused stay. */ readonly pop3: Account }
 )
-
-/** What a protocol of mailboxes does with mails, by ids that are never another mail's. It connects when it is first asked, and again after `close`. */
-export type Mailbox = {
-  /** Those that wait, the oldest first. */
-  readonly list: () => Promise<readonly string[]>
-  /** `gone`: it has been taken away meanwhile. `large`: it is larger than the limit. */
-  readonly read: (uid: string) => Promise<Buffer | 'gone' | 'large'>
-  readonly mark: (uid: string, as: 'taken' | 'refused') => Promise<void>
-  /** Has the marks so far kept. */
-  readonly keep: () => Promise<void>
-  /** Until there may be more, `ms` have passed, or the signal aborts. */
-  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
-  readonly close: () => void
-}
 
 /**
  * Makes a door that looks into a mailbox: over IMAP, where the server says when a mail has come (IDLE), or over POP3. Each mail

@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Runtime } from 'dure/runtime'
 import { accountOf, type Account } from './account.ts'
 import type { MailLimits } from './limits.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { Mailbox } from './mailbox-port.ts'
 
 type Session = {
   /** Sends a command; resolves with what the server says, of several lines to the end of them. @throws {Error} when it says no */
