@@ -165,9 +165,7 @@ export function createPending(
       leaving = undefined
       for (const one of [...all.values()]) {
         if (one.again !== undefined) {
-          const message = JSON.parse(one.text) as object
-          const input = wireOf(one.operation.input, 'input').toJson(one.again(one.last))
-          one.text = JSON.stringify({ ...message, input, window: one.values!.room() })
+          one.text = textOfAgain(one, one.again)
         } else if (one.values !== undefined || !(one.repeatable || unsent.has(one.text))) {
           one.fail(lost(one))
           continue
@@ -201,6 +199,12 @@ function callText(id: number, one: Pick<One, 'operation' | 'place'>, input: unkn
     ...(Object.keys(headers).length > 0 ? { headers } : {}),
     ...(many ? { window: WINDOW } : {}),
   })
+}
+
+/** Of a stream that goes on after the last value it has had. */
+function textOfAgain({ text, operation, last, values }: One, again: NonNullable<One['again']>): string {
+  const input = wireOf(operation.input, 'input').toJson(again(last))
+  return JSON.stringify({ ...(JSON.parse(text) as object), input, window: values!.room() })
 }
 
 function takeFor(one: One, message: Told, bytes: number): void {
