@@ -8,7 +8,7 @@ import { shop } from './placement.test-support.ts'
 test('the marketplace answers alike together, over sockets and in another process', async () => {
   const file = new URL('placement.test-support.ts', import.meta.url)
   // What does not depend on a contract is asked where the suite itself is tested.
-  const report = await checkPlacement({ system: shop, file, name: 'shop', runs: 3, seed: 11 })
+  const report = await checkPlacement({ system: shop, file, name: 'shop', runs: 2, seed: 11 })
   assertAlike(report)
 })
 
@@ -17,7 +17,7 @@ test('two copies of each service on one PostgreSQL answer as the marketplace doe
     const server = await startServer({ settings: { max_connections: 200, fsync: 'off' } })
     return { database: postgres({ url: server.url(), writers: 2, readers: 1 }), stop: server.close }
   }
-  assertAlike(await checkPlacement({ system: shop, placements: [inCopies({ database })], runs: 3, seed: 11 }))
+  assertAlike(await checkPlacement({ system: shop, placements: [inCopies({ database })], runs: 2, seed: 11 }))
 })
 
 function assertAlike(report: PlacementReport): void {

@@ -57,7 +57,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/databases/postgres/src/sagas.test.ts',
       'packages/databases/postgres/src/suites18.test.ts',
       'packages/tools/cli/src/saga.test.ts',
-      'packages/tools/simulation/src/broken/trips.test.ts',
+      'packages/tools/simulation/src/broken/trips.long.test.ts',
       'examples/marketplace/checkout-saga.test.ts',
     ],
   },
@@ -317,7 +317,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/dure/src/runtime/alarm.test.ts',
       'packages/databases/postgres/src/suites18.test.ts',
       'packages/tools/cli/src/saga.test.ts',
-      'packages/tools/simulation/src/broken/trips.test.ts',
+      'packages/tools/simulation/src/broken/trips.long.test.ts',
     ],
   },
   D18: {

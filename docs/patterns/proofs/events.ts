@@ -77,7 +77,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/brokers/kafka/src/refusals.test.ts',
       'packages/brokers/nats/src/nats.conformance.test.ts',
       'packages/brokers/nats/src/failures.test.ts',
-      'packages/brokers/nats/src/cluster.test.ts',
+      'packages/brokers/nats/src/cluster.long.test.ts',
       'packages/brokers/nats/src/refusals.test.ts',
       'packages/brokers/redis/src/redis.conformance.test.ts',
       'packages/brokers/redis/src/redis.faults.test.ts',

@@ -1,5 +1,5 @@
 import { type CallContext } from '../call/call.ts'
-import { Cancellation } from '../call/internal.ts'
+import { Cancellation, type CancelListener } from '../call/internal.ts'
 import { CallError } from '../contract/contract.ts'
 import { privateFieldsOf, servicePrincipal, withoutPrivate } from '../contract/internal.ts'
 import { type StoreTransaction } from '../data/data.ts'
@@ -7,7 +7,6 @@ import { bindTransaction } from '../data/internal.ts'
 import type { ConsumerReaction } from '../messaging/messaging.ts'
 import type { Received } from '../messaging/internal.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { inTime } from '../runtime/internal.ts'
 import { type Logger } from '../telemetry/telemetry.ts'
 import { traceIdOf, type ServiceMeter, type Tracer } from '../telemetry/internal.ts'
 import type { MakeContext, Settings } from './context.ts'
@@ -32,8 +31,10 @@ export function reactionsOf(options: {
   tracer?: Tracer | undefined
   meter: ServiceMeter
   settings?: Settings | undefined
+  /** Cancelled when the service has stopped: what hangs in a preparation is not waited for any more. */
+  ends: Cancellation
 }): readonly ConsumerReaction[] {
-  const { service, contexts, data, runtime, log, tracer, meter, settings } = options
+  const { service, contexts, data, runtime, log, tracer, meter, settings, ends } = options
   const name = service.contract.name
 
   const effectContext = (
@@ -83,11 +84,17 @@ export function reactionsOf(options: {
             const call = callFor({ received, key, service: name, cancellation, runtime, traceparent })
             const context = contexts(call, cancellation, undefined, preparedKeys(key))
             const prepared = async () => prepare(eventOf(received), context as Parameters<typeof prepare>[1])
+            const tooLate = Promise.withResolvers<never>()
+            cancellation.add({ onCancel: () => tooLate.reject(tooSlow(name, reaction)) })
+            const following: CancelListener = { onCancel: (reason) => cancellation.cancel(reason) }
+            ends.add(following)
             // One that hangs would keep the message's key, and a place among those in hand, for ever.
-            return inTime(runtime.timers, PREPARE_DEADLINE, prepared(), () => {
-              cancellation.cancel('deadline')
-              throw tooSlow(name, reaction)
-            }).finally(() => cancellation.over())
+            const late = runtime.timers.after(PREPARE_DEADLINE, () => cancellation.cancel('deadline'), 'waited')
+            return Promise.race([prepared(), tooLate.promise]).finally(() => {
+              late.cancel()
+              ends.remove(following)
+              cancellation.over()
+            })
           })
         }),
       handle: (received, tx, prepared) =>

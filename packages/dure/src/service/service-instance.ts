@@ -1,6 +1,6 @@
 import type { CallContext, CallReading, Transport } from '../call/call.ts'
 import {
-  type Cancellation,
+  Cancellation,
   createEndpoint,
   createAdmission,
   type Admission,
@@ -145,9 +145,10 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   state = 'running'
 
   let consumer: Consumer | undefined
+  const ends = new Cancellation()
   const listen = async (): Promise<void> => {
     if (data !== undefined && service.reactions.length > 0) {
-      const reactions = reactionsOf({ ...outgoing, service, contexts, data })
+      const reactions = reactionsOf({ ...outgoing, service, contexts, data, ends })
       const { store, inboxRetention } = data
       consumer = await createConsumer({ store, inboxRetention, broker, runtime, log, group: name, reactions })
     }
@@ -179,6 +180,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     if (tidying !== undefined) await inTime(runtime.timers, left(), tidying.stop(), () => {})
     await data?.stop(left)
     own.stop()
+    ends.cancel('stopping')
     state = 'stopped'
   }
 
