@@ -126,6 +126,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   story: async () => (await import('./commands/story.ts')).storyCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   '2pc': async () => (await import('./commands/two-phase.ts')).twoPhaseCommands,
+  choose: async () => (await import('./commands/choose.ts')).chooseCommand,
   docs: async () => (await import('./commands/docs.ts')).docsCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   compat: async () => (await import('./commands/compat.ts')).compatCommand,

@@ -23,6 +23,7 @@ const COMMANDS = [
   'model rebuild',
   'trace',
   'docs',
+  'choose',
   'compat',
   'schemas',
   'schemas check',

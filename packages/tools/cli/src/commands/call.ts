@@ -1,7 +1,7 @@
 import type { Command } from '@stricli/core'
 import { askCall, type CallFailure } from '../control/control.ts'
 import { CliError, EXIT, paint, print, say, readInput, type Shell } from '../shell.ts'
-import type { chooseCall } from './choose.ts'
+import type { chooseCall } from './choose-call.ts'
 import { byFlag, defineCommand, dataFlag, directoryOf, parsedFlag, textFlag, whoIs } from './parameters.ts'
 
 type Flags = { readonly data?: string; readonly timeout?: number; readonly idempotencyKey?: string; readonly by?: string }
@@ -48,7 +48,7 @@ async function choose(shell: Shell, directory: string): ReturnType<typeof choose
   if (!shell.interactive)
     throw new CliError('Cannot call nothing: write service.operation, such as orders.find', { exitCode: EXIT.misuse })
   // Prompts are loaded only where somebody can answer them.
-  const prompts = await import('./choose.ts')
+  const prompts = await import('./choose-call.ts')
   return prompts.chooseCall(directory)
 }
 
