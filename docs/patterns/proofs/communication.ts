@@ -189,13 +189,13 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
   C11: {
     state: 'works',
     code: [
-      'packages/tools/cli/src/choose/choose.ts',
+      'packages/tools/cli/src/choose/rules.ts',
       'packages/tools/cli/src/choose/styles.ts',
       'packages/tools/cli/src/choose/measure/measure.ts',
     ],
     guide: 'docs/guides/which-protocol.md',
     tests: [
-      'packages/tools/cli/src/choose/choose.test.ts',
+      'packages/tools/cli/src/choose/rules.test.ts',
       'packages/tools/cli/src/choose/command.test.ts',
       'packages/tools/cli/src/choose/measure/measure.test.ts',
     ],

@@ -11,6 +11,7 @@ import {
   type Lang,
   type Need,
   type Question,
+  type Text,
 } from './needs.ts'
 
 /** What is asked on. Nothing but answers goes to standard output. */
@@ -18,7 +19,7 @@ const output = process.stderr
 
 export async function askQuestion(lang: Lang): Promise<Question> {
   const say = (en: string, ko: string): string => (lang === 'ko' ? ko : en)
-  const labelled = <T extends string>(values: readonly T[], texts: Readonly<Record<T, { readonly [L in Lang]: string }>>) =>
+  const labelled = <T extends string>(values: readonly T[], texts: Readonly<Record<T, Text>>) =>
     values.map((value) => ({ value: value as string, label: texts[value][lang] }))
   const needs = answered(
     await multiselect<string>({
@@ -72,7 +73,7 @@ export async function askQuestion(lang: Lang): Promise<Question> {
   }
 }
 
-function answered<T>(answer: T | symbol): T {
+function answered<T>(answer: T | symbol): Exclude<T, symbol> {
   if (isCancel(answer)) throw new CliError('Nothing was chosen')
-  return answer as T
+  return answer as Exclude<T, symbol>
 }

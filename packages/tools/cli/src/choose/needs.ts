@@ -5,7 +5,22 @@ export type Text = { readonly en: string; readonly ko: string }
 export type Lang = keyof Text
 
 /** What the system is to do for whoever uses it. */
-export const NEEDS = {
+export type Need =
+  | 'answer'
+  | 'languages'
+  | 'browser'
+  | 'public'
+  | 'screens'
+  | 'live'
+  | 'both'
+  | 'device'
+  | 'newest'
+  | 'tell'
+  | 'work'
+  | 'people'
+  | 'wsdl'
+  | 'thrift'
+export const NEEDS: Readonly<Record<Need, Text>> = {
   answer: { en: 'somebody asks, and waits for the answer', ko: '누가 묻고 답을 기다린다' },
   languages: { en: 'your own programs in other languages call it', ko: '다른 언어로 된 우리 프로그램이 부른다' },
   browser: { en: 'a page in a browser calls it directly', ko: '브라우저의 페이지가 직접 부른다' },
@@ -35,24 +50,23 @@ export const NEEDS = {
   people: { en: 'a person is written to, or writes', ko: '사람에게 글을 보내거나 사람이 쓴다' },
   wsdl: { en: 'partners have programs that were made from a WSDL', ko: '상대편 프로그램이 WSDL에서 만들어졌다' },
   thrift: { en: 'programs that speak Thrift are there already', ko: 'Thrift를 쓰는 프로그램이 이미 있다' },
-} as const satisfies Readonly<Record<string, Text>>
-export type Need = keyof typeof NEEDS
+}
 
 /** From the least to the most that a team takes upon itself. */
-export const COMPLEXITY = {
+export type Complexity = 'low' | 'medium' | 'high'
+export const COMPLEXITY: Readonly<Record<Complexity, Text>> = {
   low: { en: 'what a newcomer knows after a day', ko: '새로 온 사람이 하루면 아는 것' },
   medium: { en: 'a tool or an idea to be learnt, and looked after', ko: '익히고 돌봐야 할 도구나 개념 하나' },
   high: { en: 'what only some of the team will know well', ko: '팀에서 일부만 잘 알게 될 것' },
-} as const satisfies Readonly<Record<string, Text>>
-export type Complexity = keyof typeof COMPLEXITY
+}
 
 /** From the least to the most. */
-export const INDEPENDENCE = {
+export type Independence = 'none' | 'release' | 'time'
+export const INDEPENDENCE: Readonly<Record<Independence, Text>> = {
   none: { en: 'both sides may be one process, released together', ko: '양쪽이 한 프로세스여도 되고 함께 배포한다' },
   release: { en: 'each side is released, scaled and restarted alone', ko: '각자 따로 배포하고 늘리고 다시 시작한다' },
   time: { en: 'one side goes on while the other is down', ko: '한쪽이 멈춰 있어도 다른 쪽은 계속한다' },
-} as const satisfies Readonly<Record<string, Text>>
-export type Independence = keyof typeof INDEPENDENCE
+}
 
 export const COMPLEXITIES: readonly Complexity[] = Object.keys(COMPLEXITY) as Complexity[]
 export const INDEPENDENCES: readonly Independence[] = Object.keys(INDEPENDENCE) as Independence[]

@@ -2,7 +2,7 @@
 import { hang, table } from '@dure/simulation/text/internal'
 import { durationText } from '../format.ts'
 import { paint } from '../shell.ts'
-import type { Change, Judged, Obstacle } from './choose.ts'
+import type { Change, Judged, Obstacle } from './rules.ts'
 import type { Measured } from './measure/measure.ts'
 import { INDEPENDENCE, NEEDS, type Lang, type Question, type Text } from './needs.ts'
 import { STYLES, type Style } from './styles.ts'

@@ -1,6 +1,15 @@
 /** All that is said of a choice: for people by `text.ts`, for programs as JSON. */
-import { changesOf, choose, judge, type Change, type Choice, type Judged } from './choose.ts'
-import { COMPLEXITY, INDEPENDENCE, NEEDS, type Lang, type Question, type Text } from './needs.ts'
+import { changesOf, choose, judge, type Change, type Choice, type Judged } from './rules.ts'
+import {
+  COMPLEXITY,
+  INDEPENDENCE,
+  NEEDS,
+  type Complexity,
+  type Independence,
+  type Lang,
+  type Question,
+  type Text,
+} from './needs.ts'
 import type { Style } from './styles.ts'
 
 export type Told = {
@@ -84,10 +93,10 @@ export function choiceJson({ question, choice, simpler, changes }: Told, lang: L
 export const guideOf = ({ guide }: Style, lang: Lang): string => `docs/guides/${guide}${lang === 'ko' ? '.ko' : ''}.md`
 
 /** In Korean; in English they are called as they are. */
-export const LEVELS = {
+export const LEVELS: Readonly<Record<Complexity | Independence, string>> = {
   ...{ low: '낮음', medium: '중간', high: '높음' },
   ...{ none: '없음', release: '따로 배포', time: '따로 동작' },
-} as const
+}
 
 const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 export const count = (value: number): string => number.format(value)

@@ -1,19 +1,7 @@
 import type { Command } from '@stricli/core'
-import { ALL_NEEDS, COMPLEXITIES, INDEPENDENCES, NEEDS, PLAIN, type Lang, type Need, type Question } from '../choose/needs.ts'
-import { STYLES } from '../choose/styles.ts'
-import type { Measured } from '../choose/measure/measure.ts'
-import { choiceText, measuredText } from '../choose/text.ts'
-import { choiceJson, tell } from '../choose/told.ts'
-import { CliError, EXIT, layoutOf, say, type Shell } from '../shell.ts'
+import { ALL_NEEDS, chooseStyle, COMPLEXITIES, INDEPENDENCES, NEEDS, type Asked } from '../choose/choose.ts'
+import type { Shell } from '../shell.ts'
 import { defineCommand, jsonFlag, parsedFlag, printResult, switchFlag, wholeNumber } from './parameters.ts'
-
-type Flags = Partial<Pick<Question, 'throughput' | 'responseTime' | 'complexity' | 'independence'>> & {
-  readonly need?: readonly Need[]
-  readonly lang?: Lang
-  readonly measure?: boolean
-  readonly seconds?: number
-  readonly json?: boolean
-}
 
 const LANGS = ['en', 'ko'] as const
 
@@ -55,45 +43,8 @@ export const chooseCommand: Command<Shell> = defineCommand({
     json: jsonFlag,
   },
   positional: { kind: 'tuple', parameters: [] },
-  async func(this: Shell, { lang = languageOf(this), measure = false, seconds = 1, ...flags }: Flags): Promise<void> {
-    const layout = { lang, ...layoutOf(this) }
-    const measured = measure ? await measureAll(this, seconds) : undefined
-    // Who has everything measured and says nothing else wants the numbers.
-    const question = saidIn(flags) ?? (measured === undefined ? await askedOf(this, lang) : undefined)
-    const styles = measured === undefined ? STYLES : (await import('../choose/measure/measure.ts')).withMeasured(STYLES, measured)
-    const told = question && tell(question, styles)
-    const all = {
-      ...(measured && { measured }),
-      ...(told && (choiceJson(told, lang) as object)),
-    }
-    printResult(this, flags, all, () =>
-      [measured && measuredText(measured, layout), told && choiceText(told, layout)].filter(Boolean).join('\n\n'),
-    )
+  async func(this: Shell, { json, ...asked }: Asked & { readonly json?: boolean }): Promise<void> {
+    const chosen = await chooseStyle(this, asked)
+    printResult(this, { json }, chosen.json, () => chosen.text)
   },
 })
-
-async function measureAll(shell: Shell, seconds: number): Promise<readonly Measured[]> {
-  // It brings the doors along, which nothing else here needs.
-  const { measure } = await import('../choose/measure/measure.ts')
-  return measure({ seconds, progress: (style) => say(shell, `Measuring ${style}`) })
-}
-
-function languageOf({ process: { env } }: Shell): Lang {
-  return (env['LC_ALL'] || env['LANG'] || '').startsWith('ko') ? 'ko' : 'en'
-}
-
-function saidIn({ need, responseTime, throughput, complexity, independence }: Flags): Question | undefined {
-  const all = { needs: need, responseTime, throughput, complexity, independence }
-  const said = Object.entries(all).filter(([, value]) => value !== undefined)
-  return said.length === 0 ? undefined : { ...PLAIN, ...Object.fromEntries(said) }
-}
-
-async function askedOf(shell: Shell, lang: Lang): Promise<Question> {
-  if (!shell.interactive) {
-    const why =
-      'Cannot choose: nothing is said of what is needed, and nobody can be asked here; say it, as in "dure choose --need answer,browser"'
-    throw new CliError(why, { exitCode: EXIT.misuse })
-  }
-  const { askQuestion } = await import('../choose/ask.ts')
-  return askQuestion(lang)
-}

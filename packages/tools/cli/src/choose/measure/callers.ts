@@ -11,13 +11,13 @@ import { connect } from '@dure/socket/client'
 import { thriftPeers } from '@dure/thrift/internal'
 import type { CallOptions } from 'dure/call'
 import { clientFactory, socketPeers, type ConnectPeer } from 'dure/call/internal'
-import { CallError, DeclaredError } from 'dure/contract'
+import { CallError, DeclaredError, type AnyContract } from 'dure/contract'
 import { realRuntime } from 'dure/runtime'
 import { inTime } from 'dure/runtime/internal'
 import { service, start, system, type Handlers } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import type { StyleName } from '../styles.ts'
-import { Desk, Orders, OutOfStock, type MeasuredShop, type Order, type Places, type Receipt } from './shop.ts'
+import { Desk, Orders, OUT_OF_STOCK, type MeasuredShop, type Order, type Places, type Receipt } from './shop.ts'
 
 export type Caller = {
   /** @throws {DeclaredError} OUT_OF_STOCK, {CallError} with a canonical code; only events answer nothing. */
@@ -30,7 +30,7 @@ type Open = (world: World) => Caller | Promise<Caller>
 
 /** Styles that are not here are not measured: nobody waits for a mail. */
 export const CALLERS: Readonly<Partial<Record<StyleName, Open>>> = {
-  local: ({ shop }) => ({ place: shop.running.client(Orders).place, stop: () => {} }),
+  local: ({ shop }) => ({ place: placeOf(shop.running.client(Orders)), stop: () => {} }),
   remote: ({ places }) => asPeer(socketPeers({ ...LOCAL }), places.remote),
   rest: ({ places }) => asPeer(httpPeers({ contracts: [Orders], ...LOCAL }), places.rest),
   thrift: ({ places }) => asPeer(thriftPeers({ contracts: [Orders], ...LOCAL }), places.thrift),
@@ -39,15 +39,15 @@ export const CALLERS: Readonly<Partial<Record<StyleName, Open>>> = {
   graphql: ({ places }) => ({ place: (order, options) => overGraphql(places.graphql, order, options), stop: () => {} }),
   websocket: ({ places }) => {
     const { client, close } = connect({ url: `ws://127.0.0.1:${places.websocket}/socket`, contract: Orders })
-    return { place: client.place, stop: close }
+    return { place: placeOf(client), stop: close }
   },
   tcp: ({ places }) => overTcp(places.tcp),
   udp: ({ places }) => overUdp(places.udp),
   events: ({ shop }) => {
-    const desk = shop.running.client(Desk)
+    const { announce } = shop.running.client(Desk) as unknown as { readonly announce: (order: Order) => Promise<void> }
     const place = async (order: Order): Promise<void> => {
       const reacted = shop.reaction(order.orderId)
-      await desk.announce(order)
+      await announce(order)
       await reacted
     }
     return { place, stop: () => {} }
@@ -57,19 +57,21 @@ export const CALLERS: Readonly<Partial<Record<StyleName, Open>>> = {
 const LOCAL = { runtime: realRuntime(), log: silentLogger() }
 const at = (port: number): string => `http://127.0.0.1:${port}`
 
+const placeOf = (client: unknown): Caller['place'] => (client as { readonly place: Caller['place'] }).place
+
 /** As services of a system ask each other, through what leads to one place. */
 function asPeer(connect: ConnectPeer, port: number): Caller {
   const peer = connect({ kind: 'tcp', host: '127.0.0.1', port })
   const make = clientFactory({ contract: Orders, transport: peer, runtime: LOCAL.runtime })
   const client = make({ service: undefined, principal: undefined })
-  return { place: client.place, stop: () => peer.stop() }
+  return { place: placeOf(client), stop: () => peer.stop() }
 }
 
 /** A system whose orders are those of the shop, by handlers that ask it. */
-async function translated({ directory }: World, handlers: Handlers<typeof Orders, {}, undefined>): Promise<Caller> {
+async function translated({ directory }: World, handlers: Handlers<AnyContract, {}, undefined>): Promise<Caller> {
   const front = system('front', { services: [service(Orders, { handlers })], security: 'off' })
   const running = await start(front, { directory: directory(), log: LOCAL.log })
-  return { place: running.client(Orders).place, stop: () => running.stop() }
+  return { place: placeOf(running.client(Orders)), stop: () => running.stop() }
 }
 
 const FIELDS = /ordersPlace\(([^)]*)\)/.exec(graphqlDocument([Orders]))![1]!
@@ -102,7 +104,7 @@ function headersOf(timeout: number | undefined, traceparent: string | undefined)
 type Refusal = { readonly code: string; readonly status?: string; readonly data?: unknown }
 
 function refused({ code, status, data, message }: Refusal & { readonly message: string }): Error {
-  if (code === OutOfStock.code) return new DeclaredError({ code, status: status as never, message, data })
+  if (code === OUT_OF_STOCK) return new DeclaredError({ code, status: status as never, message, data })
   return new CallError((status ?? code) as never, message)
 }
 

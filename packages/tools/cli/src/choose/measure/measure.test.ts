@@ -7,7 +7,7 @@ import { dure, temporary } from '../../shell.test-support.ts'
 import { STYLES, type StyleName } from '../styles.ts'
 import { CALLERS, type Caller } from './callers.ts'
 import { measure, withMeasured, type Measured } from './measure.ts'
-import { NEVER, openShop, orderOf, OutOfStock, TOO_MANY, type MeasuredShop } from './shop.ts'
+import { NEVER, openShop, orderOf, OUT_OF_STOCK, TOO_MANY, type MeasuredShop } from './shop.ts'
 
 /** By protocol, what the spans of a call are called: that of the door, and that of the operation. The binary call goes through no door. */
 const SEVEN = {
@@ -48,7 +48,7 @@ test('seven protocols give one answer: a receipt, a declared error with its data
     traces.set(name, trace)
     await assert.rejects(place(orderOf('b', TOO_MANY), { traceparent: `00-${trace}-00f067aa0ba902b7-01` }), (error) => {
       assert.ok(error instanceof DeclaredError, `${name}: ${String(error)}`)
-      assert.deepEqual([error.code, error.status, error.data], [OutOfStock.code, OutOfStock.status, { left: 2 }], name)
+      assert.deepEqual([error.code, error.status, error.data], [OUT_OF_STOCK, 'FAILED_PRECONDITION', { left: 2 }], name)
       return true
     })
     await assert.rejects(place(orderOf(NEVER), { timeout: 50 }), (error) => {

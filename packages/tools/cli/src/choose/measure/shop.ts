@@ -6,20 +6,25 @@ import { soap } from '@dure/soap'
 import { socket } from '@dure/socket'
 import { thrift } from '@dure/thrift'
 import { listenSocket } from 'dure/call/internal'
-import { command, contract, error, event, query } from 'dure/contract'
+import { command, contract, error, event, query, type AnyContract } from 'dure/contract'
 import { drawNumbers } from 'dure/contract/internal'
 import { database } from 'dure/data'
 import { realRuntime } from 'dure/runtime'
-import { service, start, system, type Running } from 'dure/service'
+import { service, start, system, type Running, type Service } from 'dure/service'
 import { silentLogger, type TelemetryOptions } from 'dure/telemetry'
 import { z } from 'zod'
 
-export const OutOfStock = error('OUT_OF_STOCK', { data: z.object({ left: z.int32() }) })
+export const OUT_OF_STOCK = 'OUT_OF_STOCK'
+const OutOfStock = error(OUT_OF_STOCK, { data: z.object({ left: z.int32() }) })
 const Line = z.object({ productId: z.int32(), quantity: z.int32(), unitPrice: z.number() })
 const NewOrder = z.object({ orderId: z.string(), customerId: z.int32(), lines: z.array(Line) })
 const Receipt = z.object({ orderId: z.string(), total: z.number() })
-export type Order = z.infer<typeof NewOrder>
-export type Receipt = z.infer<typeof Receipt>
+export type Order = {
+  readonly orderId: string
+  readonly customerId: number
+  readonly lines: readonly { readonly productId: number; readonly quantity: number; readonly unitPrice: number }[]
+}
+export type Receipt = { readonly orderId: string; readonly total: number }
 
 const operations = {
   place: command({ input: NewOrder, output: Receipt, errors: { OutOfStock }, http: 'POST /orders', idempotent: true }),
@@ -27,15 +32,20 @@ const operations = {
   ping: query({ output: z.boolean(), http: 'GET /ping' }),
 }
 const whole = { version: '1.0.0', owner: 'measure', operations } as const
-export const Orders = contract('orders', { ...whole, numbers: drawNumbers(contract('orders', whole)) })
+const Placing = contract('orders', { ...whole, numbers: drawNumbers(contract('orders', whole)) })
+
+/** Callers are told its shape by `Caller`. */
+export const Orders: AnyContract = Placing
 
 const Placed = event('order.placed', { schema: NewOrder, key: ({ orderId }) => orderId })
-export const Desk = contract('desk', {
+const Announcing = contract('desk', {
   version: '1.0.0',
   owner: 'measure',
   operations: { announce: command({ input: NewOrder }) },
   events: [Placed],
 })
+
+export const Desk: AnyContract = Announcing
 
 /** Three lines, as an order has. */
 export const orderOf = (orderId: string, quantity: number = 2): Order => ({
@@ -47,8 +57,8 @@ export const orderOf = (orderId: string, quantity: number = 2): Order => ({
 export const TOO_MANY = 100
 export const NEVER = 'never'
 
-function ordersService() {
-  return service(Orders, {
+function ordersService(): Service {
+  return service(Placing, {
     handlers: {
       place: async ({ orderId, lines }, { signal }) => {
         if (lines.some(({ quantity }) => quantity >= TOO_MANY)) throw OutOfStock({ left: 2 })
@@ -61,8 +71,8 @@ function ordersService() {
 }
 
 /** An event goes from a transaction to whoever listens. */
-function eventServices(arrived: (orderId: string) => void) {
-  const desk = service(Desk, {
+function eventServices(arrived: (orderId: string) => void): readonly Service[] {
+  const desk = service(Announcing, {
     database: database<{}>({ migrations: {} }),
     handlers: { announce: (order, { database }) => database.transaction((tx) => tx.publish(Placed, order)) },
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { changesOf, choose, judge, type Choice } from './choose.ts'
+import { changesOf, choose, judge, type Choice } from './rules.ts'
 import { ALL_NEEDS, COMPLEXITIES, INDEPENDENCES, PLAIN, type Question } from './needs.ts'
 import { STYLES, type Style, type StyleName } from './styles.ts'
 
