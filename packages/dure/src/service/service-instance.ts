@@ -113,6 +113,14 @@ export type ServiceInstanceOptions = {
 /** Calls one service works on at once before it turns others away. */
 const CAPACITY = 10_000
 
+/** What cannot go on closes the store that is open, and fails as it did. */
+const stopping =
+  (data: Awaited<ReturnType<typeof openOwnData>>) =>
+  async (error: unknown): Promise<never> => {
+    await data?.stop(() => 0)
+    throw error
+  }
+
 /** Opens a service's store and takes its calls; events come after `listen`. */
 export async function openServiceInstance(options: ServiceInstanceOptions): Promise<ServiceInstance> {
   const { service, broker, local, transport, deadlines } = options
@@ -133,12 +141,7 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
   const outgoing = { ...ways, meter: own.meter, offered, settings: settingsOf(options) }
   const contexts = contextFactory({ ...outgoing, needs: service.needs })
   const host = data && hostOf(options, data, log, outgoing)
-  const extensions = await openExtensions(service, { host, joins: data?.joins ?? [], acts: options.acts }).catch(
-    async (error: unknown) => {
-      await data?.stop(() => 0)
-      throw error
-    },
-  )
+  const extensions = await openExtensions(service, { host, joins: data?.joins ?? [], acts: options.acts }).catch(stopping(data))
 
   const answered = addEndpoints({ ...options, contexts, admission, data, keyed: keyedIn(offered), log: each })
   admission.open()
