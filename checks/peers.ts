@@ -10,7 +10,7 @@
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
- * `npm run peers -- gateway`: behind the gateway: Spring by Eureka and Python; Autobahn; requests that servers read in different ways, as Node, h11 and Go read them.
+ * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); 40,000 spoilt requests (parser).
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
@@ -229,16 +229,34 @@ async function gatewayImport(): Promise<boolean> {
   return ourProgram('platform/gateway/src/import/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
 }
 
-async function gateway(): Promise<boolean> {
-  const { readers, websocket, autobahn, redbot } = gatewayJudges
-  const all = [eurekaJudge, readers, websocket, autobahn, redbot]
-  for (const judge of all) {
+/** What the parts of the proof need to be installed, those first that are done first. */
+const GATEWAY_PARTS: Readonly<Record<string, readonly Judges[]>> = {
+  parser: [],
+  smuggling: [gatewayJudges.readers],
+  redbot: [gatewayJudges.redbot],
+  weights: [],
+  services: [eurekaJudge],
+  autobahn: [gatewayJudges.websocket, gatewayJudges.autobahn],
+}
+
+/** @param words parts of it, or cases of Autobahn; without any, all parts, and of Autobahn what takes minutes */
+async function gateway(words: readonly string[]): Promise<boolean> {
+  const cases = words.filter((word) => /^\d/.test(word))
+  const named = words.filter((word) => !cases.includes(word))
+  const unknown = named.find((word) => !Object.hasOwn(GATEWAY_PARTS, word))
+  if (unknown !== undefined)
+    throw new Error(`Cannot prove "${unknown}" of the gateway: its parts are ${Object.keys(GATEWAY_PARTS).join(', ')}`)
+  const parts = named.length > 0 ? named : cases.length > 0 ? ['autobahn'] : Object.keys(GATEWAY_PARTS)
+  for (const judge of parts.flatMap((part) => GATEWAY_PARTS[part]!)) {
     const answer = judge.there() ? 'installed' : judge.install()
     if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
   }
-  const jar = join(eurekaJudge.folder, 'target/eureka-1.jar')
+  const { readers, websocket, autobahn, redbot } = gatewayJudges
   const folders = [readers, websocket, autobahn, redbot].map(({ folder }) => folder)
-  return ourProgram('platform/gateway/src/peers/peers.test-support.ts', [jar, ...folders, nginx()])
+  return ourProgram('platform/gateway/src/peers/peers.test-support.ts', [
+    ...[parts.join(','), join(eurekaJudge.folder, 'target/eureka-1.jar'), ...folders],
+    ...[parts.includes('redbot') ? nginx() : '', ...cases],
+  ])
 }
 
 async function kubernetes(): Promise<boolean> {

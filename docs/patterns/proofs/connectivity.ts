@@ -72,7 +72,7 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/gateway/src/ingress/apiserver.test.ts',
       'packages/registries/kubernetes/src/objects.test.ts',
       'packages/platform/gateway/src/import/import.test.ts',
-      'packages/platform/gateway/src/copies.test.ts',
+      'packages/platform/gateway/src/instances.test.ts',
     ],
   },
   N3: {

@@ -18,7 +18,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/platform/gateway/src/refusals.test.ts',
       'packages/dure/src/call/socket/principals.test.ts',
       'packages/dure/src/call/socket/hostile.test.ts',
-      'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/gateway/src/filters/consumers.test.ts',
       'packages/dure/src/eventsourcing/initiator.test.ts',
       'packages/dure/src/tasks/tasks.test.ts',
       'packages/platform/auth/src/tokens.test.ts',
@@ -42,7 +42,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
       'packages/brokers/redis/src/sessions.test.ts',
       'packages/sessions/memcached/src/memcached.test.ts',
       'packages/sessions/memcached/src/replies.test.ts',
-      'packages/platform/gateway/src/sessions.test.ts',
+      'packages/platform/gateway/src/filters/consumers.test.ts',
     ],
   },
   S3: {
@@ -55,7 +55,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
     guide: 'docs/guides/access.md',
     tests: [
       'packages/dure/src/security/security.test.ts',
-      'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/gateway/src/filters/consumers.test.ts',
       'packages/platform/auth/src/tokens.test.ts',
       'packages/platform/auth/src/refresh.test.ts',
     ],
@@ -73,7 +73,7 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
     ],
     guide: 'docs/guides/auth-server.md',
     tests: [
-      'packages/platform/gateway/src/tokens.test.ts',
+      'packages/platform/gateway/src/filters/consumers.test.ts',
       'packages/platform/gateway/src/login/login.test.ts',
       'packages/platform/auth/src/refresh.test.ts',
       'packages/platform/auth/src/login.test.ts',

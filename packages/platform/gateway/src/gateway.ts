@@ -1,9 +1,10 @@
 /** An API gateway: one address before many services. */
-export { gateway, startGateway, type GatewayDoor, type GatewayOptions, type StartedGateway } from './door.ts'
+export { gateway, startGateway, type GatewayDoor, type StartedGateway } from './door.ts'
+export type { GatewayOptions } from './options.ts'
 export { liveRoutes, type GatewayConfiguration, type LiveRoutes, type RouteOptions } from './routes/routes.ts'
 export { contractRoutes, type ContractRoutesOptions } from './contracts.ts'
 export type { UpstreamOptions, UpstreamTls } from './upstreams/upstreams.ts'
-export type { CertificateOptions } from 'dure/door/internal'
+export type { CertificateOptions } from 'dure/door/server/internal'
 export type { TlsOptions } from './tls/tls.ts'
 export type { Answer, Limits } from './proxy/proxy.ts'
 export type { AccessEntry } from './seen.ts'

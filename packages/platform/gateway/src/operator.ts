@@ -1,7 +1,7 @@
 /** What a gateway says of itself to who runs it: which configuration it has, and its metrics. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from 'dure/door/server/internal'
 import { EXPOSITION_TYPES } from 'dure/telemetry/internal'
 
 /** Which configuration a gateway has. */
@@ -52,15 +52,9 @@ export async function startOperator(options: {
     say(404, JSON.stringify({ status: 404, code: 'PATH_NOT_FOUND', message: there }))
   })
   server.maxConnections = 64
-  server.listen({ host, port })
-  try {
-    await once(server, 'listening')
-  } catch (cause) {
-    throw new Error(`Cannot open the gateway's operator address on ${host}:${port}: ${(cause as Error).message}`, { cause })
-  }
-  const { address, port: actual } = server.address() as AddressInfo
+  const where = await listen(server, { host, port, handed: undefined })
   return {
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${actual}`,
+    url: `http://${where}`,
     stop: async () => {
       const closed = once(server, 'close')
       server.close()

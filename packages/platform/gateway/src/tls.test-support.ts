@@ -35,6 +35,11 @@ export function maker(t: Test): { readonly folder: string; readonly make: (file:
   return { folder, make }
 }
 
+let own: Made | undefined
+/** That of 127.0.0.1, one for all tests of a process. */
+export const ownCertificate = (): Made =>
+  (own ??= maker({ after: (end) => void process.once('exit', end as () => void) }).make('gateway', '127.0.0.1'))
+
 /** A handshake; rejects with why there is none. */
 export function shake(t: Test, url: string, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const { hostname, port } = new URL(url)

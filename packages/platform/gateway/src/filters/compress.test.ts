@@ -96,12 +96,11 @@ test('events are compressed one by one: each is there before the next is sent', 
   }
 })
 
-test('who takes slowly slows the one who sends: 128 MB pass in bounded memory, and come out whole', async (t) => {
+test('who takes slowly slows the one who sends: what is endless stands, and what was sent comes out whole', async (t) => {
   // More than the window: nothing of it is told by what was there before.
   const random = randomBytes(1_048_576)
   const partOf = (i: number): Buffer => random.subarray((i % 16) * 65_536, ((i % 16) + 1) * 65_536)
-  const parts = 2_048
-  let written = 0
+  let [parts, written] = [Infinity, 0]
   const server = await serving(t, async (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
     for (; written < parts; written++) if (!response.write(partOf(written))) await once(response, 'drain')
@@ -110,14 +109,16 @@ test('who takes slowly slows the one who sends: 128 MB pass in bounded memory, a
   const { url } = await started(t, { routes: before(server.address, { filters: [compress({ codings: ['zstd'] })] }) })
   const request = get(url, { headers: { 'accept-encoding': 'zstd' }, agent: false })
   const [answer] = (await once(request, 'response')) as [IncomingMessage]
-  // Nobody reads: after a while nothing more is sent, and it is far from all.
+  // Nobody reads: after a while nothing more is sent.
   let [last, same] = [-1, 0]
   await until(() => {
     same = last === written ? same + 1 : 0
     last = written
     return same > 50
   })
-  assert.ok(written < parts / 4, `${written} of ${parts} parts were taken`)
+  // What sockets and buffers hold.
+  assert.ok(written < 512, `${written} parts were taken`)
+  parts = written + 64
   const hash = createHash('sha256')
   for await (const bytes of answer.pipe(createZstdDecompress())) hash.update(bytes as Buffer)
   const whole = createHash('sha256')
@@ -170,7 +171,7 @@ test('own answers are compressed as well, also for a client that knows no chunks
 })
 
 test('what a client has packed is nobody’s to unpack: it passes as it is, and is bounded as it is', async (t) => {
-  const bomb = gzipSync(Buffer.alloc(50_000_000))
+  const bomb = gzipSync(Buffer.alloc(10_000_000))
   const seen: number[] = []
   const server = await serving(t, async (request, response) => {
     seen.push((await bodyOf(request)).length > 0 ? Number(request.headers['content-length']) : 0)

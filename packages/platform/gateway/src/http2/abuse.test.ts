@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import type { Limits } from '../gateway.ts'
 import { before, bodyOf, serving, started } from '../gateway.test-support.ts'
 import { until } from '../bytes.test-support.ts'
-import { maker, shake, skip } from '../tls.test-support.ts'
+import { ownCertificate, shake, skip } from '../tls.test-support.ts'
 import {
   block,
   CANCEL,
@@ -32,7 +32,7 @@ import {
 } from './frames.test-support.ts'
 
 async function attacked(t: TestContext, answer: RequestListener, limits: Partial<Limits> = {}) {
-  const own = maker(t).make('gateway', '127.0.0.1')
+  const own = ownCertificate()
   const server = await serving(t, answer)
   const gateway = await started(t, { routes: before(server.address), tls: { certificates: [own] }, limits })
   /** Whether others are answered meanwhile. */

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { filter, headers as changeHeaders, type RouteOptions } from '../gateway.ts'
 import { before, bodyOf, named, serving, started } from '../gateway.test-support.ts'
 import { answering, speaking, until } from '../bytes.test-support.ts'
-import { ask, maker, skip } from '../tls.test-support.ts'
+import { ask, ownCertificate, skip } from '../tls.test-support.ts'
 import { DATA, get, GOAWAY, rawClient } from './frames.test-support.ts'
 
 type Answered = {
@@ -23,7 +23,7 @@ async function speaks(
   options: Partial<Parameters<typeof started>[1]> & { readonly route?: Partial<RouteOptions> } = {},
 ) {
   const { route, ...others } = options
-  const own = maker(t).make('gateway', '127.0.0.1')
+  const own = ownCertificate()
   const address = typeof to === 'string' ? to : (await serving(t, to)).address
   const gateway = await started(t, { routes: before(address, route), tls: { certificates: [own] }, ...others })
   const session = connect(gateway.url, { ca: own.certificate })
@@ -300,7 +300,7 @@ test('who sends a request after that is told that nobody has looked at it', { sk
 
 test('a gateway is replaced under load of HTTP/2 without one lost request', { skip }, async (t) => {
   const server = await named(t, 'one')
-  const own = maker(t).make('gateway', '127.0.0.1')
+  const own = ownCertificate()
   const options = { routes: before(server.address), tls: { certificates: [own] } }
   let gateway = await started(t, options)
   /** By clients, since the gateway is another one. */

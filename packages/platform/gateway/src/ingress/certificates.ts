@@ -1,5 +1,5 @@
 /** Certificates for the hosts of Ingresses, from the Secrets that these name. */
-import { NAME, readCertificate, type CertificateOptions } from 'dure/door/internal'
+import { NAME, readCertificate, type CertificateOptions } from 'dure/door/server/internal'
 import type { TlsOptions } from '../tls/tls.ts'
 import { listAt, namespaceOf, textAt, type Json } from './documents.ts'
 

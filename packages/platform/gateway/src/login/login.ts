@@ -3,7 +3,7 @@ import { sessionCookie } from 'dure/session'
 import type { Answer } from '../proxy/proxy.ts'
 import { filter, type Filter, type FilterWorld, type GatewayRequest } from '../filter.ts'
 import { notNow, refused } from './answers.ts'
-import { createIssuer } from './issuer.ts'
+import type { createIssuer, Issuer } from './issuer.ts'
 import { createLogins, type Login } from './logins.ts'
 import { OWN, settle, type LoginOptions, type Settled } from './options.ts'
 import { isNavigation, isSameOrigin, isUnsafe } from './origin.ts'
@@ -55,7 +55,7 @@ const IDENTITY = [
 function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filter['open']> {
   const { origin, path, secure, clientId, clientSecret, store: given } = options
   const [store, isOurs] = typeof given === 'function' ? [given(), true] : [given, false]
-  const issuer = createIssuer(options, runtime, log)
+  const issuer = issuerOf(options, runtime, log)
   const logins = createLogins({ ...options, store, runtime })
   const renewed = createRenewal({ logins, issuer, timeout: options.timeout, runtime })
   const transactions = createTransactions({ clientId, clientSecret, issuer: options.issuer, secure, runtime })
@@ -109,6 +109,18 @@ function open(options: Settled, { runtime, log }: FilterWorld): ReturnType<Filte
       return answer instanceof Promise ? answer.catch((error: unknown) => unavailable(error)) : answer
     },
     ...(isOurs && { stop: () => store.stop() }),
+  }
+}
+
+/** The client of OpenID Connect is loaded by those who log people in: other gateways start without it, and hold less memory. */
+function issuerOf(...of: Parameters<typeof createIssuer>): Issuer {
+  const made = import('./issuer.ts').then((issuer) => issuer.createIssuer(...of))
+  return {
+    begin: async (transaction) => (await made).begin(transaction),
+    finish: async (callback, transaction) => (await made).finish(callback, transaction),
+    refresh: async (before) => (await made).refresh(before),
+    end: async (id) => (await made).end(id),
+    ended: async (token) => (await made).ended(token),
   }
 }
 

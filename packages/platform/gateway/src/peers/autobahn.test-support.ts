@@ -21,12 +21,20 @@ print('done')`
 
 type Judged = Readonly<Record<string, { readonly behavior: string; readonly behaviorClose: string }>>
 
+/** All but speed and compressed messages, which are between the two and take an hour; of what is large, what goes in one message. */
+const CASES = ['1.*', '2.*', '3.*', '4.*', '5.*', '6.*', '7.*', '9.1.*', '9.2.*', '10.*']
+
+/** How often a case is asked that has another end through the gateway: how a connection closes is judged by a second that a busy machine may not have. */
+const TIMES = 3
+
 export async function askAutobahn(options: {
   readonly folder: string
   /** Where `ws` is installed. */
   readonly ws: string
   /** Where Autobahn is: PYTHONUSERBASE. */
   readonly autobahn: string
+  /** Which of its cases, as `12.1.*`. Default: those that take minutes. */
+  readonly cases: readonly string[]
 }): Promise<void> {
   const folder = join(options.folder, 'autobahn')
   mkdirSync(folder)
@@ -36,39 +44,54 @@ export async function askAutobahn(options: {
     routes: { all: { prefix: '/', to: 'echo' } },
     upstreams: { echo: { addresses: [direct] } },
   })
-  const spec = {
-    outdir: './reports',
-    servers: [
-      { agent: 'direct', url: `ws://${direct}` },
-      { agent: 'gateway', url: gateway.url.replace('http:', 'ws:') },
-    ],
-    cases: ['*'],
-    // Speed, and what is compressed of other texts and by other windows: that is between the two, and takes an hour.
-    'exclude-cases': ['9.*', '12.2.*', '12.3.*', '12.4.*', '12.5.*', '13.*'],
-    'exclude-agent-cases': {},
-  }
-  writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec))
-  await check('Autobahn finds no case that passes straight and not through the gateway', async () => {
+  /** How both ended, by case. */
+  const judge = async (cases: readonly string[]): Promise<readonly [straight: Judged, through: Judged]> => {
+    const spec = {
+      outdir: './reports',
+      servers: [
+        { agent: 'direct', url: `ws://${direct}` },
+        { agent: 'gateway', url: gateway.url.replace('http:', 'ws:') },
+      ],
+      cases,
+      'exclude-cases': [],
+      'exclude-agent-cases': {},
+    }
+    writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec))
     const client = await begin('python2.7', ['-c', CLIENT], /done\n/, {
       cwd: folder,
       env: { PYENV_VERSION: '2.7', PYTHONUSERBASE: options.autobahn },
     })
     await end(client.child)
     const reports = JSON.parse(readFileSync(join(folder, 'reports/index.json'), 'utf8')) as Readonly<Record<string, Judged>>
-    const [straight, through] = [reports['direct']!, reports['gateway']!]
+    return [reports['direct']!, reports['gateway']!]
+  }
+  const given = options.cases.length > 0
+  await check('Autobahn finds no case that passes straight and not through the gateway', async () => {
+    const [straight, through] = await judge(given ? options.cases : CASES)
     const behaviours = (judged: Judged): string =>
       [...Map.groupBy(Object.values(judged), ({ behavior }) => behavior)].map(([name, all]) => `${all.length} ${name}`).join(', ')
     console.log(`  straight: ${behaviours(straight)}; through the gateway: ${behaviours(through)}`)
     assert.deepEqual(Object.keys(through).toSorted(), Object.keys(straight).toSorted())
-    assert.ok(Object.keys(through).length > 200)
-    const lost = Object.entries(straight).flatMap(([name, { behavior, behaviorClose }]) => {
-      const { behavior: ours, behaviorClose: oursClose } = through[name]!
-      return behavior === ours && behaviorClose === oursClose
-        ? []
-        : [`${name}: ${behavior} ${behaviorClose} → ${ours} ${oursClose}`]
-    })
-    assert.deepEqual(lost, [])
+    const { length } = Object.keys(through)
+    assert.ok(given ? length > 0 : length > 230, `${length} cases`)
+    let lost = differing(straight, through)
+    for (let time = 1; time < TIMES && lost.size > 0; time++) {
+      console.log(`  asked again: ${[...lost.values()].join('; ')}`)
+      lost = differing(...(await judge([...lost.keys()])))
+    }
+    assert.deepEqual([...lost.values()], [])
   })
   await end(gateway.child)
   await end(echo.child)
 }
+
+/** Cases that do not end through the gateway as they end straight, and how. */
+const differing = (straight: Judged, through: Judged): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(straight).flatMap(([name, { behavior, behaviorClose }]) => {
+      const { behavior: ours, behaviorClose: oursClose } = through[name]!
+      return behavior === ours && behaviorClose === oursClose
+        ? []
+        : [[name, `${name}: ${behavior} ${behaviorClose} → ${ours} ${oursClose}`]]
+    }),
+  )

@@ -1,7 +1,7 @@
 /** The first moments of a connection over TLS: until its handshake is over, it is nobody's. */
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { followCertificates, type SecureOptions } from 'dure/door/internal'
+import { followCertificates, type SecureOptions } from 'dure/door/server/internal'
 import type { Runtime } from 'dure/runtime'
 import type { Logger } from 'dure/telemetry'
 import type { TlsOptions } from './options.ts'

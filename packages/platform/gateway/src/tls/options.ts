@@ -1,4 +1,4 @@
-import type { DoorTls } from 'dure/door/internal'
+import type { DoorTls } from 'dure/door/server/internal'
 
 export type TlsOptions = DoorTls & {
   /** Whether HTTP/2 is offered to those who know it. Default true. */
