@@ -10,7 +10,7 @@
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
- * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); 40,000 spoilt requests (parser).
+ * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); copies killed and frozen (copies); 40,000 spoilt requests (parser).
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
@@ -234,6 +234,7 @@ const GATEWAY_PARTS: Readonly<Record<string, readonly Judges[]>> = {
   parser: [],
   smuggling: [gatewayJudges.readers],
   redbot: [gatewayJudges.redbot],
+  copies: [],
   weights: [],
   services: [eurekaJudge],
   autobahn: [gatewayJudges.websocket, gatewayJudges.autobahn],

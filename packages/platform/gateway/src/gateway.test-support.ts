@@ -9,8 +9,11 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { realRuntime, virtualRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
-import { startGateway, type AccessEntry, type GatewayOptions, type RouteOptions } from './gateway.ts'
+import { liveRoutes, startGateway, type AccessEntry, type GatewayConfiguration, type RouteOptions } from './gateway.ts'
+import { open } from './opening.ts'
+import { limitsOf } from './proxy/proxy.ts'
 
 type Test = Pick<TestContext, 'after'>
 
@@ -35,18 +38,43 @@ export async function bodyOf(request: IncomingMessage): Promise<string> {
   return text
 }
 
-export async function started(t: Test, options: Omit<Parameters<typeof startGateway>[0], 'port' | 'log'>) {
+/** Entries of the access log as they come, and who takes its lines. */
+function logged() {
   const lines: AccessEntry[] = []
-  const accessLog: NonNullable<GatewayOptions['accessLog']> = (text) => {
+  const accessLog = (text: string): void => {
     for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as AccessEntry)
   }
-  const { url, stop, metrics } = await startGateway({ port: 0, log: silentLogger(), accessLog, ...options })
-  t.after(() => stop({ timeout: 0 }))
-  const get = async (path: string, init: RequestInit = {}) => {
+  return { lines, accessLog }
+}
+
+const getAt =
+  (url: string) =>
+  async (path: string, init: RequestInit = {}) => {
     const answer = await fetch(url + path, { redirect: 'manual', ...init })
     return { status: answer.status, headers: answer.headers, text: await answer.text() }
   }
-  return { url, stop, metrics, lines, get }
+
+export async function started(t: Test, options: Omit<Parameters<typeof startGateway>[0], 'port' | 'log'>) {
+  const { lines, accessLog } = logged()
+  const { url, stop, metrics } = await startGateway({ port: 0, log: silentLogger(), accessLog, ...options })
+  t.after(() => stop({ timeout: 0 }))
+  return { url, stop, metrics, lines, get: getAt(url) }
+}
+
+/** A gateway for which time passes when it is told to, and sockets are as they are: no machine is too slow for its times. */
+export async function startedInVirtualTime(t: Test, routes: GatewayConfiguration) {
+  const { lines, accessLog } = logged()
+  const virtual = virtualRuntime()
+  const runtime = { ...virtual, timers: { ...virtual.timers, soon: realRuntime().timers.soon } }
+  const options = { port: 0, accessLog, routes: liveRoutes(routes), contracts: [] }
+  const world = { directory: '', runtime, log: silentLogger(), telemetry: undefined, sockets: undefined }
+  const { url, close } = await open(options, limitsOf(undefined), world, undefined)
+  t.after(async () => {
+    const closed = close({ timeout: 0 })
+    await runtime.advance(0)
+    await closed
+  })
+  return { lines, get: getAt(url!), advance: runtime.advance }
 }
 
 /** A route before one server. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { check } from '@dure/testing/foreign'
 import { fuzzAnswers, fuzzCuts, fuzzRequests } from '../wire/fuzz.test-support.ts'
 import { askAutobahn } from './autobahn.test-support.ts'
+import { killAndFreeze } from './copies.test-support.ts'
 import { gunicornCases, smugglingCases } from './corpora.test-support.ts'
 import { endAll } from './processes.test-support.ts'
 import { readBy } from './readers.test-support.ts'
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
       ],
     ),
   redbot: () => askRedbot({ folder, nginx, redbot: join(redbot, 'venv/bin/redbot') }),
+  copies: () => killAndFreeze({ folder }),
   weights: () => weigh({ folder }),
   services: () => askServices({ folder, jar }),
   autobahn: () => askAutobahn({ folder, ws, autobahn, cases }),

@@ -4,5 +4,4 @@ import type { AddressInfo } from 'node:net'
 
 const server = createServer((incoming, answer) => {
   incoming.resume().on('end', () => answer.end('ok'))
-}).listen(Number(process.argv[2]), '127.0.0.1', () => process.send!((server.address() as AddressInfo).port))
-process.on('disconnect', () => process.exit())
+}).listen(Number(process.argv[2]), '127.0.0.1', () => console.log(`at ${(server.address() as AddressInfo).port}`))
