@@ -62,11 +62,11 @@ test('what an instance that stands still does not begin to answer is asked of an
   await advance(200)
   const slow = lines.filter(({ duration }) => duration >= 50)
   assert.deepEqual(slow.map(({ route, tries }) => `${route} ${tries}`).toSorted(), [
-    'GET alone 1',
-    'GET both 2',
-    'GET once 1',
-    'POST both 1',
-    'PUT both 2',
+    'alone 1',
+    'get 2',
+    'once 1',
+    'post 1',
+    'put 2',
   ])
 })
 
