@@ -155,7 +155,10 @@ const needsRegistry = ({ routes, upstreams = {} }: GatewayConfiguration): boolea
   Object.values(upstreams).some((each) => 'service' in each) ||
   Object.values(routes).some(({ to }) => targetsOf(to).some(({ upstream }) => !Object.hasOwn(upstreams, upstream)))
 
-export function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: Pick<GatewayOptions, 'host' | 'port'>) {
+export function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: Pick<GatewayOptions, 'host' | 'port'>): {
+  readonly host: string
+  readonly port: number
+} {
   return { host, port }
 }
 

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { fuzzAnswers, fuzzCuts, fuzzRequests } from './fuzz.test-support.ts'
+import { fuzzAnswers, fuzzCuts, fuzzRequests } from './fuzz.conformance.ts'
 
 // `npm run peers -- gateway parser` reads 40,000 of each.
 test('what we take of a request, Node takes and reads alike', () => fuzzRequests(400))
