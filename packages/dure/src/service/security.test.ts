@@ -133,8 +133,13 @@ test('who lacks a scope is refused in words, and hears which one', async (t) => 
   await assert.rejects(running.client(Ledger).read(), failure('UNAUTHENTICATED', /ledger:read/))
   assert.deepEqual(await read(ana), 'user ana of none')
   assert.deepEqual(await running.client(Ledger, { principal: ana }).read(), 'user ana of none')
-  const follow = (principal: Principal) =>
-    host.stream('ledger', 'follow', undefined, { principal })[Symbol.asyncIterator]().next()
+  // A stream that is left open would be waited for when the system stops.
+  const follow = async (principal: Principal) => {
+    const values = host.stream('ledger', 'follow', undefined, { principal })[Symbol.asyncIterator]()
+    const first = await values.next()
+    await values.return?.()
+    return first
+  }
   await assert.rejects(follow(ben), failure('PERMISSION_DENIED', /ledger:read/))
   assert.deepEqual(await follow(ana), { done: false, value: 1 })
   // What needs no scope is for everybody.

@@ -11,7 +11,7 @@ import { openKeys, type Keys } from './keys.ts'
 import { createLogin, send } from './login.ts'
 import { createLogins } from './logins.ts'
 import { textOf, type AuthLimits, type AuthOptions } from './options.ts'
-import { createPasswords } from './passwords.ts'
+import { createPasswords, type PasswordCost } from './passwords.ts'
 import { drawPages, errorPage, languageOf } from './pages/pages.ts'
 import { createProvider } from './provider.ts'
 import { createRecords } from './records.ts'
@@ -41,6 +41,7 @@ export async function assemble(given: {
   readonly store: SqlStore
   readonly secret: Secret
   readonly issuer: string
+  readonly cost?: PasswordCost | undefined
 }): Promise<Assembled> {
   const { options, limits, world, store, secret, issuer } = given
   const { runtime, log } = world
@@ -69,7 +70,7 @@ export async function assemble(given: {
   })
   const logins = createLogins(store, clock, ends.tell)
   const userStore = createUsers({
-    ...{ store, passwords: createPasswords(runtime.random), ids: runtime.ids, shortest: limits.password },
+    ...{ store, passwords: createPasswords(runtime.random, given.cost), ids: runtime.ids, shortest: limits.password },
     onChange: async (what, { subject, name, roles }) => {
       const about = what === 'roles changed' || what === 'added' ? { roles } : {}
       await note({ action: `auth.user.${what.replace(' ', '-')}`, actor: 'auth', subject, about, personal: { name } })

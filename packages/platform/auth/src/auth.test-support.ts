@@ -2,13 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import * as client from 'openid-client'
-import { startAuth, type AuthOptions, type StartedAuth } from './auth.ts'
+import type { AuthOptions, StartedAuth } from './auth.ts'
+import { openAuth } from './open.ts'
+import { checkOptions } from './options.ts'
 
 export const PASSWORD = 'correct horse battery'
 export const SECRET = 'a secret of a program, long enough'
 export const CALLBACK = 'https://client.test/callback'
+
+/** Real ones are hashed in `users.test.ts` and `door.test.ts`. */
+const CHEAP = { memory: 64, passes: 1 }
 
 /** Anything that tests clean up after: a test, or a program of proofs. */
 export type After = Pick<TestContext, 'after'>
@@ -34,14 +40,18 @@ export const SHOP = {
   ],
 } satisfies AuthOptions
 
+/** As `startAuth` does, but for passwords that take a hundredth of the time. */
 export async function started(
   t: After,
   options: Partial<AuthOptions> & { readonly directory?: string } = {},
 ): Promise<StartedAuth & { readonly directory: string }> {
   const directory = options.directory ?? temporary(t)
-  const server = await startAuth({ ...SHOP, port: 0, log: silentLogger(), ...options, directory })
-  t.after(server.stop)
-  return { ...server, directory }
+  const all = { ...SHOP, port: 0, ...options }
+  checkOptions(all)
+  const { assembled, door } = await openAuth(all, { directory, runtime: realRuntime(), log: silentLogger() }, CHEAP)
+  t.after(door.close)
+  const { issuer, users, clients, keys } = assembled
+  return { url: door.url!, issuer, users, clients, keys, stop: () => door.close(), directory }
 }
 
 /** A client of another make: openid-client. */

@@ -2,20 +2,17 @@
 // oxlint-disable-next-line typescript/triple-slash-reference -- it declares the types of a package that has none, so it cannot be imported
 /// <reference path="./oidc-provider.d.ts" />
 /** The authorization server of a system: who people are, and what programs may do for them. */
-import { database, sqlite, type DatabaseAdapter, type SqlStore } from 'dure/data'
 import type { OperatorPart } from '@dure/operator'
 import { realRuntime } from 'dure/runtime'
 import { standardError } from 'dure/runtime/internal'
-import type { Door, OpenDoor, World } from 'dure/service'
+import type { Door } from 'dure/service'
 import { createLogger, type Logger } from 'dure/telemetry'
 import type { Clients } from './clients.ts'
 import type { Keys } from './keys.ts'
-import { assemble, type Assembled } from './assemble.ts'
+import type { Assembled } from './assemble.ts'
+import { openAuth } from './open.ts'
 import { authPart } from './operator.ts'
 import { checkOptions, limitsOf, type AuthOptions } from './options.ts'
-import { createSecret, secretIn } from './secret.ts'
-import { listen, type Handler } from './server.ts'
-import { MIGRATIONS } from './tables.ts'
 import type { Users } from './users.ts'
 
 export type { Clients, KnownClient, NewClient } from './clients.ts'
@@ -119,39 +116,4 @@ export async function startAuth(
   const { assembled, door } = await openAuth(options, { directory: options.directory, runtime, log })
   const { issuer, users, clients, keys } = assembled
   return { url: door.url!, issuer, users, clients, keys, stop: () => door.close() }
-}
-
-async function openAuth(options: AuthOptions, world: World): Promise<{ readonly assembled: Assembled; readonly door: OpenDoor }> {
-  const { port = 8090, host = '127.0.0.1' } = options
-  const { directory, runtime } = world
-  const limits = limitsOf(options)
-  const secret = createSecret(options.secret ?? secretIn(directory, runtime), runtime)
-  const adapter = (await (options.store ?? sqlite())(world)) as DatabaseAdapter<SqlStore>
-  const store = await adapter.open('auth', database({ migrations: MIGRATIONS }))
-  // Nobody knows where it listens before all is there, unless the port was used before.
-  const ready = Promise.withResolvers<Handler>()
-  ready.promise.catch(() => {})
-  const handler: Handler = async (request, response) => (await ready.promise)(request, response)
-  try {
-    const descriptor = world.sockets?.get('auth')
-    const listening = await listen({ host, port, descriptor, limits, handler, timers: runtime.timers })
-    try {
-      const assembled = await assemble({ options, limits, world, store, secret, issuer: options.issuer ?? listening.url })
-      ready.resolve(assembled.handler)
-      let closed: Promise<void> | undefined
-      const close = async (): Promise<void> => {
-        await listening.close()
-        await assembled.stop()
-        await store.stop()
-      }
-      return { assembled, door: { url: listening.url, close: () => (closed ??= close()) } }
-    } catch (error) {
-      ready.reject(error)
-      await listening.close()
-      throw error
-    }
-  } catch (cause) {
-    await store.stop()
-    throw new Error(`Cannot open the authorization server on ${host}:${port}: ${(cause as Error).message}`, { cause })
-  }
 }

@@ -3,9 +3,11 @@ import { argon2, timingSafeEqual } from 'node:crypto'
 import { CallError } from 'dure/contract'
 import type { Random } from 'dure/runtime'
 
+/** What a hash takes: kibibytes, and how often all of them are gone through. */
+export type PasswordCost = { readonly memory: number; readonly passes: number }
+
 /** What OWASP advises: 19 MiB, two passes, one thread. */
-const MEMORY = 19_456
-const PASSES = 2
+const COST: PasswordCost = { memory: 19_456, passes: 2 }
 const PARALLELISM = 1
 const TAG = 32
 const SALT = 16
@@ -34,7 +36,7 @@ export type Passwords = {
   ) => Promise<{ readonly right: boolean; readonly outdated: boolean }>
 }
 
-export function createPasswords(random: Random): Passwords {
+export function createPasswords(random: Random, cost: PasswordCost = COST): Passwords {
   const take = turns()
   const derive = (password: string, { memory, passes, parallelism, salt, tag }: Parsed): Promise<Buffer> =>
     take(
@@ -45,7 +47,7 @@ export function createPasswords(random: Random): Passwords {
         }),
     )
   const fresh = (): Parsed => ({
-    ...{ memory: MEMORY, passes: PASSES, parallelism: PARALLELISM, tag: Buffer.alloc(TAG) },
+    ...{ ...cost, parallelism: PARALLELISM, tag: Buffer.alloc(TAG) },
     salt: Buffer.from(random.fill(new Uint8Array(SALT))),
   })
   return {
@@ -56,7 +58,7 @@ export function createPasswords(random: Random): Passwords {
     verify: async (password, hash) => {
       const known = (hash === undefined ? undefined : parsed(hash)) ?? fresh()
       const same = timingSafeEqual(await derive(password, known), known.tag)
-      return { right: hash !== undefined && same, outdated: known.memory < MEMORY || known.passes < PASSES }
+      return { right: hash !== undefined && same, outdated: known.memory < cost.memory || known.passes < cost.passes }
     },
   }
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { configSourceConformance, type ConfigSourceRig } from 'dure/config/conformance'
 import type { ConfigSource } from 'dure/config'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import { kubernetesConfig, type KubernetesConfigOptions } from './config.ts'
-import { missing, started, until, type Ask, type Teller } from './kubernetes.test-support.ts'
+import { until, type Teller } from './kubernetes.test-support.ts'
 import { answering, line, listOf } from './server.test-support.ts'
 
 const world = { directory: '.', runtime: realRuntime(), log: silentLogger() }
@@ -170,34 +170,3 @@ test('what is missing, broken or no text fails the reading by its name, and what
   )
   assert.throws(() => kubernetesConfig({ from: [] }), /"from" is empty/)
 })
-
-const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps'
-const PATCH = 'application/merge-patch+json'
-
-test(
-  'a real kube-apiserver: a ConfigMap that is changed arrives; killed, what was known is stale; then it goes on',
-  { skip: missing, timeout: 240_000 },
-  async (t: TestContext) => {
-    const { server: real, kubeconfig, ask } = await started(t)
-    const say = (how: Parameters<Ask>[0], text: string): ReturnType<Ask> =>
-      how === 'POST'
-        ? ask('POST', CONFIG_MAPS, { metadata: { name: 'shop' }, data: { 'application.yml': `greeting: ${text}` } })
-        : ask('PATCH', `${CONFIG_MAPS}/shop`, { data: { 'application.yml': `greeting: ${text}` } }, PATCH)
-    assert.equal((await say('POST', 'first')).status, 201)
-    const source = await opened(t, { from: FROM, kubeconfig, heartbeat: 500, timeout: 2_000 })
-    const greeting = async (): Promise<unknown> => (await source.read()).layers[0]?.values.get('greeting')?.value
-    assert.equal(await greeting(), 'first')
-    const arrived = Promise.withResolvers<void>()
-    const watching = source.watch(() => arrived.resolve())
-    assert.equal((await say('PATCH', 'second')).status, 200)
-    await arrived.promise
-    assert.equal(await greeting(), 'second')
-    watching.stop()
-    await real.crash()
-    await until('it is known to be away', () => source.freshness().state === 'stale')
-    await assert.rejects(source.read(), { name: 'ConfigError', away: true })
-    await real.start()
-    await until('it goes on', async () => (await greeting().catch(() => undefined)) === 'second', 120_000)
-    assert.deepEqual(source.freshness(), { state: 'fresh' })
-  },
-)
