@@ -174,11 +174,11 @@ test('ten thousand unknown key ids cause one request, which all wait for; a minu
   assert.equal(issuer.asked.length, 2)
   const claims = part({ iss: issuer.url, aud: 'shop', sub: 'ana', exp: NOW + 300 })
   const forged = (n: number): string => `${part({ alg: 'ES256', typ: 'at+jwt', kid: `k${n}` })}.${claims}.AAAA`
-  const flood = async (): Promise<void> => {
-    const all = await Promise.allSettled(Array.from({ length: 10_000 }, (_, n) => verify(forged(n))))
+  const flood = async (count = 1_000): Promise<void> => {
+    const all = await Promise.allSettled(Array.from({ length: count }, (_, n) => verify(forged(n))))
     assert.ok(all.every((one) => one.status === 'rejected' && because('key')(one.reason)))
   }
-  await flood()
+  await flood(10_000)
   await flood()
   assert.equal(access.status()[0]!.unknownFetches, 1)
   assert.equal(issuer.asked.length, 4)

@@ -48,20 +48,42 @@ export async function balancer(t: After): Promise<{ readonly url: string; readon
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets }
 }
 
-/** Refreshes again and again; an answer that did not come is asked for again with the same token, as clients do. */
+/** Milliseconds for which a client goes on asking where nobody answers. */
+const PATIENCE = 120_000
+
+type Refreshing = { readonly until: () => boolean; readonly onRefreshed: (access: string) => void | Promise<void> }
+
+/** Refreshes each token again and again, all at once, and gives the last of each. When one is refused, all end. */
 export async function refreshing(
   config: client.Configuration,
-  token: string,
-  options: { readonly until: () => boolean; readonly onRefreshed: (access: string) => void | Promise<void> },
-): Promise<string> {
+  tokens: readonly string[],
+  { until, onRefreshed }: Refreshing,
+): Promise<readonly string[]> {
+  let over = false
+  const refreshed = tokens.map((token) => refreshingOne(config, token, { until: () => over || until(), onRefreshed }))
+  try {
+    return await Promise.all(refreshed)
+  } finally {
+    over = true
+    await Promise.allSettled(refreshed)
+  }
+}
+
+/** An answer that did not come is asked for again with the same token, as clients do. */
+async function refreshingOne(config: client.Configuration, token: string, { until, onRefreshed }: Refreshing): Promise<string> {
   let at = token
-  while (!options.until()) {
+  let answered = performance.now()
+  while (!until()) {
     try {
       const { refresh_token, access_token } = await client.refreshTokenGrant(config, at)
       at = refresh_token!
-      await options.onRefreshed(access_token)
+      await onRefreshed(access_token)
+      answered = performance.now()
     } catch (error) {
       if (error instanceof client.ResponseBodyError) throw error
+      if (performance.now() - answered > PATIENCE)
+        throw new Error(`Nobody has answered a refresh for ${PATIENCE / 1_000} s`, { cause: error })
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
   return at

@@ -82,8 +82,8 @@ test('while it is frozen or killed, callers are told so in time, and nobody gets
 
 test('what it forgets is logged out, and nobody is somebody else', { skip }, async (t) => {
   const { store } = await rig(t, { settings: { m: 2 } })
-  const count = 600
-  for (let i = 0; i < count; i++) await store.create(`id${i}`, { ...LIFE, subject: `s${i}`, data: `${i} ${'x'.repeat(10_000)}` })
+  const count = 60
+  for (let i = 0; i < count; i++) await store.create(`id${i}`, { ...LIFE, subject: `s${i}`, data: `${i} ${'x'.repeat(100_000)}` })
   let gone = 0
   for (let i = 0; i < count; i++) {
     const found = await store.read(`id${i}`)

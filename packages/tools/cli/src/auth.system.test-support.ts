@@ -1,4 +1,4 @@
-/** A system in which people log in, and which keeps an audit of what is done to them. */
+/** An authorization server by itself, as its guide has it: its door, and the one service that keeps the audit log. */
 import { generateKeyPairSync } from 'node:crypto'
 import { auth } from '@dure/auth'
 import { auditLog } from 'dure/audit'
@@ -6,11 +6,11 @@ import { contract } from 'dure/contract'
 import { database } from 'dure/data'
 import { service, system, type System } from 'dure/service'
 
-const trail = auditLog('tests/shop', { key: generateKeyPairSync('ed25519').privateKey })
-const Books = contract('books', { version: '1.0.0', owner: 'tests', operations: {} })
+const trail = auditLog('tests/login', { key: generateKeyPairSync('ed25519').privateKey })
+const Trail = contract('trail', { version: '1.0.0', owner: 'tests', operations: {} })
 
-const shop: System = system('shop', {
-  services: [service(Books, { database: database({ migrations: {} }), extensions: [trail], handlers: {} })],
+const login: System = system('login', {
+  services: [service(Trail, { database: database({ migrations: {} }), extensions: [trail], handlers: {} })],
   doors: [
     auth({
       ...{ port: 0, audience: 'shop', scopes: { 'orders:read': 'See your orders' } },
@@ -20,4 +20,4 @@ const shop: System = system('shop', {
   audit: trail,
   telemetry: false,
 })
-export default shop
+export default login
