@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { started, temporary } from '../config-server.test-support.ts'
@@ -71,4 +71,9 @@ test('more files or bytes than may be are said, and no others are served in thei
   const { status, text } = await ask(url, '/app1/default')
   assert.equal(status, 500)
   assert.match(text, /more than 5 files or 100 bytes/)
+  rmSync(join(folder, 'app5.yml'))
+  // It has no bytes on the disk, and whoever reads it has them in memory.
+  truncateSync(join(folder, 'app0.yml'), 100_000_000)
+  const large = await ask(url, '/app1/default')
+  assert.deepEqual([large.status, /"app0\.yml\\": it has 100000000 bytes/.test(large.text)], [500, true], large.text)
 })
