@@ -9,7 +9,7 @@
  * `npm run peers -- spring-config`: Spring Cloud Config's client on our server, our client on Spring's, and both servers on one repository.
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
- * `npm run peers -- kubernetes`: kubectl writes EndpointSlices to a real kube-apiserver, which is built the first time, and callers move.
+ * `npm run peers -- kubernetes`: kubectl writes EndpointSlices and a ConfigMap to a real kube-apiserver, which is built the first time; callers move, settings arrive.
  * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); copies killed and frozen (copies); 40,000 spoilt requests (parser).
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.

@@ -7,6 +7,9 @@ import type { Clients } from './clients.ts'
 import type { Keys } from './keys.ts'
 import type { Users } from './users.ts'
 
+/** Milliseconds. On a busy machine a hash takes its time, and somebody waits who has typed the password. */
+const HASHING = 30_000
+
 const NAME = z.string().min(1).max(200)
 const USER = z.object({ subject: z.string(), name: z.string(), roles: z.array(z.string()), disabled: z.boolean() })
 const TEXT = z.union([z.string(), z.record(z.string(), z.string())])
@@ -39,11 +42,13 @@ const Auth = contract('auth', {
       description: 'Users in order of their names',
     }),
     addUser: command({
+      deadline: HASHING,
       input: z.object({ name: NAME, password: z.string(), roles: z.array(z.string()).optional() }),
       output: USER,
       description: 'Adds a user',
     }),
     setPassword: command({
+      deadline: HASHING,
       input: z.object({ name: NAME, password: z.string() }),
       description: 'Gives a user another password, and ends all their logins',
     }),

@@ -21,8 +21,13 @@ import {
   type Ask,
 } from './kubernetes.test-support.ts'
 
+const ends: (() => unknown)[] = []
+after(async () => {
+  for (const end of ends) await end()
+})
 let first: ReturnType<typeof started> | undefined
-const one = (): ReturnType<typeof started> => (first ??= started({ after }))
+const one = (): ReturnType<typeof started> =>
+  (first ??= started({ after: (end: unknown) => void ends.unshift(end as () => unknown) }))
 
 const GUIDE = join(import.meta.dirname, '../../../../docs/guides/kubernetes.md')
 const RBAC = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop'

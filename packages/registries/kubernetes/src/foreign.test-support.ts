@@ -1,10 +1,13 @@
-/** What a caller makes of EndpointSlices that kubectl writes to a real kube-apiserver: one line a check. */
+/** What callers make of EndpointSlices, and services of a ConfigMap, that kubectl writes to a real kube-apiserver: one line a check. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { missingServer } from '@dure/testing/servers'
+import { realRuntime } from 'dure/runtime'
+import { silentLogger } from 'dure/telemetry'
+import { kubernetesConfig } from './config.ts'
 import { open, pod, seen, slice, SLICES, started, until } from './kubernetes.test-support.ts'
 
 let failed = false
@@ -75,6 +78,31 @@ try {
     assert.equal(seen(registry), 'one draining, two up')
     const third = await moved('nobody', () => kubectl(['delete', 'endpointslice', 'one', 'two']))
     return `callers moved ${[first, second, third].map((ms) => ms.toFixed(0)).join(', ')} ms after kubectl had written`
+  })
+  await check('kubectl changes a ConfigMap that settings are read from', async () => {
+    const write = (greeting: string): void => {
+      const data = { 'application.yml': `greeting: ${greeting}\n` }
+      kubectl(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' }, data })
+    }
+    write('first')
+    const world = { directory: '.', runtime: realRuntime(), log: silentLogger() }
+    const source = await kubernetesConfig({ from: [{ kind: 'ConfigMap', name: 'shop' }], kubeconfig })(world)
+    later.after(() => source.stop())
+    const greeting = async (): Promise<unknown> => (await source.read()).layers[0]?.values.get('greeting')?.value
+    assert.equal(await greeting(), 'first')
+    let told = 0
+    source.watch(() => void told++)
+    const took: number[] = []
+    for (const next of ['second', 'third', 'fourth']) {
+      const before = told
+      write(next)
+      const began = performance.now()
+      await until('it is told', () => told > before)
+      took.push(performance.now() - began)
+      assert.equal(await greeting(), next)
+    }
+    for (const ms of took) assert.ok(ms < 1_000, `it arrived after ${ms.toFixed(0)} ms`)
+    return `it arrived ${took.map((ms) => ms.toFixed(0)).join(', ')} ms after kubectl had written`
   })
   await check('its etcd compacts while nobody watches', async () => {
     const watched = await open(later, { kubeconfig, lookup: () => '127.0.0.1', heartbeat: 500, timeout: 2_000 })
