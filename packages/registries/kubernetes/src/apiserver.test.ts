@@ -41,7 +41,7 @@ function rolesOfTheGuide(): readonly { readonly kind: string }[] {
 
 test(
   'the account of the guide reads EndpointSlices and does nothing else; without it, or with it taken away, it is said what Kubernetes says',
-  { skip: missing, timeout: 120_000 },
+  { skip: missing, timeout: 240_000 },
   async (t) => {
     const { server, ask } = await one()
     const kubeconfig = await accountIn(server, ask, 'shop')
