@@ -7,8 +7,9 @@ import type { Clients } from './clients.ts'
 import type { Keys } from './keys.ts'
 import type { Users } from './users.ts'
 
-/** Milliseconds. On a busy machine a hash takes its time, and somebody waits who has typed the password. */
-const HASHING = 30_000
+/** Milliseconds. Each change waits for its line in the audit log, some for a hash, on a machine that may be busy; and a person for them. */
+const DEADLINE = 30_000
+const change: typeof command = (options) => command({ deadline: DEADLINE, ...options })
 
 const NAME = z.string().min(1).max(200)
 const USER = z.object({ subject: z.string(), name: z.string(), roles: z.array(z.string()), disabled: z.boolean() })
@@ -41,34 +42,32 @@ const Auth = contract('auth', {
       roles: ['operator'],
       description: 'Users in order of their names',
     }),
-    addUser: command({
-      deadline: HASHING,
+    addUser: change({
       input: z.object({ name: NAME, password: z.string(), roles: z.array(z.string()).optional() }),
       output: USER,
       description: 'Adds a user',
     }),
-    setPassword: command({
-      deadline: HASHING,
+    setPassword: change({
       input: z.object({ name: NAME, password: z.string() }),
       description: 'Gives a user another password, and ends all their logins',
     }),
-    setRoles: command({
+    setRoles: change({
       input: z.object({ name: NAME, roles: z.array(z.string()) }),
       description: 'Gives a user these roles, in place of those before',
     }),
-    disableUser: command({ input: named, description: 'Lets a user log in no more, and ends all their logins' }),
-    enableUser: command({ input: named, description: 'Lets a user log in again' }),
-    logOut: command({ input: named, description: 'Ends all logins of a user' }),
+    disableUser: change({ input: named, description: 'Lets a user log in no more, and ends all their logins' }),
+    enableUser: change({ input: named, description: 'Lets a user log in again' }),
+    logOut: change({ input: named, description: 'Ends all logins of a user' }),
     clients: query({ output: z.array(KNOWN), roles: ['operator'], description: 'Clients in order of their ids' }),
-    addClient: command({
+    addClient: change({
       input: CLIENT.extend({ confidential: z.boolean().optional() }),
       output: z.object({ client: KNOWN, secret: z.string().optional() }),
       description: 'Adds a client; its secret is told this once',
     }),
-    disableClient: command({ input: identified, description: 'Gives a client no tokens any more' }),
-    enableClient: command({ input: identified, description: 'Gives a client tokens again' }),
+    disableClient: change({ input: identified, description: 'Gives a client no tokens any more' }),
+    enableClient: change({ input: identified, description: 'Gives a client tokens again' }),
     keys: query({ output: z.array(KEY), description: 'Keys that tokens are signed with' }),
-    rotateKeys: command({ output: KEY, description: 'Makes a key, which signs after a while' }),
+    rotateKeys: change({ output: KEY, description: 'Makes a key, which signs after a while' }),
   },
 })
 
