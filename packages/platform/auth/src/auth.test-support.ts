@@ -49,7 +49,7 @@ export async function started(
   const all = { ...SHOP, port: 0, ...options }
   checkOptions(all)
   const { assembled, door } = await openAuth(all, { directory, runtime: realRuntime(), log: silentLogger() }, CHEAP)
-  t.after(door.close)
+  t.after(() => door.close())
   const { issuer, users, clients, keys } = assembled
   return { url: door.url!, issuer, users, clients, keys, stop: () => door.close(), directory }
 }
