@@ -97,10 +97,10 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 test('what the document takes the door takes, and what it refuses the door refuses', async () => {
   // Sampled and not shrunk: a door is opened for many schemas at once, and a schema that is at fault says so itself.
-  const samples = fc.sample(drawn, { numRuns: 150, seed: 11 }).map((one, at) => ({
+  const samples = fc.sample(drawn, { numRuns: 60, seed: 11 }).map((one, at) => ({
     schema: z.object({ in: one.schema, more: z.int().optional() }),
     bodies: fc
-      .sample(bodies(one), { numRuns: 12, seed: at })
+      .sample(bodies(one), { numRuns: 8, seed: at })
       .map((value): object => ({ in: value }))
       .concat({}, { more: 1 }, { in: null, less: 1 }),
   }))
@@ -131,14 +131,14 @@ test('what the document takes the door takes, and what it refuses the door refus
       }
     assert.deepEqual(apart, [])
     assert.deepEqual(logged, [])
-    assert.ok(seen[204] > 300 && seen[400] > 300, JSON.stringify(seen))
+    assert.ok(seen[204] > 100 && seen[400] > 100, JSON.stringify(seen))
   } finally {
     await door.close()
   }
 })
 
 test('whatever is announced and answered is what the documents say', async () => {
-  const samples = fc.sample(drawn, { numRuns: 120, seed: 12 }).map((one) => ({ ...one, schema: z.object({ in: one.schema }) }))
+  const samples = fc.sample(drawn, { numRuns: 60, seed: 12 }).map((one) => ({ ...one, schema: z.object({ in: one.schema }) }))
   const Teller: AnyContract = contract('teller', {
     version: '1.0.0',
     owner: 'tests',
@@ -165,5 +165,5 @@ test('whatever is announced and answered is what the documents say', async () =>
       told++
     }
   }
-  assert.ok(told > 300, `${told} told`)
+  assert.ok(told > 150, `${told} told`)
 })

@@ -78,7 +78,7 @@ for (const protocol of ['binary', 'compact'] as const) {
       fc.property(every, (value) => {
         assert.deepEqual(read(write(value)), value)
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
@@ -97,7 +97,7 @@ for (const protocol of ['binary', 'compact'] as const) {
           assert.ok(error instanceof Malformed, String(error))
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     )
   })
 

@@ -120,7 +120,7 @@ test('what is written in path and query is read as it was', () =>
       ),
       (input) => arrives('find', input),
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   ))
 
 test('what is written in path and body is read as it was', () =>
@@ -146,7 +146,7 @@ test('what is written in path and body is read as it was', () =>
       ),
       (input) => arrives('place', input),
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   ))
 
 test('bodies that are no objects, and requests without any', async () => {
