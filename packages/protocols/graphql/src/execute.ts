@@ -11,22 +11,30 @@ import {
   type ExecutionResult,
   type GraphQLSchema,
 } from 'graphql'
-import { createHandler, parseRequestParams, type Request, type RequestParams, type Response } from 'graphql-http'
+import { createHandler, type Request, type RequestParams, type Response } from 'graphql-http'
 import { readText } from './body.ts'
 import type { Documents } from './documents.ts'
 import type { GraphqlLimits } from './limits.ts'
+import { paramsOf } from './params.ts'
+import type { KnownDocuments } from './persisted.ts'
 import { errorOf, requestContext, type RequestContext } from './request.ts'
 
 export type GraphqlState = OpenState<GraphqlLimits>
 
-type Served = { readonly state: GraphqlState; readonly schema: GraphQLSchema; readonly documents: Documents }
+export type Served = {
+  readonly state: GraphqlState
+  readonly schema: GraphQLSchema
+  readonly documents: Documents
+  readonly known: KnownDocuments
+}
 type Asked = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly gone: AbortController }
-type Head = Omit<Parameters<typeof requestContext>[1], 'commands'>
+export type Head = Omit<Parameters<typeof requestContext>[1], 'commands'>
 
 /** Makes what answers requests at the door's path. It never rejects. */
 export function executor(served: Served): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { state } = served
   const handle = createHandler<Asked, Head, RequestContext & Record<PropertyKey, unknown>>({
+    parseRequestParams: (request) => paramsOf(request, served.known),
     // What is thrown is told by its field; what else there is, is of GraphQL's own judgement of the document.
     onSubscribe: (request, params) => argsOf(served, request.context, params) as never,
     formatError: (error) => formatted(error),
@@ -56,12 +64,13 @@ export function executor(served: Served): (request: IncomingMessage, response: S
 const wantsEvents = (accept: string | undefined): boolean => accept?.includes('text/event-stream') === true
 
 /** Parses, judges, and says for whom it is run; or what is wrong with it. */
-function argsOf(
-  { state, schema, documents }: Served,
+export function argsOf(
+  { state, schema, documents, known }: Served,
   head: Head,
   { query, operationName, variables }: RequestParams,
 ): ExecutionArgs | readonly GraphQLError[] {
   try {
+    known.check(query)
     const document = documents.parse(query)
     const errors = documents.judge(document)
     if (errors.length > 0) return errors
@@ -80,7 +89,7 @@ function argsOf(
 }
 
 /** In the order of the specification, and nothing that stands behind an error. */
-function formatted(error: Error | Readonly<GraphQLError>): GraphQLError | Error {
+export function formatted(error: Error | Readonly<GraphQLError>): GraphQLError | Error {
   if (!(error instanceof GraphQLError) || error.extensions['code'] !== undefined) return error as Error
   const { message, nodes, source, positions, path } = error
   return new GraphQLError(message, { nodes, source, positions, path, extensions: { code: 'INVALID_ARGUMENT' } })
@@ -108,7 +117,7 @@ export function refuse(response: ServerResponse, state: GraphqlState, error: unk
 async function sendEvents(served: Served, asked: Request<Asked, Head>): Promise<void> {
   const { state } = served
   const { response, gone } = asked.raw
-  const params = await parse(asked)
+  const params = await parse(asked, served.known)
   if (Array.isArray(params)) return send(response, state, params as unknown as Response)
   const args = argsOf(served, asked.context, params as RequestParams)
   const results = Array.isArray(args) ? { errors: args } : await run(args as ExecutionArgs, asked.method)
@@ -153,12 +162,14 @@ async function sendEvents(served: Served, asked: Request<Asked, Head>): Promise<
   })
 }
 
-async function parse(asked: Request<Asked, Head>): Promise<RequestParams | Response> {
+async function parse(asked: Request<Asked, Head>, known: KnownDocuments): Promise<RequestParams | Response> {
   try {
-    return await parseRequestParams(asked)
+    return await paramsOf(asked, known)
   } catch (error) {
     const headers = { 'content-type': 'application/json; charset=utf-8' }
-    const body = JSON.stringify({ errors: [new GraphQLError((error as Error).message)] })
+    const body = JSON.stringify({
+      errors: [formatted(error instanceof GraphQLError ? error : new GraphQLError((error as Error).message))],
+    })
     return [body, { status: 400, statusText: 'Bad Request', headers }]
   }
 }

@@ -7,7 +7,9 @@ import { createDocuments } from './documents.ts'
 import { executor, refuse, type GraphqlState } from './execute.ts'
 import { limitsOf, type GraphqlLimits } from './limits.ts'
 import type { Links } from './links.ts'
+import { knownDocuments } from './persisted.ts'
 import { schemaOf } from './schema.ts'
+import { webSockets } from './websocket.ts'
 
 export { graphqlDocument } from './schema.ts'
 export type { GraphqlLimits } from './limits.ts'
@@ -28,14 +30,22 @@ export type GraphqlOptions = {
   readonly contracts?: readonly AnyContract[]
   /** Fields from what one operation answers to what another does: `{ Order: { customer: { contract: Customers, … } } }`. */
   readonly links?: Links
+  /**
+   * Documents known beforehand: then only these are taken, by their text or its hash (SHA-256), as `documentId` or as clients of
+   * Apollo's say it. Default: whatever is asked.
+   */
+  readonly documents?: readonly string[]
+  /** Pages of other hosts that may connect over WebSocket, by their origin: `['https://shop.example']`. Default: none. */
+  readonly origins?: readonly string[]
   readonly limits?: Partial<GraphqlLimits>
   /** Whether clients may ask for the schema itself. Default true: it says nothing that `dure docs --format graphql` does not. */
   readonly introspection?: boolean
 }
 
 /**
- * Makes a door that serves contracts as GraphQL over HTTP, streams as subscriptions over server-sent events.
- * Opening it throws when the port is in use, when no contract has a query, and for links that lead nowhere.
+ * Makes a door that serves contracts as GraphQL over HTTP, streams as subscriptions over server-sent events and over WebSocket.
+ * Opening it throws when the port is in use, when no contract has a query, for links that lead nowhere, and for a known document that
+ * the schema does not fit.
  *
  * @example
  * ```ts
@@ -63,7 +73,7 @@ export function graphql(options: GraphqlOptions = {}): Door {
 type Settings = GraphqlOptions & { readonly name: string; readonly host: string; readonly port: number }
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: GraphqlLimits): Promise<OpenDoor> {
-  const { name, path = '/graphql', contracts = host.contracts, links, introspection = true } = settings
+  const { name, path = '/graphql', contracts = host.contracts, links, introspection = true, origins = [] } = settings
   const state: GraphqlState = openState({ door: name, limits, world, host })
   const served = new Map(servedOperations(host, contracts).map((one) => [`${one.contract.name}.${one.name}`, one]))
   const schema = schemaOf({
@@ -73,11 +83,14 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
       return operationDoor(served.get(place)!, state, `GraphQL ${place}`)
     },
   })
-  const answer = executor({ state, schema, documents: createDocuments(schema, { limits, introspection }) })
+  const documents = createDocuments(schema, { limits, introspection })
+  const all = { state, schema, documents, known: knownDocuments(settings.documents, documents) }
+  const answer = executor(all)
 
   const http = await openHttp(state, {
     ...settings,
     handed: world.sockets?.get(name),
+    upgrade: webSockets(all, { path, origins }),
     answer: (request, response) => {
       const at = request.url!.indexOf('?')
       if ((at === -1 ? request.url! : request.url!.slice(0, at)) !== path) return lost(response, path)

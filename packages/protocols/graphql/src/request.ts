@@ -24,14 +24,17 @@ export type RequestContext = {
 
 export function requestContext(
   state: OpenState,
-  of: Pick<RequestContext, 'correlationId' | 'header' | 'signal' | 'trace' | 'steering' | 'commands'>,
+  of: Pick<RequestContext, 'correlationId' | 'header' | 'signal' | 'trace' | 'steering' | 'commands'> & {
+    /** Who calls, where a connection has said so before. Default: it is found out. */
+    readonly principal?: RequestContext['principal']
+  },
 ): RequestContext {
   const { host, door } = state
   let principal: Promise<Principal | undefined> | undefined
   return {
+    principal: () => (principal ??= host.authenticate?.({ door, header: of.header })),
     ...of,
     loaders: new Map(),
-    principal: () => (principal ??= host.authenticate?.({ door, header: of.header })),
   }
 }
 

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { stopListening } from 'dure/door/internal'
+import { originRefusal, refuseUpgrade, stopListening, type UpgradeRefusal } from 'dure/door/internal'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Carrier } from './carrier.ts'
 import { listening, type Listener, type ListenOptions } from './listener.ts'
@@ -44,7 +44,7 @@ export async function listenWebSocket(options: WebSocketOptions): Promise<Listen
   server.on('upgrade', (request, socket: Duplex, head) => {
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request, options)
-    if (refusal !== undefined) return refuse(socket, refusal)
+    if (refusal !== undefined) return refuseUpgrade(socket, refusal)
     sockets.handleUpgrade(request, socket, head, (one) => take(one, socket, request, options))
   })
   const address = await listening(server, options)
@@ -58,25 +58,16 @@ export async function listenWebSocket(options: WebSocketOptions): Promise<Listen
   }
 }
 
-type HttpRefusal = readonly [status: string, why: string]
-
-function refusalOf({ url, headers }: IncomingMessage, { path, origins, mayAccept }: WebSocketOptions): HttpRefusal | undefined {
+function refusalOf(
+  { url, headers }: IncomingMessage,
+  { path, origins, mayAccept }: WebSocketOptions,
+): UpgradeRefusal | undefined {
   const at = url!.indexOf('?')
   if ((at === -1 ? url! : url!.slice(0, at)) !== path)
     return ['404 Not Found', `Nothing is served there; WebSocket is spoken at "${path}"`]
-  const { origin, host } = headers
-  // Browsers say whose page it is that connects; others say nothing, and have no cookies of a user to misuse.
-  if (origin !== undefined && !origins.includes(origin) && hostOf(origin) !== host)
-    return ['403 Forbidden', `Pages of this origin may not connect; name it in \`origins\``]
+  const refusal = originRefusal(headers, origins)
+  if (refusal !== undefined) return refusal
   return mayAccept() ? undefined : ['503 Service Unavailable', 'There are as many connections as may be; try again soon']
-}
-
-const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
-
-function refuse(socket: Duplex, [status, why]: HttpRefusal): void {
-  const body = `${why}\n`
-  const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n`
-  socket.end(`${head}\r\n${body}`)
 }
 
 function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { state, accept }: WebSocketOptions): void {

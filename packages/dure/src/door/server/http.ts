@@ -2,9 +2,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { Server as Listener } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { closeDoor, type OpenState } from '../open-door.ts'
 import { HANDSHAKE, listen, type Listening } from './listen.ts'
 import { secureServer } from './tls.ts'
+import type { Upgrade } from './upgrade.ts'
 
 export type HttpDoor = {
   /** `http://127.0.0.1:8090` */
@@ -16,22 +18,39 @@ const OPTIONS: ServerOptions = {
   ...{ maxHeaderSize: 16 * 1024, requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
 }
 
+const isForWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket'
+
 /**
  * Serves HTTP/1.1 for a door.
  * @throws {Error} that says what stood in the way and what to do; {SystemError} when a certificate cannot be used
  */
 export async function openHttp(
   state: OpenState,
-  options: Listening & { readonly answer: (request: IncomingMessage, response: ServerResponse) => void },
+  options: Listening & {
+    readonly answer: (request: IncomingMessage, response: ServerResponse) => void
+    /** Takes who asks for WebSocket; whoever asks for another protocol is answered as if it had not. */
+    readonly upgrade?: Upgrade | undefined
+  },
 ): Promise<HttpDoor> {
-  const { tls, answer } = options
+  const { tls, answer, upgrade } = options
   const { runtime, log } = state.world
   const secure = tls && secureServer({ tls, runtime, log })
+  // Java's client asks for HTTP/2 with each request, and takes HTTP/1.1.
+  const served: ServerOptions = upgrade === undefined ? OPTIONS : { ...OPTIONS, shouldUpgradeCallback: isForWebSocket }
   const server: Server =
     secure === undefined
-      ? createServer(OPTIONS, answer)
-      : createSecure({ ...OPTIONS, ...secure.options, handshakeTimeout: HANDSHAKE }, answer)
+      ? createServer(served, answer)
+      : createSecure({ ...served, ...secure.options, handshakeTimeout: HANDSHAKE }, answer)
   secure?.follow(server as ReturnType<typeof createSecure>)
+  // Of these the server knows nothing any more.
+  const upgraded = new Set<Duplex>()
+  if (upgrade !== undefined)
+    server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
+      socket.on('error', () => socket.destroy())
+      socket.once('close', () => void upgraded.delete(socket))
+      upgraded.add(socket)
+      upgrade(request, socket, head)
+    })
   let closed: Promise<void> | undefined
   try {
     const where = await listen(server, options)
@@ -48,7 +67,10 @@ export async function openHttp(
             await gone
             server.close()
           },
-          cut: () => server.closeAllConnections(),
+          cut: () => {
+            server.closeAllConnections()
+            for (const socket of upgraded) socket.destroy()
+          },
         })),
     }
   } catch (error) {
