@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { shop } from './shop.test-support.ts'
+import { all, shop } from './shop.test-support.ts'
 
 const ALL = '{ ordersAll { id } }'
 const PLACE = 'mutation Place($id: String!) { ordersPlace(id: $id, pieces: 1) }'
@@ -33,8 +33,8 @@ test('only known documents are run, by their text or its hash, whichever way the
 
   const client = createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 })
   t.after(() => client.dispose())
-  assert.deepEqual(await Array.fromAsync(client.iterate({ query: '', extensions: persisted(ALL) })), [four])
-  const refused = await Array.fromAsync(client.iterate({ query: '{ __typename }' })).catch((errors: unknown) => errors)
+  assert.deepEqual(await all(client.iterate({ query: '', extensions: persisted(ALL) })), [four])
+  const refused = await all(client.iterate({ query: '{ __typename }' })).catch((errors: unknown) => errors)
   assert.match(JSON.stringify(refused), /PERSISTED_QUERY_NOT_FOUND/)
 })
 

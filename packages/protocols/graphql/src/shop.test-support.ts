@@ -140,3 +140,10 @@ export async function shop(
   }
   return { running, url, ask, asked, placed, ended: ended.promise }
 }
+
+/** All values of a stream. */
+export async function all<T>(values: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = []
+  for await (const value of values) found.push(value)
+  return found
+}

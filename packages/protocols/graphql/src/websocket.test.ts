@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { CallError } from 'dure/contract'
-import { createClient, type Client, type ClientOptions, type ExecutionResult } from 'graphql-ws'
+import { createClient, type Client, type ClientOptions } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { shop, type Shop } from './shop.test-support.ts'
+import { all, shop, type Shop } from './shop.test-support.ts'
 
 /** The client of graphql-ws itself. */
 function clientOf(t: TestContext, { url }: Shop, options: Partial<ClientOptions> = {}): Client {
   const client = createClient({ url: url.replace('http', 'ws'), retryAttempts: 0, webSocketImpl: WebSocket, ...options })
   t.after(() => client.dispose())
   return client
-}
-
-async function all(values: AsyncIterable<ExecutionResult>): Promise<readonly ExecutionResult[]> {
-  return Array.fromAsync(values)
 }
 
 /** A connection of a client that says what it likes; all that it hears, the code of its end last. */
