@@ -47,13 +47,17 @@ export async function firstHour(options: {
       await there('run', 'check')
     })
     await step('npm run dev, a request, and its trace', () => runs(folder, bin, env, dure))
-    await step('dure add: service, operation, event, reaction; npm test and npm run check', async () => {
-      await dure('add', 'service', 'reviews')
-      await dure('add', 'operation', 'find', '--query', '--service', 'reviews')
-      await dure('add', 'event', 'review.written', '--service', 'reviews')
-      await dure('add', 'reaction', 'review.written', '--service', 'notes')
+    await step('dure add: service, operation, event, reaction; npm run check after each, then npm test', async () => {
+      for (const words of [
+        ['service', 'reviews'],
+        ['operation', 'find', '--query', '--service', 'reviews'],
+        ['event', 'review.written', '--service', 'reviews'],
+        ['reaction', 'review.written', '--service', 'notes'],
+      ]) {
+        await dure('add', ...words)
+        await there('run', 'check')
+      }
       await there('test')
-      await there('run', 'check')
       const doctor = await dure('doctor')
       if (!/none was changed since/.test(doctor)) throw new Error(`dure doctor says: ${doctor}`)
     })

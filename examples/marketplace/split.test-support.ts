@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const SMALL = ['--port', '0', '--products', '20', '--customers', '10', '--durability', 'process']
 
-/** A small marketplace that is split, as `npm start -- --split` or `--threads` starts it, and is ready. */
+/** A small marketplace, as `npm start` starts it with `--split`, with `--threads` or in one process, which is ready. */
 export type SplitRun = {
   readonly child: ChildProcess
   readonly url: string
@@ -21,9 +21,9 @@ export type SplitRun = {
 export async function runSplit(
   folder: string,
   env: Readonly<Record<string, string>> = {},
-  how: '--split' | '--threads' = '--split',
+  how: '--split' | '--threads' | 'together' = '--split',
 ): Promise<SplitRun> {
-  const words = ['--conditions=dure-source', MAIN, how, ...SMALL, '--data', folder]
+  const words = ['--conditions=dure-source', MAIN, ...(how === 'together' ? [] : [how]), ...SMALL, '--data', folder]
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   let [out, err] = ['', '']
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text))

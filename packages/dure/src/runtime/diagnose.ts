@@ -42,13 +42,19 @@ export const diagnose: Diagnose = {
       ...{ workerData: order, execArgv: [] },
     })
     const found: Stall[] = []
-    watching.on('message', (stall: Stall) => void (found.length < MOST_STALLS && found.push(stall)))
+    const over = Promise.withResolvers<void>()
+    watching.on('message', (told: Stall | 'over') => {
+      if (told === 'over') over.resolve()
+      else if (found.length < MOST_STALLS) found.push(told)
+    })
     const failed = new Promise<never>((_, reject) => void watching.once('error', reject))
     try {
       await Promise.race([new Promise((resolve) => void watching.once('online', resolve)), failed])
       await Promise.race([pause(ms, signal), failed])
-      // One that has just ended is still to be told.
-      await Promise.race([pause(threshold, signal), failed])
+      Atomics.add(beat, 0, 1)
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      watching.postMessage('over')
+      await Promise.race([over.promise, failed])
       return found
     } finally {
       clearInterval(beating)

@@ -37,7 +37,15 @@ let seen: Seen | undefined
 const files = new Map<string, string>()
 const session = main ? connected() : undefined
 
-setInterval(() => {
+setInterval(look, threshold / 4)
+// Whoever ends the watch has a look taken first: a stall that has just ended is still to be told.
+parentPort!.once('message', () => {
+  look()
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
+  parentPort!.postMessage('over')
+})
+
+function look(): void {
   const now = performance.now()
   const current = Atomics.load(beat, 0)
   if (current !== last) {
@@ -51,7 +59,7 @@ setInterval(() => {
     session?.post('Debugger.enable')
     session?.post('Debugger.pause')
   }
-}, threshold / 4)
+}
 
 function tell({ at, began, stack }: Seen, now: number): void {
   const stall: Stall = { at, ms: now - began, stack }

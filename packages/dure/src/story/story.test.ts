@@ -81,7 +81,7 @@ const until = async (running: Running, about: string, there: (story: Story) => b
 const reactionOf = ({ messages }: Story, consumer: string): StoryReaction | undefined =>
   messages.flatMap(({ reactions }) => reactions).find((one) => one.consumer === consumer)
 
-test('in several processes the story is the same, and of a service that is away it is said', { timeout: 60_000 }, async (t) => {
+test('in several processes the story is the same, and of a service that is away it is said', { timeout: 300_000 }, async (t) => {
   const [here, mail] = await begin(t, shop(), [['broker', 'orders'], ['mail']])
   await here!.client(Orders).place('a')
   const told = await until(here!, 'a', ({ state, messages }) => state === 'done' && messages.length === 2)
@@ -100,7 +100,7 @@ test('in several processes the story is the same, and of a service that is away 
   assert.match(away.unseen.join('\n'), /^Service "mail" does not answer: /m)
 })
 
-test('what waits is told by where it waits: in an outbox, unread, on a queue', { timeout: 60_000 }, async (t) => {
+test('what waits is told by where it waits: in an outbox, unread, on a queue', { timeout: 300_000 }, async (t) => {
   const { promise, resolve: open } = Promise.withResolvers<void>()
   let takes = false
   const [here] = await begin(t, shop({ mail: () => promise, takes: () => takes }))
@@ -115,7 +115,7 @@ test('what waits is told by where it waits: in an outbox, unread, on a queue', {
   await until(here!, 'a', ({ state, messages }) => state === 'done' && messages.length === 2)
 })
 
-test('bounds are kept, and what they leave out is said', { timeout: 60_000 }, async (t) => {
+test('bounds are kept, and what they leave out is said', { timeout: 300_000 }, async (t) => {
   const [here] = await begin(t, shop())
   for (let n = 0; n < 3; n++) await here!.client(Orders).place('a')
   await until(here!, 'a', ({ state, messages }) => state === 'done' && messages.length === 6)
@@ -127,7 +127,7 @@ test('bounds are kept, and what they leave out is said', { timeout: 60_000 }, as
   await assert.rejects(tellStory(here!, { about: '' }), { code: 'INVALID_ARGUMENT' })
 })
 
-test('a saga that has paused is in the story of its request, and found by its id', { timeout: 60_000 }, async (t) => {
+test('a saga that has paused is in the story of its request, and found by its id', { timeout: 300_000 }, async (t) => {
   const trip = saga('trip', {
     input: z.object({ id: z.string() }),
     run: async (s) => {

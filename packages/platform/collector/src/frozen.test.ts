@@ -74,17 +74,17 @@ test(
     }
     await until('before')
     first.kill('SIGSTOP')
-    await call('frozen', 10_000)
+    await call('frozen', 6_000)
     const told = await world!.telemetry!.prometheus()
     const [, dropped] = /^dure_telemetry_dropped_total\{sink="collector"\} (\d+)$/m.exec(told) ?? []
     // Spans and lines, less what may wait of each.
-    assert.ok(Number(dropped) >= 2 * (10_000 - 4_096 - 1_000), `${dropped}`)
+    assert.ok(Number(dropped) >= 2 * (6_000 - 4_096 - 1_000), `${dropped}`)
     first.kill('SIGCONT')
     await until('thawed')
     const ended = once(first, 'exit')
     first.kill('SIGKILL')
     await ended
-    await call('killed', 1_000)
+    await call('killed', 100)
     await child(t, directory)
     await until('after')
   },

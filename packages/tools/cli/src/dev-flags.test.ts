@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { openBrowser } from './browser.ts'
 import { project } from './project.test-support.ts'
 import { dure } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
@@ -18,26 +19,7 @@ async function evaluate(address: string, expression: string): Promise<string> {
   return (JSON.parse(data) as { result: { result: { value: string } } }).result.result.value
 }
 
-const slow = { timeout: 90_000 }
-
-test('--reset says what it deletes, and the system begins anew', slow, async () => {
-  const { root } = project()
-  const first = spawned(['dev', '--no-console'], { cwd: root })
-  await first.until(/is ready/)
-  const beside = spawned(['dev', '--no-console', '--reset'], { cwd: root })
-  assert.equal(await beside.exit, 2)
-  assert.match(
-    beside.err(),
-    /^.*Cannot empty the data directory[^\n]*a system runs on it; stop that first\. Nothing was deleted\n$/s,
-  )
-  first.child.kill('SIGTERM')
-  await first.exit
-  assert.ok(existsSync(join(root, '.dure/notes.db')))
-  const second = spawned(['dev', '--no-console', '--reset'], { cwd: root })
-  await second.until(/Deleting all in ".*\.dure": [^\n]*notes\.db[^]*Migrated a store[^]*is ready/)
-  second.child.kill('SIGTERM')
-  assert.equal(await second.exit, 0)
-})
+const slow = { timeout: 300_000 }
 
 test('--reset deletes nothing where anything is not of a system', async () => {
   const { root } = project()
@@ -50,68 +32,46 @@ test('--reset deletes nothing where anything is not of a system', async () => {
   assert.deepEqual(readdirSync(data), ['notes.db', 'thesis.txt'])
 })
 
-test('--inspect reaches the process of the system, also after it has started again', slow, async () => {
-  const { root, shared } = project()
-  const dev = spawned(['dev', '--no-console', '--inspect=0'], { cwd: root })
-  const argvs: string[] = []
-  for (const ready of [/is ready/, /Ready again/]) {
-    await dev.until(ready)
-    argvs.push(
-      await evaluate(
-        dev
-          .err()
-          .match(/ws:\/\/\S+/g)!
-          .at(-1)!,
-        '`${process.argv[2]} ${process.pid}`',
-      ),
-    )
-    writeFileSync(shared, "export const text = 'two'")
-  }
-  assert.equal(new Set(argvs).size, 2)
-  for (const one of argvs) assert.match(one, /^start \d+$/)
-  dev.child.kill('SIGTERM')
-  assert.equal(await dev.exit, 0)
-  const split = await dure(['dev', '--inspect', '--split'], { cwd: root })
-  assert.equal(split.code, 2)
-  assert.match(split.err, /Cannot let a debugger into several processes/)
-})
-
-test('--open opens the browser, and says the address where there is none', slow, async () => {
-  const { root } = project({ door: true })
+// Three flags and one system: starting it is what takes the time.
+test('--open, --inspect, and errors of types beside what runs: also after it has started again', slow, async () => {
+  const { root, shared } = project({ door: true })
   const [browser, seen] = [join(root, 'browser.sh'), join(root, 'seen')]
   writeFileSync(browser, `#!/bin/sh\necho "$1" > ${seen}.part && mv ${seen}.part ${seen}\n`, { mode: 0o755 })
-  const env = { BROWSER: browser, DISPLAY: '', WAYLAND_DISPLAY: '', NO_COLOR: '1' }
-  const dev = spawned(['dev', '--no-console', '--open', '--port', '0'], { cwd: root, env })
-  await dev.until(/is ready[^]*http:/)
-  while (!existsSync(seen)) await new Promise((resolve) => setTimeout(resolve, 20))
-  const url = /http:\/\/[\d.:]+/.exec(dev.out())![0]
-  assert.ok(readFileSync(seen, 'utf8').startsWith(url))
-  dev.child.kill('SIGTERM')
-  await dev.exit
-  const there = spawned(['dev', '--no-console', '--open', '--port', '0'], {
-    cwd: root,
-    env: { ...env, BROWSER: join(root, 'nothing') },
-  })
-  await there.until(/No browser here; open http:\/\/127\.0\.0\.1:\d+/)
-  there.child.kill('SIGTERM')
-  await there.exit
-})
-
-test('errors of types are told beside what runs, and when they are gone', slow, async () => {
-  const { root, shared } = project()
   writeFileSync(
     join(root, 'tsconfig.json'),
     '{ "compilerOptions": { "strict": true, "types": [] }, "files": ["shared/text.ts"] }',
   )
   writeFileSync(shared, "export const text: number = 'one'")
-  const dev = spawned(['dev', '--no-console'], { cwd: root })
+  const dev = spawned(['dev', '--no-console', '--open', '--inspect=0', '--port', '0'], {
+    cwd: root,
+    env: { BROWSER: browser, DISPLAY: '', WAYLAND_DISPLAY: '', NO_COLOR: '1' },
+  })
+  const argv = (): Promise<string> => {
+    const addresses = dev.err().match(/ws:\/\/\S+/g)!
+    return evaluate(addresses.at(-1)!, '`${process.argv[2]} ${process.pid}`')
+  }
   await dev.until(
     /is ready[^]*Types: 1 error\n {2}shared\/text\.ts:1:14 TS2322: Type 'string' is not assignable to type 'number'/,
   )
+  const url = /http:\/\/[\d.:]+/.exec(dev.out())![0]
+  while (!existsSync(seen)) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.ok(readFileSync(seen, 'utf8').startsWith(url))
+  const first = await argv()
   writeFileSync(shared, "export const text = 'two'")
   await dev.until(/Ready again[^]*The types are in order again/)
+  const second = await argv()
+  assert.notEqual(first, second)
+  for (const one of [first, second]) assert.match(one, /^start \d+$/)
   dev.child.kill('SIGTERM')
   assert.equal(await dev.exit, 0)
+})
+
+test('what goes with no debugger, and a browser that is not there, are said', async () => {
+  const { root } = project()
+  const split = await dure(['dev', '--inspect', '--split'], { cwd: root })
+  assert.equal(split.code, 2)
+  assert.match(split.err, /Cannot let a debugger into several processes/)
+  assert.equal(await openBrowser('http://127.0.0.1:1', { BROWSER: join(root, 'nothing') }), false)
 })
 
 test('of what a compiler says, the errors in files of the project are told', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { ANY_PORT, contractsAt, letIn, linkIn } from './console.test-support.ts'
 import { project, SYSTEM } from './project.test-support.ts'
+import { dure } from './shell.test-support.ts'
 import { spawned } from './spawned.test-support.ts'
 
 const LISTS = `
@@ -11,17 +13,18 @@ export default system('noted', { services: [notes, lists], security: 'off' })
 `
 
 test(
-  'dev --split: a service moves, stays there while an edit cannot be loaded, and is where its placement says after one that can',
-  { timeout: 180_000 },
+  'dev --split: a service moves, stays there while an edit cannot be loaded, and is where its placement says after one that can; a browser that is in stays in',
+  { timeout: 300_000 },
   async () => {
     const { root, file, shared } = project()
     writeFileSync(file, SYSTEM.replace(/export default .*\n/, LISTS))
-    const dev = spawned(['dev', '--no-console', '--split'], { cwd: root })
-    await dev.until(/is ready in \d+ ms/)
-    const asked = async (...words: readonly string[]) => {
-      const one = spawned(words, { cwd: root })
-      return { code: await one.exit, out: one.out(), err: one.err() }
-    }
+    const dev = spawned(['dev', '--split'], { cwd: root, env: ANY_PORT })
+    await dev.until(/is ready[^]*dure dev --split/)
+    const link = linkIn(dev.all())
+    const cookie = await letIn(link)
+    const consoleKnows = async (): Promise<boolean> => (await contractsAt(link.url, cookie)).includes('placement')
+    assert.ok(await consoleKnows())
+    const asked = (...words: readonly string[]) => dure(words, { cwd: root })
     const place = (...words: readonly string[]) => asked('place', ...words, '--yes', '--seconds', '0')
     const where = async (): Promise<readonly string[]> => {
       const { out } = await asked('place', '--json')
@@ -45,6 +48,7 @@ test(
     writeFileSync(shared, "export const text = 'two'")
     await dev.until(/Ready again/)
     assert.deepEqual([await where(), await read()], [['lists', 'notes'], '"two"'])
+    assert.ok(await consoleKnows(), 'the same port, and the same cookie')
     const again = await place('notes', 'in', 'lists')
     assert.equal(again.code, 0, again.err)
     assert.deepEqual([await where(), await read()], [['notes+lists'], '"two"'])

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { dure, startHere, temporary } from './shell.test-support.ts'
 
-test('levels are changed and processes looked into by name, and what cannot be is said', { timeout: 120_000 }, async (t) => {
+test('levels are changed and processes looked into by name, and what cannot be is said', { timeout: 300_000 }, async (t) => {
   const data = temporary()
   const running = await startHere('desk.test-support.ts', '--data', data)
   t.after(() => running.stop())

@@ -58,7 +58,7 @@ test('the same failure again is one line, until another comes between', () => {
   assert.match(lines[1]!, /Error: One \(as before\)\n$/)
 })
 
-test('whoever writes a system sees each request, and a trace of every one', { timeout: 60_000 }, async () => {
+test('whoever writes a system sees each request, and a trace of every one', { timeout: 300_000 }, async () => {
   const data = temporary()
   const file = new URL('../../../../examples/first-service/system.ts', import.meta.url).pathname
   const [stopped, ready] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()]

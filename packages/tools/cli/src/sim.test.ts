@@ -30,7 +30,7 @@ export const ${simulation} = {
     step: ({ client, user, number }) => client(Counter).add({ id: user + '-' + number }, { timeout: 1000 }) },
   invariants: { 'it counts no further than it may': ({ rows }) => {
     const { length } = rows('counter', 'SELECT id FROM counted')
-    if (length > ${most}) throw new Error('it counted to ' + length)
+    if (length > ${most}) throw new Error('it counted to ' + length + '\\n\\n+ one\\n- none')
   } },
 }
 `,
@@ -38,32 +38,43 @@ export const ${simulation} = {
   return folder
 }
 
-test('sim runs seeds, says what was seen and what never was', { timeout: 120_000 }, async () => {
-  const { code, out, err } = await dure(['sim', '--seeds', '12', '--from', '5', '--threads', '2'], { cwd: systemFile(1_000) })
+test('sim runs seeds, says what was seen and what never was', { timeout: 300_000 }, async () => {
+  const { code, out, err } = await dure(['sim', '--seeds', '6', '--from', '5', '--threads', '2'], { cwd: systemFile(1_000) })
   assert.equal(code, 0, out + err)
-  assert.match(out, /^12 seeds: 12 held, 0 did not; \d+ run twice with the same result\n/)
+  assert.match(out, /^6 seeds: 6 held, 0 did not; \d+ run twice with the same result\n/)
   assert.match(out, /^(Seen|Faults) +seeds +times$/m)
   assert.match(out, /^Faults( +seeds +times)?\n\w[\w ]+ +\d+ +\d+$/m)
   assert.match(out, /^Never seen\n( {2,4}\S.*\n)+$/m)
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line)
-  assert.match(err, /^Running 12 seeds from 5\n/)
+  assert.match(err, /^Running 6 seeds from 5\n/)
 })
 
-test('sim shows a seed that fails, as small as it can be made, and how to see it again', { timeout: 120_000 }, async () => {
+test('sim shows a seed that fails, as small as it can be made, and how to see it again', { timeout: 300_000 }, async () => {
   const cwd = systemFile(0)
-  const { code, out, err } = await dure(['sim', 'system.ts', '--seeds', '2', '--threads', '1'], { cwd })
+  const { code, out, err } = await dure(['sim', 'system.ts', '--seeds', '1', '--threads', '1'], { cwd })
   assert.equal(code, 1, out + err)
-  assert.match(out, /^seed 1, \w+: "it counts no further than it may" does not hold: it counted to 1$/m)
+  // What an assertion says stands below its seed, in whole once.
+  assert.match(
+    out,
+    /^seed 1, \w+: "it counts no further than it may" does not hold: it counted to 1\n {2}\+ one\n {2}- none\n\nThe smallest/m,
+  )
+  assert.doesNotMatch(err, /one/)
   assert.match(out, /^The smallest such run of \d+ has 0 faults and 1 step of users:$/m)
   assert.match(out, /^ +\d+\.\d{4} {2}clients +step user \d step \d+$/m)
   assert.match(out, /\nShow it again: dure sim system\.ts --replay 1\n$/)
 
   const again = await dure(['sim', 'system.ts', '--replay', '1'], { cwd })
   assert.equal(again.code, 1)
-  assert.match(again.out, /\nseed 1, \w+: "it counts no further than it may" does not hold: it counted to \d+\n$/)
+  assert.match(
+    again.out,
+    /\nseed 1, \w+: "it counts no further than it may" does not hold: it counted to \d+\n {2}\+ one\n {2}- none\n$/,
+  )
+  const replay = await dure(['sim', '--replay', '1', '--json'], { cwd })
+  const outcome = JSON.parse(replay.out) as { kind: string; lines: readonly unknown[] }
+  assert.deepEqual([replay.code, outcome.kind, outcome.lines.length > 0], [1, 'violated', true])
 })
 
-test('sim says beforehand when memory of modules outlives a crash', { timeout: 120_000 }, async () => {
+test('sim says beforehand when memory of modules outlives a crash', { timeout: 300_000 }, async () => {
   const cwd = systemFile(1_000)
   writeFileSync(
     join(cwd, 'made.ts'),
@@ -74,16 +85,16 @@ test('sim says beforehand when memory of modules outlives a crash', { timeout: 1
   assert.match(err, /^The simulation makes its system itself, so what modules keep in memory outlives a crash within a run;/)
 })
 
-test('sim gives its report as JSON, without the lines of its runs', { timeout: 120_000 }, async () => {
-  const { code, out } = await dure(['sim', '--seeds', '3', '--threads', '1', '--json', '--faults', 'crash'], {
+test('sim gives its report as JSON, without the lines of its runs', { timeout: 300_000 }, async () => {
+  const { code, out } = await dure(['sim', '--seeds', '2', '--threads', '1', '--json', '--faults', 'crash'], {
     cwd: systemFile(0),
   })
   assert.equal(code, 1)
   const report = JSON.parse(out) as { seeds: number; failures: { seed: number; kinds: string[]; lines?: unknown }[] }
-  assert.equal(report.seeds, 3)
+  assert.equal(report.seeds, 2)
   assert.deepEqual(
     report.failures.map(({ seed }) => seed),
-    [1, 2, 3],
+    [1, 2],
   )
   for (const { kinds, lines } of report.failures) assert.ok(lines === undefined && kinds.every((kind) => kind === 'crash'))
 })
@@ -102,7 +113,7 @@ test('sim refuses what it cannot use', async () => {
   }
 })
 
-test('a file with a mistake is told with its place, and nothing hangs', { timeout: 120_000 }, async () => {
+test('a file with a mistake is told with its place, and nothing hangs', { timeout: 300_000 }, async () => {
   const begin = `import { contract, command } from 'dure/contract'\nimport { service, system } from 'dure/service'\n`
   const plain = `${begin}const C = contract('c', { version: '1.0.0', owner: 'o', operations: { rest: command({}) } })
 const made = () => system('s', { services: [service(C, { handlers: { rest() {} } })] })\n`
@@ -134,23 +145,7 @@ const made = () => system('s', { services: [service(C, { handlers: { rest() {} }
   assert.match(beyond.err, /^Cannot run 2 seeds from 4294967295: the last seed there is is 4294967295$/m)
 })
 
-test('what an assertion says stands below its seed, in whole once; a replay can be JSON', { timeout: 120_000 }, async () => {
-  const cwd = systemFile(0)
-  const file = join(cwd, 'system.ts')
-  const text = readFileSync(file, 'utf8')
-  writeFileSync(
-    file,
-    text.replace("throw new Error('it counted to ' + length)", "throw new Error('too far\\n\\n+ one\\n- none')"),
-  )
-  const { out, err } = await dure(['sim', '--seeds', '1', '--threads', '1'], { cwd })
-  assert.match(out, /^seed 1, \w+: .* does not hold: too far\n {2}\+ one\n {2}- none\n\nThe smallest/m)
-  assert.doesNotMatch(err, /one/)
-  const replay = await dure(['sim', '--replay', '1', '--json'], { cwd })
-  const outcome = JSON.parse(replay.out) as { kind: string; lines: readonly unknown[] }
-  assert.deepEqual([replay.code, outcome.kind, outcome.lines.length > 0], [1, 'violated', true])
-})
-
-test('a file that never finishes loading is said so', { timeout: 60_000 }, async () => {
+test('a file that never finishes loading is said so', { timeout: 300_000 }, async () => {
   const file = join(temporary(), 'system.ts')
   writeFileSync(file, 'await new Promise(() => {})\n')
   await assert.rejects(importFile(file, 'system.ts', 20), {
@@ -169,7 +164,7 @@ test(
     linkLibrary(cwd)
     writeFileSync(join(cwd, 'counter.ts'), file!)
     const sim = (...args: readonly string[]) => dure(['sim', 'counter.ts', '--threads', '1', ...args], { cwd })
-    const alone = await sim('--seeds', '5', '--faults', 'delay')
+    const alone = await sim('--seeds', '2', '--faults', 'delay')
     assert.equal(alone.code, 0, alone.out + alone.err)
     const copies = await sim('--seeds', '2', '--replicas', 'counter=2')
     assert.equal(copies.code, 1, copies.out + copies.err)

@@ -212,15 +212,16 @@ export function readEdges(segments: ReadSegments, asked: { readonly from: number
   let left = MOST_LINKED
   for (const segment of segments.each()) {
     if (left <= 0) break
-    const rows = segment.all<{ a: string; b: string; kind: SpanKind; times: number; failed: number; looked: number }>(
-      `WITH some AS (SELECT id, trace, span, parent, service, kind, failed FROM spans WHERE start >= ? AND start < ? ORDER BY id DESC LIMIT ?)
-       SELECT parents.service AS a, some.service AS b, some.kind AS kind, count(*) AS times, sum(some.failed) AS failed,
-         (SELECT count(*) FROM some) AS looked
-       FROM some CROSS JOIN spans AS parents ON parents.trace = some.trace AND parents.span = some.parent AND parents.service <> some.service
+    const within = [Math.round(asked.from * 1_000), Math.round(asked.to * 1_000), left]
+    const some = 'FROM spans WHERE start >= ? AND start < ? ORDER BY id DESC LIMIT ?'
+    const rows = segment.all<{ a: string; b: string; kind: SpanKind; times: number; failed: number }>(
+      `SELECT parents.service AS a, some.service AS b, some.kind AS kind, count(*) AS times, sum(some.failed) AS failed
+       FROM (SELECT trace, parent, service, kind, failed ${some}) AS some
+       CROSS JOIN spans AS parents ON parents.trace = some.trace AND parents.span = some.parent AND parents.service <> some.service
        GROUP BY 1, 2, 3`,
-      ...[Math.round(asked.from * 1_000), Math.round(asked.to * 1_000), left],
+      ...within,
     )
-    left -= rows[0]?.looked ?? 0
+    left -= segment.first<{ looked: number }>(`SELECT count(*) AS looked FROM (SELECT 1 ${some})`, ...within)!.looked
     for (const { a, b, kind, times, failed } of rows) add(edges, a, b, kind, times, failed)
     for (const { a, b, failed } of linked(segment, asked)) add(edges, a, b, 'consumer', 1, failed)
   }

@@ -19,7 +19,7 @@ const TABLES = `
   CREATE TABLE spans (id INTEGER PRIMARY KEY, trace TEXT NOT NULL, span TEXT NOT NULL, parent TEXT, service TEXT NOT NULL,
     name TEXT NOT NULL, kind TEXT NOT NULL, start INTEGER NOT NULL, duration INTEGER NOT NULL, failed INTEGER NOT NULL,
     more TEXT NOT NULL, resource INTEGER NOT NULL) STRICT;
-  CREATE INDEX spans_trace ON spans (trace, span);
+  CREATE INDEX spans_trace ON spans (trace, span, service);
   CREATE INDEX spans_service ON spans (service, start);
   CREATE TABLE resources (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE) STRICT;
 `

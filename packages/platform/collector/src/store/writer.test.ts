@@ -241,6 +241,6 @@ test('edges: each span that led to another is looked up by its ids, in no pass o
   ])
   assert.deepEqual(
     plan.filter((step) => /\b(?:parents|sources)\b/.test(step)),
-    ['parents', 'sources'].map((each) => `SEARCH ${each} USING INDEX spans_trace (trace=? AND span=?)`),
+    ['parents', 'sources'].map((each) => `SEARCH ${each} USING COVERING INDEX spans_trace (trace=? AND span=?)`),
   )
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -15,7 +16,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { after, test, type TestContext } from 'node:test'
 import { dure, linkLibrary, SOURCES } from '../shell.test-support.ts'
 
 /** A program, which is to end well; the sources of this repository stand for what is published. */
@@ -27,20 +28,33 @@ function run(folder: string, words: readonly string[]): string {
   return ended.stdout
 }
 
+/** What `npm create dure` made, by its words: it is made once, and each test has a copy. */
+const made = new Map<string, string>()
+after(() => {
+  for (const root of made.values()) rmSync(root, { recursive: true, force: true })
+})
+
 /** A project as `npm create dure` makes it, in a folder with a space in its path. */
 function created(t: TestContext, ...words: readonly string[]): string {
-  const root = mkdtempSync(join(tmpdir(), 'dure add '))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
-  run(root, [join(SOURCES, '../../create-dure/bin/create-dure.js'), 'my-shop', '--yes', '--no-install', ...words])
-  const folder = join(root, 'my-shop')
+  const key = words.join(' ')
+  const root = made.get(key) ?? mkdtempSync(join(tmpdir(), 'dure add '))
+  if (!made.has(key)) {
+    made.set(key, root)
+    run(root, [join(SOURCES, '../../create-dure/bin/create-dure.js'), 'my-shop', '--yes', '--no-install', ...words])
+  }
+  const copy = mkdtempSync(join(tmpdir(), 'dure add '))
+  t.after(() => rmSync(copy, { recursive: true, force: true }))
+  const folder = join(copy, 'my-shop')
+  cpSync(join(root, 'my-shop'), folder, { recursive: true })
   linkLibrary(folder)
   return folder
 }
 
-function passes(folder: string): void {
+/** @param tests those of what was added; what a new project brings is tried where it is made */
+function passes(folder: string, tests = 'src/**/*.test.ts'): void {
   const sources = ['--customConditions', 'dure-source', '--lib', 'es2024,esnext.iterator,esnext.disposable']
   run(folder, ['node_modules/typescript/bin/tsc', ...sources])
-  assert.match(run(folder, ['--conditions=dure-source', '--test', '--test-isolation=none', 'src/**/*.test.ts']), /^ℹ fail 0$/m)
+  assert.match(run(folder, ['--conditions=dure-source', '--test', '--test-isolation=none', tests]), /^ℹ fail 0$/m)
 }
 
 async function adds(folder: string, ...words: readonly string[]): Promise<string> {
@@ -56,7 +70,7 @@ const textsOf = (folder: string): unknown =>
     .map((entry) => [join(entry.parentPath, entry.name), at(entry.parentPath, entry.name)])
 
 test(
-  'a service, an operation, an event and a reaction are added; after each the project compiles and passes',
+  'a service, operations, events and reactions are added, and the project compiles and passes',
   { timeout: 240_000 },
   async (t) => {
     const folder = created(t, '--template', 'first')
@@ -68,28 +82,26 @@ test(
       at(folder, 'src/system.ts'),
       /^import \{ stockItems \} from '\.\/stock-items\/service\.ts'$[^]*services: \[notes, stockItems\]/m,
     )
-    passes(folder)
     await adds(folder, 'operation', 'findAll', '--query', '--service', 'stock-items')
     await adds(folder, 'operation', 'rename', '--service', 'notes')
     assert.match(
       at(folder, 'src/stock-items/contract.ts'),
       / {4}findAll: query\(\{.*http: 'GET \/stock-items\/find-all' \}\),\n {2}\},/,
     )
-    passes(folder)
     await adds(folder, 'event', 'item.counted', '--service', 'stock-items')
     await adds(folder, 'event', 'note.renamed', '--service', 'notes')
     assert.match(
       at(folder, 'src/notes/contract.ts'),
       /nobody can take it back\. \*\/\nexport const NoteRenamed[^]*events: \[NoteTaken, NoteRenamed\]/,
     )
-    passes(folder)
     await adds(folder, 'reaction', 'note.renamed', '--service', 'stock-items')
     await adds(folder, 'reaction', 'item.counted', '--service', 'notes')
     await adds(folder, 'reaction', 'note.taken', '--service', 'stock-items')
     assert.match(at(folder, 'src/notes/service.ts'), /'003-latest-item-counted': 'CREATE TABLE latest_item_counted/)
     assert.match(at(folder, 'src/stock-items/store/entries.ts'), /'003-latest-note-taken'/)
     passes(folder)
-    run(folder, ['node_modules/@dure/cli/bin/dure.js', 'check', 'placement', '--runs', '1'])
+    const placement = ['check', 'placement', '--runs', '1', '--placement', 'unix']
+    assert.equal((await dure(placement, { cwd: folder })).code, 0)
     assert.match((await dure(['doctor'], { cwd: folder })).out, /All files that were generated are there, none was changed since/)
   },
 )
@@ -107,7 +119,7 @@ test(
     await adds(folder, 'reaction', 'order.placed', '--service', 'payment')
     await adds(folder, 'event', 'stock.gone', '--service', 'stock')
     await adds(folder, 'reaction', 'stock.gone', '--service', 'review')
-    passes(folder)
+    passes(folder, 'src/{review,payment,stock}/**/*.test.ts')
   },
 )
 
@@ -170,17 +182,24 @@ test('a folder that is no project, and one without a system file', async (t) => 
 })
 
 test('a project from Windows: backslashes in its paths, lines that end in CRLF', { timeout: 120_000 }, async (t) => {
-  const folder = created(t, '--template', 'first')
+  const [folder, plain] = [created(t, '--template', 'first'), created(t, '--template', 'first')]
   for (const path of ['src/system.ts', 'src/notes/contract.ts', 'src/notes/service.ts', 'package.json'])
     writeFileSync(join(folder, path), at(folder, path).replaceAll('\n', '\r\n').replace('src/system.ts', 'src\\\\system.ts'))
-  await adds(folder, 'service', 'reviews')
-  await adds(folder, 'operation', 'find', '--service', 'notes')
-  await adds(folder, 'event', 'note.read', '--service', 'notes')
-  await adds(folder, 'reaction', 'note.read', '--service', 'reviews')
-  for (const path of globSync('src/**/*.ts', { cwd: folder }))
+  for (const words of [
+    ['service', 'reviews'],
+    ['operation', 'find', '--service', 'notes'],
+    ['event', 'note.read', '--service', 'notes'],
+    ['reaction', 'note.read', '--service', 'reviews'],
+  ]) {
+    await adds(folder, ...words)
+    await adds(plain, ...words)
+  }
+  for (const path of globSync('src/**/*.ts', { cwd: folder })) {
+    const text = at(folder, path)
     if (path !== join('src/notes/notes.test.ts') && path !== join('src/layering.test.ts'))
-      assert.doesNotMatch(at(folder, path), /[^\r]\n/, path)
-  passes(folder)
+      assert.doesNotMatch(text, /[^\r]\n/, path)
+    assert.equal(text.replaceAll('\r\n', '\n'), at(plain, path), path)
+  }
 })
 
 test('a write that fails leaves all files as they were', { timeout: 120_000 }, async (t) => {

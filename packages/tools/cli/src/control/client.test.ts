@@ -23,7 +23,7 @@ for (const [what, says] of [
   ['before it answers', ''],
   ['in the middle of its answer', `${HEAD}{"value":`],
 ] as const) {
-  test(`a system that ends ${what} is said so, and where to look`, { timeout: 20_000 }, async (t) => {
+  test(`a system that ends ${what} is said so, and where to look`, { timeout: 300_000 }, async (t) => {
     const directory = await dying(t, says)
     for (const args of [['dead', 'retry', '--all', '--yes'], ['dead', 'list'], ['lag']]) {
       const { code, out, err } = await dure([...args, '--data', directory])
