@@ -202,9 +202,7 @@ export type Edge = {
 
 /**
  * Who leads to work of whom: a span of one service under a span of another, or one that names another as what led to it. So
- * edges go from who publishes to who takes, whether a consumer's span is under the publisher's or linked to it.
- *
- * SQLite keeps the order of a CROSS JOIN. Left to itself it went through all spans, and for each of them through the links of all
+ * edges go from who publishes to who takes, whether a consumer's span is under the publisher's or linked to it. SQLite keeps the order of a CROSS JOIN. Left to itself it went through all spans, and for each of them through the links of all
  * consumers.
  */
 export function readEdges(segments: ReadSegments, asked: { readonly from: number; readonly to: number }): readonly Edge[] {
