@@ -20,7 +20,7 @@ export type Watched = {
   readonly page: Page
   /** What it did and should not: errors, violations of its policy, requests to others. */
   readonly wrong: readonly string[]
-  readonly close: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
 export async function openBrowser(): Promise<Browser> {
@@ -46,19 +46,37 @@ export async function openPage(browser: Browser, url: string, look: Look = {}): 
   })
   page.on('pageerror', (error) => void wrong.push(String(error)))
   await page.goto(url)
-  return { page, wrong, close: () => context.close() }
+  return { page, wrong, [Symbol.asyncDispose]: () => context.close() }
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/** Colours are most of its work, and all that a dark page has other than a light one. */
+const RULES = {
+  all: {},
+  colours: { runOnly: ['color-contrast'] },
+  structure: { rules: { 'color-contrast': { enabled: false } } },
+} as const
+
 /** What axe finds on the page as it is. */
-export async function accessible(page: Page): Promise<void> {
-  await page.evaluate(AXE)
+export async function accessible(page: Page, rules: keyof typeof RULES = 'all'): Promise<void> {
+  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(AXE)
+  const options = JSON.stringify({ resultTypes: ['violations'], ...RULES[rules] })
   const found = await page.evaluate<readonly string[]>(
-    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+    `axe.run(document, ${options}).then(({ violations }) =>
       violations.map(({ id, help, nodes }) => id + ': ' + help + ' ' + nodes.slice(0, 3).map(({ target, failureSummary }) => target.join(' ') + ' ' + failureSummary).join(' | ')))`,
   )
   assert.deepEqual(found, [])
+}
+
+/** Goes to another page of the console as its links do: nothing is loaded anew. */
+export async function goTo(page: Page, path: string): Promise<void> {
+  // What is there now may look like what is waited for.
+  await page.evaluate<void>(`document.querySelector('#page > *')?.setAttribute('data-left', '')`)
+  await page.evaluate<void>(
+    `history.pushState(null, '', ${JSON.stringify(path)}), void dispatchEvent(new PopStateEvent('popstate'))`,
+  )
+  await page.locator('#page > :not([data-left])').first().waitFor()
 }
 
 /** Nothing is wider than the page. */

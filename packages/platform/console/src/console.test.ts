@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import type { Principal } from 'dure/contract'
 import { consoleDoor } from './console.ts'
 import { loadClient } from './files.ts'
+import { shared } from './shared.test-support.ts'
 import { openShop, type Shop } from './shop.test-support.ts'
 
 type Answered = {
@@ -30,6 +31,7 @@ function send(
   })
 }
 
+const shopOnce = shared(openShop)
 const JSON_TYPE = { 'content-type': 'application/json' }
 const codeOf = ({ body }: Answered): string => (JSON.parse(body) as { error: { code: string } }).error.code
 const tokenOf = (link: string): string => link.split('#open=')[1]!
@@ -38,18 +40,19 @@ async function enter({ url, link }: Pick<Shop, 'url' | 'link'>): Promise<string>
   const answer = await send(`${url}/api/session`, {
     method: 'POST',
     headers: JSON_TYPE,
-    body: JSON.stringify({ token: tokenOf(link) }),
+    body: JSON.stringify({ token: tokenOf(link()) }),
   })
   assert.equal(answer.status, 200, answer.body)
   return answer.headers['set-cookie']![0]!
 }
 
 test('a link lets in one browser, once; then there is another link, for the owner of the directory alone', async () => {
-  await using shop = await openShop()
+  const shop = await shopOnce()
   const session = `${shop.url}/api/session`
   assert.equal((await send(session)).status, 401)
   assert.equal((await send(`${shop.url}/api/operator`)).status, 401)
 
+  const link = shop.link()
   const cookie = await enter(shop)
   assert.match(cookie, /^dure-console-\d+=\S+; Path=\/; HttpOnly; SameSite=Strict$/)
   const headers = { cookie: cookie.split(';')[0]! }
@@ -60,13 +63,13 @@ test('a link lets in one browser, once; then there is another link, for the owne
   }
   assert.ok(contracts.some(({ name }) => name === 'health'))
 
-  const again = await send(session, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ token: tokenOf(shop.link) }) })
+  const again = await send(session, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ token: tokenOf(link) }) })
   assert.deepEqual([again.status, codeOf(again)], [401, 'LINK_USED'])
   const file = join(shop.directory, 'console.link')
   assert.equal(statSync(file).mode & 0o077, 0)
-  const next = readFileSync(file, 'utf8').trim()
-  assert.notEqual(next, shop.link)
-  await enter({ url: shop.url, link: next })
+  assert.equal(readFileSync(file, 'utf8'), `${shop.link()}\n`)
+  assert.notEqual(shop.link(), link)
+  await enter(shop)
 })
 
 test('a browser that was let in stays so over a restart, and one with a cookie of its own making does not', async () => {
@@ -85,7 +88,7 @@ test('a browser that was let in stays so over a restart, and one with a cookie o
 })
 
 test('a name of somebody else that leads here, and pages of other origins, are refused', async () => {
-  await using shop = await openShop()
+  const shop = await shopOnce()
   const cookie = (await enter(shop)).split(';')[0]!
   const { host, port } = new URL(shop.url)
   const ask = (headers: Record<string, string>): Promise<Answered> =>
@@ -111,7 +114,7 @@ test('a name of somebody else that leads here, and pages of other origins, are r
 })
 
 test('the page allows no script and no style but its own, and nothing from outside', async () => {
-  await using shop = await openShop()
+  const shop = await shopOnce()
   const page = await send(`${shop.url}/traces/4bf9?span=1`)
   assert.equal(page.status, 200)
   const policy = String(page.headers['content-security-policy'])
@@ -146,7 +149,7 @@ test('who may only look can change nothing, and who has neither role nor scope s
     },
   }
   await using shop = await openShop({ access: 'system', security, hosts: ['console.example'] })
-  assert.equal(shop.link, shop.url)
+  assert.equal(shop.link(), shop.url)
   const ask = (who: string | undefined, path: string): Promise<Answered> =>
     send(`${shop.url}/api/operator/${path}`, {
       method: 'POST',

@@ -1,169 +1,120 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessible, fits, openBrowser, openPage, picture, skip, type Look } from './browser.test-support.ts'
+import { lookAtPages, TRACE } from './all-pages.test-support.ts'
+import { accessible, openBrowser, openPage, skip } from './browser.test-support.ts'
 import { openRecorded } from './recorded-server.test-support.ts'
+import { shared } from './shared.test-support.ts'
 
 const how = { skip, timeout: 600_000 }
-const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+const browser = shared(openBrowser)
 
-const LOOKS: Readonly<Record<string, Look>> = {
-  light: {},
-  dark: { dark: true },
-  korean: { locale: 'ko-KR' },
-  narrow: { width: 360, height: 740, dark: true },
-}
+test('every page: axe finds nothing, nothing is too wide, no error, no violation of the policy', how, async () => {
+  await lookAtPages(await browser(), 'light', 'all')
+})
 
-const PAGES: Readonly<Record<string, readonly [path: string, there: string]>> = {
-  system: ['/?service=payment', 'aside.detail h2'],
-  traces: ['/traces', 'tbody tr'],
-  trace: [`/traces/${TRACE}?span=0000000000000003`, 'aside.detail dl'],
-  compare: [`/traces/aaaa/with/cccc`, 'tbody tr'],
-  story: ['/story/1042', '.story .reaction'],
-  logs: ['/logs', 'tbody tr'],
-  metric: ['/metrics/process.memory.usage', '.uplot canvas'],
-  exceptions: ['/exceptions/v1:9f2a61c4d1e07b33', 'aside.detail pre'],
-  events: ['/topics/payment.requested', 'tbody tr'],
-  letters: ['/letters', 'tbody tr'],
-  letter: ['/letters/letter-0000000b?by=each', 'aside.detail .json'],
-  resilience: ['/resilience', '.card'],
-  sagas: ['/sagas/checkout/order-2', 'aside.detail .saga li'],
-  explorer: ['/explorer/order/find', 'aside.detail pre'],
-  builds: ['/builds', '.stacked li'],
-  settings: ['/settings', 'tbody tr'],
-  empty: ['/traces/eeee', '.state h2'],
-  lost: ['/nothing', '.state h2'],
-}
+test('every page, dark and in production: its colours can be told apart', how, async () => {
+  await lookAtPages(await browser(), 'dark', 'colours')
+})
 
-for (const [name, look] of Object.entries(LOOKS))
-  test(`every page, ${name}: axe finds nothing, nothing is too wide, no error, no violation of the policy`, how, async () => {
-    await using server = await openRecorded({ production: name === 'dark' })
-    const browser = await openBrowser()
-    try {
-      const { page, wrong } = await openPage(browser, server.url, look)
-      for (const [shown, [path, there]] of Object.entries(PAGES)) {
-        await page.goto(server.url + path)
-        await page.locator(there).first().waitFor()
-        await fits(page)
-        await accessible(page)
-        await picture(page, `${shown}-${name}`)
-      }
-      assert.deepEqual(wrong, [])
-    } finally {
-      await browser.close()
-    }
-  })
+test('every page, in Korean on a telephone: nothing is too wide, all is named', how, async () => {
+  await lookAtPages(await browser(), 'narrow', 'structure')
+})
 
 test('a viewer is shown nothing to change', how, async () => {
   await using server = await openRecorded({ role: 'viewer' })
-  const browser = await openBrowser()
-  try {
-    const { page } = await openPage(browser, `${server.url}/letters/letter-0000000b?by=each`)
-    await page.locator('aside.detail .json').waitFor()
-    assert.equal(await page.getByRole('button', { name: /Retry|Discard|Edit/ }).count(), 0)
-  } finally {
-    await browser.close()
-  }
+  await using seen = await openPage(await browser(), `${server.url}/letters/letter-0000000b?by=each`)
+  const { page } = seen
+  await page.locator('aside.detail .json').waitFor()
+  assert.equal(await page.getByRole('button', { name: /Retry|Discard|Edit/ }).count(), 0)
 })
 
 test('a saga that has paused is decided about, with a reason; a viewer only sees it', how, async () => {
   await using server = await openRecorded()
-  const browser = await openBrowser()
-  try {
-    const { page, wrong } = await openPage(browser, `${server.url}/sagas`)
-    const rows = page.locator('table[aria-label="Sagas"] tbody tr')
-    await rows.first().waitFor()
-    assert.match(
-      await rows.first().innerText(),
-      /order-2[^]*paused[^]*the provider answered 500/,
-      'what waits for a person comes first',
-    )
-    await rows.first().focus()
-    await page.keyboard.press('Enter')
-    const detail = page.locator('aside.detail')
-    await detail.locator('.saga li', { hasText: 'signed' }).waitFor()
-    const steps = await detail.locator('.saga li').allInnerTexts()
-    assert.deepEqual(
-      steps.map((text) => /(done|undone|refused|under way|waiting)/.exec(text)![1]),
-      ['done', 'undone', 'refused', 'under way', 'waiting'],
-    )
-    await detail.getByRole('button', { name: 'Take as done' }).click()
-    const dialog = page.locator('dialog')
-    await dialog.locator('textarea').fill('{ "parcel": 7 }')
-    const act = dialog.getByRole('button', { name: 'Take as done' })
-    assert.equal(await act.isDisabled(), true, 'not without a reason')
-    await dialog.getByPlaceholder('For those who ask later').fill('sent by hand')
-    await accessible(page)
-    await act.click()
-    await page.locator('.note', { hasText: 'Decided' }).waitFor()
-    assert.ok(
-      server.asked.includes('sagas.skip {"saga":"checkout","id":"order-2","result":{"parcel":7}} sent by hand'),
-      server.asked.filter((one) => one.startsWith('sagas')).join('; '),
-    )
-    assert.deepEqual(wrong, [])
-    await using looks = await openRecorded({ role: 'viewer' })
-    const viewer = await openPage(browser, `${looks.url}/sagas/checkout/order-2`)
-    await viewer.page.locator('aside.detail .saga li').first().waitFor()
-    assert.equal(await viewer.page.getByRole('button', { name: /Resume|Compensate|Take as done/ }).count(), 0)
-  } finally {
-    await browser.close()
-  }
+  await using seen = await openPage(await browser(), `${server.url}/sagas`)
+  const { page, wrong } = seen
+  const rows = page.locator('table[aria-label="Sagas"] tbody tr')
+  await rows.first().waitFor()
+  assert.match(
+    await rows.first().innerText(),
+    /order-2[^]*paused[^]*the provider answered 500/,
+    'what waits for a person comes first',
+  )
+  await rows.first().focus()
+  await page.keyboard.press('Enter')
+  const detail = page.locator('aside.detail')
+  await detail.locator('.saga li', { hasText: 'signed' }).waitFor()
+  const steps = await detail.locator('.saga li').allInnerTexts()
+  assert.deepEqual(
+    steps.map((text) => /(done|undone|refused|under way|waiting)/.exec(text)![1]),
+    ['done', 'undone', 'refused', 'under way', 'waiting'],
+  )
+  await detail.getByRole('button', { name: 'Take as done' }).click()
+  const dialog = page.locator('dialog')
+  await dialog.locator('textarea').fill('{ "parcel": 7 }')
+  const act = dialog.getByRole('button', { name: 'Take as done' })
+  assert.equal(await act.isDisabled(), true, 'not without a reason')
+  await dialog.getByPlaceholder('For those who ask later').fill('sent by hand')
+  await accessible(page)
+  await act.click()
+  await page.locator('.note', { hasText: 'Decided' }).waitFor()
+  assert.ok(
+    server.asked.includes('sagas.skip {"saga":"checkout","id":"order-2","result":{"parcel":7}} sent by hand'),
+    server.asked.filter((one) => one.startsWith('sagas')).join('; '),
+  )
+  assert.deepEqual(wrong, [])
+  await using looks = await openRecorded({ role: 'viewer' })
+  await using viewer = await openPage(await browser(), `${looks.url}/sagas/checkout/order-2`)
+  await viewer.page.locator('aside.detail .saga li').first().waitFor()
+  assert.equal(await viewer.page.getByRole('button', { name: /Resume|Compensate|Take as done/ }).count(), 0)
 })
 
 test('an operation is called from its form, and the same call is there for others', how, async () => {
   await using server = await openRecorded()
-  const browser = await openBrowser()
-  try {
-    const { page, wrong } = await openPage(browser, `${server.url}/explorer`)
-    await page.locator('tbody tr', { hasText: 'find' }).click()
-    const detail = page.locator('aside.detail')
-    await detail.getByLabel(/orderId/).fill("o'7")
-    const texts = await detail.locator('pre').allInnerTexts()
-    assert.deepEqual(texts, [
-      `curl "$URL"'/orders/o'\\''7' -H "authorization: Bearer $TOKEN"`,
-      "// needs: { order: Order }\nconst answer = await order.find({ orderId: 'o\\'7' })",
-      `npx dure call order.find '{"orderId":"o'\\''7"}'`,
-    ])
-    await detail.getByRole('button', { name: 'Call' }).click()
-    await detail.locator('.outcome .json', { hasText: 'paid' }).waitFor()
-    await detail.getByLabel(/orderId/).fill('0')
-    await detail.getByRole('button', { name: 'Call' }).click()
-    await detail.locator('.outcome .bad', { hasText: 'ORDER_UNKNOWN' }).waitFor()
-    await accessible(page)
-    assert.deepEqual(wrong, [])
-  } finally {
-    await browser.close()
-  }
+  await using seen = await openPage(await browser(), `${server.url}/explorer`)
+  const { page, wrong } = seen
+  await page.locator('tbody tr', { hasText: 'find' }).click()
+  const detail = page.locator('aside.detail')
+  await detail.getByLabel(/orderId/).fill("o'7")
+  const texts = await detail.locator('pre').allInnerTexts()
+  assert.deepEqual(texts, [
+    `curl "$URL"'/orders/o'\\''7' -H "authorization: Bearer $TOKEN"`,
+    "// needs: { order: Order }\nconst answer = await order.find({ orderId: 'o\\'7' })",
+    `npx dure call order.find '{"orderId":"o'\\''7"}'`,
+  ])
+  await detail.getByRole('button', { name: 'Call' }).click()
+  await detail.locator('.outcome .json', { hasText: 'paid' }).waitFor()
+  await detail.getByLabel(/orderId/).fill('0')
+  await detail.getByRole('button', { name: 'Call' }).click()
+  await detail.locator('.outcome .bad', { hasText: 'ORDER_UNKNOWN' }).waitFor()
+  await accessible(page)
+  assert.deepEqual(wrong, [])
 })
 
 test('a trace is walked, folded, searched and enlarged by keys alone', how, async () => {
   await using server = await openRecorded()
-  const browser = await openBrowser()
-  try {
-    const { page, wrong } = await openPage(browser, `${server.url}/traces/${TRACE}`)
-    const tree = page.getByRole('tree')
-    await tree.focus()
-    const chosen = (): Promise<string> => page.locator('#span-chosen').innerText()
-    await page.keyboard.press('ArrowDown')
-    assert.match(await chosen(), /checkout/)
-    await page.keyboard.press('ArrowLeft')
-    assert.equal(await page.locator('#span-chosen').getAttribute('aria-expanded'), 'false')
-    await page.keyboard.press('ArrowRight')
-    await page.keyboard.press('ArrowRight')
-    assert.equal(await page.locator('#span-chosen').getAttribute('aria-level'), '2')
-    await page.keyboard.press('Enter')
-    await page.locator('aside.detail dl').first().waitFor()
-    assert.match(page.url(), /span=[0-9a-f]{16}/)
-    await page.keyboard.press('Escape')
-    await page.keyboard.press('/')
-    await page.keyboard.type('failed')
-    await page.locator('.tools', { hasText: /\d+ found/ }).waitFor()
-    await tree.focus()
-    await page.keyboard.press('n')
-    assert.match(await chosen(), /failed/)
-    for (const key of ['+', '+', '0', 'End', 'Home']) await page.keyboard.press(key)
-    assert.match(await chosen(), /checkout/)
-    assert.deepEqual(wrong, [])
-  } finally {
-    await browser.close()
-  }
+  await using seen = await openPage(await browser(), `${server.url}/traces/${TRACE}`)
+  const { page, wrong } = seen
+  const tree = page.getByRole('tree')
+  await tree.focus()
+  const chosen = (): Promise<string> => page.locator('#span-chosen').innerText()
+  await page.keyboard.press('ArrowDown')
+  assert.match(await chosen(), /checkout/)
+  await page.keyboard.press('ArrowLeft')
+  assert.equal(await page.locator('#span-chosen').getAttribute('aria-expanded'), 'false')
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('ArrowRight')
+  assert.equal(await page.locator('#span-chosen').getAttribute('aria-level'), '2')
+  await page.keyboard.press('Enter')
+  await page.locator('aside.detail dl').first().waitFor()
+  assert.match(page.url(), /span=[0-9a-f]{16}/)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('/')
+  await page.keyboard.type('failed')
+  await page.locator('.tools', { hasText: /\d+ found/ }).waitFor()
+  await tree.focus()
+  await page.keyboard.press('n')
+  assert.match(await chosen(), /failed/)
+  for (const key of ['+', '+', '0', 'End', 'Home']) await page.keyboard.press(key)
+  assert.match(await chosen(), /checkout/)
+  assert.deepEqual(wrong, [])
 })

@@ -1,6 +1,6 @@
 /** A small system with its console: orders that ask for stock and announce, mail that cannot be sent to some. */
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auditLog } from 'dure/audit'
@@ -40,8 +40,8 @@ export type Shop = {
   readonly running: Running
   /** Of the console: `http://127.0.0.1:49152`. */
   readonly url: string
-  /** With its token. */
-  readonly link: string
+  /** The one that lets in now, with its token; the address alone where there is none. */
+  readonly link: () => string
   readonly directory: string
   readonly place: (orderId: string, note?: string) => Promise<unknown>
   /** Resolves when everything that was placed is handled, or dead. */
@@ -90,9 +90,11 @@ export async function openShop(
     telemetry: { sampling: 1 },
   })
   const running = await start(shop, { directory, log: silentLogger() })
-  const { url, page } = running.doors[0]!
+  const { url } = running.doors[0]!
+  const link = join(directory, 'console.link')
   return {
-    ...{ running, directory, url: url!, link: page! },
+    ...{ running, directory, url: url! },
+    link: () => (existsSync(link) ? readFileSync(link, 'utf8').trim() : url!),
     place: (orderId, note = 'thank you') => running.client(Orders).place({ orderId, note }),
     settled: async () => {
       for (;;) {

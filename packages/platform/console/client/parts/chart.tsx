@@ -1,6 +1,6 @@
 /** Lines over time, by uPlot. */
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import UPlot from 'uplot'
 import { dark } from '../settings.ts'
 import { compact, time } from '../show.ts'
@@ -28,7 +28,8 @@ export function Chart({
   const plot = useRef<UPlot | undefined>(undefined)
   const isDark = dark.value
   const names = lines.map((one) => one.label).join('\n')
-  useEffect(() => {
+  // What watches an element ends with it: effects are undone later.
+  useLayoutEffect(() => {
     const [quiet, grid] = [colour('--quiet'), colour('--line')]
     const axis = { stroke: quiet, font: FONT, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } }
     const made = new UPlot(

@@ -1,6 +1,6 @@
 /** Counts over time as bars; drawing across some of them chooses that time. */
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { dark } from '../settings.ts'
 import { compact, time } from '../show.ts'
 import { go, withQuery } from '../where.ts'
@@ -23,7 +23,8 @@ export function Histogram({ counts }: { readonly counts: Counts }): JSX.Element 
   const began = useRef<number | undefined>(undefined)
   const isDark = dark.value
   const [from, until] = [counts.slots[0]?.time ?? 0, (counts.slots.at(-1)?.time ?? 0) + counts.step]
-  useEffect(() => {
+  // What watches an element ends with it: effects are undone later.
+  useLayoutEffect(() => {
     const draw = (): void => paint(canvas.current!, counts, from, until)
     const look = new ResizeObserver(draw)
     look.observe(canvas.current!.parentElement!)

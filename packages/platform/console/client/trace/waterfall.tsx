@@ -1,7 +1,7 @@
 /** A trace as bars over time, of any number of spans: only what is seen is painted. */
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal, type Signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { visibleRows, type Columns } from '../model/columns.ts'
 import { duration } from '../show.ts'
 import { dark } from '../settings.ts'
@@ -26,7 +26,8 @@ export function Waterfall({ columns, chosen, matches, folded, open }: Props): JS
   const whole: View = { from: 0, until: columns.total || 1 }
   const view = useSignal<View>(whole)
   const rows = useComputed(() => visibleRows(columns, folded.value))
-  useEffect(() => {
+  // What watches an element ends with it: effects are undone later.
+  useLayoutEffect(() => {
     const look = new ResizeObserver(() => {
       const { clientWidth, clientHeight } = scroller.current!
       size.value = { width: clientWidth, height: clientHeight }

@@ -1,0 +1,11 @@
+import { test } from 'node:test'
+import { lookAtPages, LOOKS } from './all-pages.test-support.ts'
+import { openBrowser, skip } from './browser.test-support.ts'
+import { shared } from './shared.test-support.ts'
+
+const browser = shared(openBrowser)
+
+for (const look of Object.keys(LOOKS) as (keyof typeof LOOKS)[])
+  test(`every page, ${look}: axe finds nothing with all of its rules`, { skip, timeout: 600_000 }, async () => {
+    await lookAtPages(await browser(), look, 'all')
+  })
