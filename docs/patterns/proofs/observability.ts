@@ -162,7 +162,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     tests: [
       'packages/platform/console/src/console.test.ts',
       'packages/platform/console/src/browser.test.ts',
-      'packages/platform/console/src/login.test.ts',
+      'packages/platform/console/src/login.long.test.ts',
       'packages/tools/cli/src/dev-console.test.ts',
       'packages/platform/collector/src/operator/builds.test.ts',
       'packages/platform/console/src/pages.test.ts',
