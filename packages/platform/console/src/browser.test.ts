@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { accessible, fits, goTo, openBrowser, openPage, picture, skip } from './browser.test-support.ts'
-import { shared } from './shared.test-support.ts'
+import { openOnce } from './open-once.test-support.ts'
 import { openShop, POISON } from './shop.test-support.ts'
 
 const how = { skip, timeout: 300_000 }
-const browser = shared(openBrowser)
-const shopOnce = shared(openShop)
+const browser = openOnce(openBrowser)
+const shopOnce = openOnce(openShop)
 
 test('a link opens the system: its services, its health, its processes; the token leaves the address', how, async () => {
   const shop = await shopOnce()

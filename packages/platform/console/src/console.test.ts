@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import type { Principal } from 'dure/contract'
 import { consoleDoor } from './console.ts'
 import { loadClient } from './files.ts'
-import { shared } from './shared.test-support.ts'
+import { openOnce } from './open-once.test-support.ts'
 import { openShop, type Shop } from './shop.test-support.ts'
 
 type Answered = {
@@ -31,7 +31,7 @@ function send(
   })
 }
 
-const shopOnce = shared(openShop)
+const shopOnce = openOnce(openShop)
 const JSON_TYPE = { 'content-type': 'application/json' }
 const codeOf = ({ body }: Answered): string => (JSON.parse(body) as { error: { code: string } }).error.code
 const tokenOf = (link: string): string => link.split('#open=')[1]!

@@ -1,9 +1,9 @@
 import { test } from 'node:test'
 import { lookAtPages, LOOKS } from './all-pages.test-support.ts'
 import { openBrowser, skip } from './browser.test-support.ts'
-import { shared } from './shared.test-support.ts'
+import { openOnce } from './open-once.test-support.ts'
 
-const browser = shared(openBrowser)
+const browser = openOnce(openBrowser)
 
 for (const look of Object.keys(LOOKS) as (keyof typeof LOOKS)[])
   test(`every page, ${look}: axe finds nothing with all of its rules`, { skip, timeout: 600_000 }, async () => {

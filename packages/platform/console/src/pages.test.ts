@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { lookAtPages, TRACE } from './all-pages.test-support.ts'
 import { accessible, openBrowser, openPage, skip } from './browser.test-support.ts'
 import { openRecorded } from './recorded-server.test-support.ts'
-import { shared } from './shared.test-support.ts'
+import { openOnce } from './open-once.test-support.ts'
 
 const how = { skip, timeout: 600_000 }
-const browser = shared(openBrowser)
+const browser = openOnce(openBrowser)
 
 test('every page: axe finds nothing, nothing is too wide, no error, no violation of the policy', how, async () => {
   await lookAtPages(await browser(), 'light', 'all')
