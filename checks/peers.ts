@@ -35,6 +35,7 @@
  * `npm run peers -- telemetry`: services in Python, Node and Java (by OpenTelemetry's SDK, its agent and Sentry's SDKs) and rsyslog tell the collector of one trace; Debian's Prometheus and Zipkin's pages read it.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
+ * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
  * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -124,6 +125,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   'old-servers': oldServers,
   'kafka-cluster': kafkaCluster,
   thrift,
+  interop,
 }
 
 async function openapi(): Promise<boolean> {
@@ -315,11 +317,28 @@ async function audit(): Promise<boolean> {
   return goJudge('audit', 'dure/src/audit/foreign.test-support.ts', [join(jwcrypto.folder, PYTHON), script])
 }
 
-async function thrift(): Promise<boolean> {
+function thriftPackages(): void {
   for (const name of ['thrift-compiler', 'python3-thrift']) {
     const why = existsSync(`/usr/share/doc/${name}`) ? undefined : installPackage(name)
     if (why !== undefined) throw new Error(`Cannot ask Thrift: ${why}`)
   }
+}
+
+async function interop(): Promise<boolean> {
+  thriftPackages()
+  const all = [grpcio, grpcGo, soapJudges.zeep, sockets]
+  for (const judge of all) {
+    const said = judge.there() ? 'installed' : judge.install()
+    if (said !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${said}.`)
+  }
+  return ourProgram(
+    '../examples/marketplace/interop/main.ts',
+    all.map(({ folder }) => folder),
+  )
+}
+
+async function thrift(): Promise<boolean> {
+  thriftPackages()
   return ourProgram('protocols/thrift/src/peers.test-support.ts', [])
 }
 

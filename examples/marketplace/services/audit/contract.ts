@@ -2,12 +2,14 @@ import { command, contract, query, stream } from 'dure/contract'
 import { z } from 'zod'
 import { Mark, MarkStatus, MarkType } from '../mark.ts'
 import { InstanceId, Moment } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 /** A mark in the log; positions count from 1 without a hole. */
 export const LoggedMark = Mark.extend({ position: z.int(), time: Moment })
 const After = z.int().min(0).max(2_147_483_647).default(0)
 
 export const Audit = contract('audit', {
+  numbers,
   version: '1.0.0',
   owner: 'team-platform',
   description: 'The log of business transactions that have ended',

@@ -14,6 +14,7 @@ import {
   ProductStatus,
   Version,
 } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const CartNotFound = error('CART_NOT_FOUND', {
   data: z.object({ customerId: Id }),
@@ -67,6 +68,7 @@ const CartView = z.object({
 const OneCustomer = z.object({ customerId: Id })
 
 export const Cart = contract('cart', {
+  numbers,
   version: '1.0.0',
   owner: 'team-shopping',
   description: 'Open carts, and the prices they see',

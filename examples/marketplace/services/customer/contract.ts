@@ -1,6 +1,7 @@
 import { command, contract, error, query } from 'dure/contract'
 import { z } from 'zod'
 import { Added, CardBrand, Id, Page, pageOf, Text } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const CustomerNotFound = error('CUSTOMER_NOT_FOUND', {
   data: z.object({ customerId: Id }),
@@ -39,6 +40,7 @@ export const CustomerView = Person.extend({
 })
 
 export const Customer = contract('customer', {
+  numbers,
   version: '1.0.0',
   owner: 'team-customers',
   description: 'Customers, and how their orders went',

@@ -1,6 +1,7 @@
 import { contract, command, event, query } from 'dure/contract'
 import { z } from 'zod'
 import { CheckoutCustomer, Id, InstanceId, Moment, Money, OrderItem, OrderStatus, Page, pageOf } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 /** An order was made and is to be paid. */
 export const InvoiceIssued = event('invoice.issued', {
@@ -46,6 +47,7 @@ const OrderDetail = OrderView.extend({
 })
 
 export const Order = contract('order', {
+  numbers,
   version: '1.0.0',
   owner: 'team-orders',
   description: 'Orders, their totals and what became of them',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { TransactionMark } from '../mark.ts'
 import { InvoiceIssued } from '../order/contract.ts'
 import { CardBrand, Id, InstanceId, Moment, Money, OrderItem, Page, pageOf, PaymentType, Recipient } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 const paid = z.object({
   customer: Recipient,
@@ -50,6 +51,7 @@ const PaymentLine = z.object({
 })
 
 export const Payment = contract('payment', {
+  numbers,
   version: '1.0.0',
   owner: 'team-payments',
   description: 'Payments of orders, taken through an outside provider',

@@ -1,6 +1,7 @@
 import { command, contract, error, event, query } from 'dure/contract'
 import { z } from 'zod'
 import { Added, Id, InstanceId, Money, Page, pageOf, ProductKey, Text, Version } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const ProductNotFound = error('PRODUCT_NOT_FOUND', {
   data: ProductKey,
@@ -46,6 +47,7 @@ export const ProductUpdated = event('product.updated', {
 })
 
 export const Product = contract('product', {
+  numbers,
   version: '1.0.0',
   owner: 'team-catalogue',
   description: 'What sellers offer, and for how much',

@@ -1,6 +1,7 @@
 import { command, contract, error, query } from 'dure/contract'
 import { z } from 'zod'
 import { Added, Id, Moment, Money, OrderStatus, PackageStatus, Page, pageOf, Quantity, Text } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const SellerNotFound = error('SELLER_NOT_FOUND', {
   data: z.object({ sellerId: Id }),
@@ -59,6 +60,7 @@ export const DashboardView = z.object({
 })
 
 export const Seller = contract('seller', {
+  numbers,
   version: '1.0.0',
   owner: 'team-sellers',
   description: 'Sellers, and their view of the orders',

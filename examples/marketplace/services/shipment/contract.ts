@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { TransactionMark } from '../mark.ts'
 import { PaymentConfirmed } from '../payment/contract.ts'
 import { Id, InstanceId, Moment, Money, PackageStatus, Page, pageOf, Quantity, ShipmentStatus } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const ShipmentNotFound = error('SHIPMENT_NOT_FOUND', {
   data: z.object({ customerId: Id, orderId: Id }),
@@ -53,6 +54,7 @@ const PackageView = z.object({
 })
 
 export const Shipment = contract('shipment', {
+  numbers,
   version: '1.0.0',
   owner: 'team-logistics',
   description: 'Shipments and their packages',

@@ -15,6 +15,7 @@ import {
   Quantity,
   Version,
 } from '../values.ts'
+import numbers from './numbers.json' with { type: 'json' }
 
 export const StockItemNotFound = error('STOCK_ITEM_NOT_FOUND', {
   data: ProductKey,
@@ -64,6 +65,7 @@ const NewStock = ProductKey.extend({
 })
 
 export const Stock = contract('stock', {
+  numbers,
   version: '1.0.0',
   owner: 'team-warehouse',
   description: 'What there is of each product, and what is promised of it',

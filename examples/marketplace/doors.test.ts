@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { graphqlDocument } from '@dure/graphql'
+import { protoDocument } from '@dure/grpc'
+import { wsdlDocument } from '@dure/soap'
+import { thriftDocument } from '@dure/thrift'
+import { everyDoor } from './interop/every-door.ts'
+import system from './system.ts'
+
+const contracts = system.services.map(({ contract }) => contract)
+
+// A field without its number in numbers.json is refused, with the command that writes it.
+test('every protocol takes all contracts, and has a document of them', () => {
+  assert.equal(contracts.length, 9)
+  assert.match(thriftDocument(contracts), /^service Cart \{/m)
+  assert.match(graphqlDocument(contracts), /^ {2}cartGet\(customerId: Int!\)/m)
+  assert.match(wsdlDocument(contracts), /targetNamespace="urn:dure:cart:1"/)
+  for (const contract of contracts) assert.match(protoDocument(contract).text, /^service \w+Service \{/m)
+  assert.deepEqual(
+    everyDoor().map(({ name }) => name),
+    ['rest', 'graphql', 'grpc', 'soap', 'thrift', 'socket'],
+  )
+})
