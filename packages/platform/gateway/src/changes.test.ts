@@ -105,7 +105,7 @@ test('under load routes change, instances come and go, and a gateway ends: nobod
     }
   }
   const workers = Array.from({ length: 8 }, work)
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 30; i++) {
     routes.set({ routes: { a: { prefix: '/', to: 'server', timeout: 10_000 + i } }, upstreams: upstreams(i) })
     const was = done
     await until(() => done > was + 3)
@@ -113,7 +113,7 @@ test('under load routes change, instances come and go, and a gateway ends: nobod
   over = true
   await Promise.all(workers)
   await stop()
-  assert.ok(done > 300)
+  assert.ok(done > 90)
 })
 
 test('a change of one route copies none of the others while a gateway follows them', async (t) => {

@@ -329,6 +329,6 @@ test('whatever a file has, it is read or refused, and what is written can be rea
         assert.equal((error as Error).name, 'SystemError', String((error as Error).stack))
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 100 },
   )
 })

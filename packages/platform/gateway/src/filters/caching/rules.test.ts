@@ -129,5 +129,7 @@ test('directives are read in whatever case, order and spacing, and no text takes
   )
   directivesOf(`a="${'\\'.repeat(16_000)}`)
   directivesOf('a='.repeat(8_000))
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => void directivesOf(text)))
+  // A field is bytes.
+  const field = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+  fc.assert(fc.property(field, (text) => void directivesOf(text)))
 })
