@@ -227,19 +227,20 @@ export async function rig(
       (error: Error) => response.writeHead(401).end(error.message),
     )
   })
+  // A busy machine takes its time.
+  const patient = { timeout: 120_000 }
   const gateways = await Promise.all(
     Array.from({ length: options.gateways ?? 1 }, () => {
       const made = {
-        // A busy machine takes its time.
-        ...{ issuer: issuer.url, ...CLIENT, url: SHOP, resource: AUDIENCE, scopes: ['orders'], timeout: 120_000 },
+        ...{ issuer: issuer.url, ...CLIENT, ...patient, url: SHOP, resource: AUDIENCE, scopes: ['orders'] },
         ...(options.record !== undefined && { record: options.record }),
         store: () => options.store?.(directory) ?? sqliteSessions({ directory }),
       }
       return started(t, {
         routes: {
           routes: {
-            shop: { prefix: '/', to: 'server', filters: [login(made)] },
-            open: { prefix: '/open', to: 'server', filters: [login({ ...made, optional: true })] },
+            shop: { ...patient, prefix: '/', to: 'server', filters: [login(made)] },
+            open: { ...patient, prefix: '/open', to: 'server', filters: [login({ ...made, optional: true })] },
           },
           upstreams: { server: { addresses: [server.address] } },
         },
