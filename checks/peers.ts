@@ -22,6 +22,7 @@
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
  * `npm run peers -- grpc`: grpcio and grpc-go call a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection; grpc_health_probe.
+ * `npm run peers -- buf`: buf judges the .proto files that are drawn, and what changes in them, beside `dure compat`.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -48,6 +49,7 @@ import { join } from 'node:path'
 import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
 import {
+  buf as bufJudge,
   emmett as emmettJudge,
   eureka as eurekaJudge,
   gateway as gatewayJudges,
@@ -94,6 +96,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   '2pc': twoPhase,
   nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
   grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, '']),
+  buf,
   redis: () => withClients('brokers/redis', [redisPy, PYTHON]),
   kafka: () => withClients('brokers/kafka', [springKafka, 'lib']),
   activemq: () => withClients('brokers/activemq', [qpidJms, 'lib'], [proton, PYTHON]),
@@ -163,6 +166,12 @@ async function threads(): Promise<boolean> {
   const said = autocannon.there() ? 'installed' : autocannon.install()
   if (said !== 'installed') throw new Error(`Cannot ask autocannon: it ${said}.`)
   return ourProgram('tools/cli/src/threads.system.test-support.ts', [autocannon.folder])
+}
+
+async function buf(): Promise<boolean> {
+  const said = bufJudge.there() ? 'installed' : bufJudge.install()
+  if (said !== 'installed') throw new Error(`Cannot ask buf: it ${said}.`)
+  return ourProgram('protocols/grpc/src/buf.test-support.ts', [join(bufJudge.folder, 'node_modules/.bin/buf')])
 }
 
 async function twoPhase(): Promise<boolean> {

@@ -160,6 +160,12 @@ export const emmett: Judges = judges('emmett', 'emmett/package.json', {
   steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
 })
 
+/** What judges drawn .proto files, and what has changed in them. */
+export const buf: Judges = judges('buf', 'buf/package.json', {
+  possible: () => true,
+  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
+})
+
 /** What calls a system in threads from outside. */
 export const threads: Judges = judges('autocannon', 'threads/package.json', {
   possible: () => true,

@@ -60,6 +60,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/grpc/src/protobuf/codec.test.ts',
       'packages/protocols/grpc/src/hostile.test.ts',
       'packages/protocols/grpc/src/handlers.test.ts',
+      'packages/protocols/grpc/src/web.test.ts',
       'packages/dure/src/contract/numbers.test.ts',
     ],
   },

@@ -1,17 +1,20 @@
 /** The gRPC door: contracts as services of gRPC, and calls to services of others. */
-import { serveHttp2, type Http2Connection, type Http2Receiver, type Http2Stream } from '@dure/http2'
+import { serveHttp2, type Http2Receiver, type Http2Stream } from '@dure/http2'
 import type { AnyContract } from 'dure/contract'
 import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { exchangeOf, strangerOf } from './exchange.ts'
 import { healthMethods } from './health.ts'
+import { http1Server } from './http1.ts'
 import type { Take } from './call.ts'
 import { methodDoor } from './operation.ts'
 import { createCodecs } from './protobuf/codec.ts'
 import { packageOf, type ProtoPackage } from './protobuf/package.ts'
 import { reflectionMethods } from './reflection.ts'
+import { bySpeech } from './speaks.ts'
 import { limitsOf, type GrpcLimits, type GrpcState } from './state.ts'
 import { numberOf } from './status.ts'
+import { answersPreflight, webCallOf } from './web.ts'
 
 export { grpcHandlers, type GrpcHandlersOptions } from './handlers.ts'
 export { protoDocument } from './protobuf/document.ts'
@@ -29,13 +32,16 @@ export type GrpcOptions = {
   readonly tls?: DoorTls
   /** Which contracts are served. Default: all of the system. */
   readonly contracts?: readonly AnyContract[]
+  /** Pages of other hosts that may call by gRPC-Web, by their origin: `['https://shop.example']`. Default: none. */
+  readonly origins?: readonly string[]
   readonly limits?: Partial<GrpcLimits>
   /** Whether clients may ask what is served. Default true: it says nothing that `dure docs --format proto` does not. */
   readonly reflection?: boolean
 }
 
 /**
- * Makes a door that serves contracts over gRPC: commands and queries as unary calls, streams and channels as streams.
+ * Makes a door that serves contracts over gRPC: commands and queries as unary calls, streams and channels as streams; and over
+ * gRPC-Web, which browsers speak, on the same port.
  * Opening it throws when the port is in use, and when a field of a contract has no number.
  *
  * @example
@@ -64,33 +70,46 @@ export function grpc(options: GrpcOptions = {}): Door {
 type Settings = GrpcOptions & { readonly name: string; readonly host: string; readonly port: number }
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: GrpcLimits): Promise<OpenDoor> {
-  const { name, contracts = host.contracts, reflection = true, tls } = settings
+  const { name, contracts = host.contracts, reflection = true, tls, origins = [] } = settings
   const state: GrpcState = openState({ door: name, limits, world, host })
   const packages = contracts.map((one) => packageOf(one))
   const methods = methodsOf(state, packages, reflection)
   const onError = (error: unknown): void => world.log.error('Cannot answer a call over gRPC', { error })
   const { runtime } = world
-  const connections = new Set<Http2Connection>()
+  const overHttp1 = http1Server(state, (stream) => take(stream, 'http1'))
   const door = await openTcp(state, {
     ...{ port: settings.port, host: settings.host, tls, handed: world.sockets?.get(name), connections: limits.connections },
-    alpn: ['h2'],
-    serve: (socket) => {
-      const connection = serveHttp2(socket, { runtime, onError, onStream, limits: { streams: limits.streams } })
-      connections.add(connection)
-      void connection.closed.then(() => connections.delete(connection))
-      return { finish: () => void connection.goAway(), cut: connection.destroy }
-    },
+    alpn: ['h2', 'http/1.1'],
+    serve: (socket) =>
+      bySpeech(socket, runtime, {
+        http1: overHttp1,
+        http2: (_, head) => {
+          const onStream = (stream: Http2Stream): Http2Receiver => take(stream, 'http2')
+          const connection = serveHttp2(socket, { runtime, onError, onStream, head, limits: { streams: limits.streams } })
+          return { finish: () => void connection.goAway(), cut: connection.destroy }
+        },
+      }),
   })
 
-  function onStream(stream: Http2Stream): Http2Receiver {
+  function take(stream: Http2Stream, over: 'http1' | 'http2'): Http2Receiver {
+    if (answersPreflight(stream, origins)) return IGNORES
+    const web = webCallOf(stream, origins)
+    if (web !== undefined) return web.receive(answer(web.stream))
+    if (over === 'http2' || strangerOf(stream) !== undefined) return answer(stream)
+    // Its status would come in trailers.
+    stream.respond([[':status', '426']], { end: true })
+    return IGNORES
+  }
+
+  function answer(stream: Http2Stream): Http2Receiver {
     const stranger = strangerOf(stream)
     if (stranger !== undefined) {
       stream.respond([[':status', String(stranger)]], { end: true })
       return IGNORES
     }
     const path = stream.headers.get(':path')!
-    const take = methods.get(path)
-    if (take !== undefined) return take(stream)
+    const method = methods.get(path)
+    if (method !== undefined) return method(stream)
     const text = `Nothing is served at "${path.slice(0, 200).replaceAll(/[^!-~]|%/g, '?')}"`
     exchangeOf(stream, []).end([
       ['grpc-status', String(numberOf('UNIMPLEMENTED'))],
