@@ -10,7 +10,7 @@
  * `npm run peers -- gateway-import`: Spring Cloud Gateway and ours, with its configuration imported, answer the same requests alike.
  * `npm run peers -- etcd`: etcd's own program reads what a split system writes there, deletes some of it, and etcd is killed under calls.
  * `npm run peers -- kubernetes`: kubectl writes EndpointSlices and a ConfigMap to a real kube-apiserver, which is built the first time; callers move, settings arrive.
- * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); copies killed and frozen (copies); 40,000 spoilt requests (parser).
+ * `npm run peers -- gateway [PART…] [CASE…]`: behind the gateway: Spring by Eureka and Python (services); Autobahn (autobahn; `12.*` for others of its cases); requests that servers read in different ways, as Node, h11 and Go read them (smuggling); REDbot (redbot); 2 GB and 10,000 connections (weights); copies killed and frozen (copies); 40,000 spoilt requests (parser); Ingress documents in a kube-apiserver (ingress, only when it is named).
  * `npm run peers -- balance`: nginx, from its package, picks by the same weights and moves keys, beside ours.
  * `npm run peers -- threads`: autocannon calls a system in threads while one is blocked for 6 s, and /proc says who does what.
  * `npm run peers -- gateway-h2`: h2spec (go), curl and openssl on a gateway over TLS, with HTTP/2 and names.
@@ -250,6 +250,7 @@ const GATEWAY_PARTS: Readonly<Record<string, readonly Judges[]>> = {
   copies: [],
   weights: [],
   services: [eurekaJudge],
+  ingress: [],
   autobahn: [gatewayJudges.websocket, gatewayJudges.autobahn],
 }
 
@@ -260,7 +261,10 @@ async function gateway(words: readonly string[]): Promise<boolean> {
   const unknown = named.find((word) => !Object.hasOwn(GATEWAY_PARTS, word))
   if (unknown !== undefined)
     throw new Error(`Cannot prove "${unknown}" of the gateway: its parts are ${Object.keys(GATEWAY_PARTS).join(', ')}`)
-  const parts = named.length > 0 ? named : cases.length > 0 ? ['autobahn'] : Object.keys(GATEWAY_PARTS)
+  // A kube-apiserver is built for half an hour the first time: only for who names it.
+  const all = Object.keys(GATEWAY_PARTS).filter((part) => part !== 'ingress')
+  const parts = named.length > 0 ? named : cases.length > 0 ? ['autobahn'] : all
+  if (parts.includes('ingress')) await withApiserver()
   for (const judge of parts.flatMap((part) => GATEWAY_PARTS[part]!)) {
     const answer = judge.there() ? 'installed' : judge.install()
     if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
@@ -273,10 +277,14 @@ async function gateway(words: readonly string[]): Promise<boolean> {
   ])
 }
 
-async function kubernetes(): Promise<boolean> {
+async function withApiserver(): Promise<void> {
   const apiServer = brokers.find(({ name }) => name === 'kubernetes')!
   const answer = apiServer.there() ? 'installed' : await apiServer.install()
   if (answer !== 'installed') throw new Error(`Cannot ask Kubernetes: it ${answer}.`)
+}
+
+async function kubernetes(): Promise<boolean> {
+  await withApiserver()
   return ourProgram('registries/kubernetes/src/foreign.test-support.ts', [])
 }
 

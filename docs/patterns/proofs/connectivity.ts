@@ -69,7 +69,6 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/gateway/src/proxy/failing.test.ts',
       'packages/platform/gateway/src/ingress/ingress.test.ts',
       'packages/platform/gateway/src/ingress/certificates.test.ts',
-      'packages/platform/gateway/src/ingress/apiserver.test.ts',
       'packages/registries/kubernetes/src/objects.test.ts',
       'packages/platform/gateway/src/import/import.test.ts',
       'packages/platform/gateway/src/instances.test.ts',

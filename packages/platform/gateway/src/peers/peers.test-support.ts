@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check } from '@dure/testing/foreign'
 import { fuzzAnswers, fuzzCuts, fuzzRequests } from '../wire/fuzz.conformance.ts'
+import { askApiserver } from './apiserver.test-support.ts'
 import { askAutobahn } from './autobahn.test-support.ts'
 import { killAndFreeze } from './copies.test-support.ts'
 import { gunicornCases, smugglingCases } from './corpora.test-support.ts'
@@ -41,6 +42,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   copies: () => killAndFreeze({ folder }),
   weights: () => weigh({ folder }),
   services: () => askServices({ folder, jar }),
+  ingress: askApiserver,
   autobahn: () => askAutobahn({ folder, ws, autobahn, cases }),
 }
 try {
