@@ -123,7 +123,8 @@ async function storyOf(trace: string, directory: string, page: Browser): Promise
   }
 }
 
-async function levels(directory: string, page: Browser, changed: string): Promise<void> {
+/** How services log is the same to all three, and other than usual for these copies alone. */
+async function levels(directory: string, page: Browser, changed: readonly string[]): Promise<Levels> {
   const [seen, printed, called] = [
     await page.ask<Levels>('diagnostics.levels'),
     JSON.parse(await dure(['log', 'level', '--json', '--data', directory])) as Levels,
@@ -132,7 +133,8 @@ async function levels(directory: string, page: Browser, changed: string): Promis
   assert.deepEqual(printed, seen)
   assert.deepEqual(called, seen)
   const other = seen.levels.filter(({ level, usual }) => level !== usual).map(({ copy, level }) => `${copy} ${level}`)
-  assert.deepEqual(other, changed === '' ? [] : [changed])
+  assert.deepEqual(other.toSorted(), changed)
+  return seen
 }
 
 async function prove(how: 'together' | '--split'): Promise<Story> {
@@ -160,13 +162,14 @@ async function prove(how: 'together' | '--split'): Promise<Story> {
     assert.deepEqual((await tools.tools()).map(({ name }) => name).toSorted(), asked)
     well(`${where}: the console and MCP know the same ${asked.length} operations of ${page.contracts.length} contracts`)
 
-    await levels(directory, page, '')
-    await page.ask('diagnostics.setLevel', { of: 'order', level: 'debug', seconds: 600 }, 'looking')
-    await levels(directory, page, 'order debug')
-    await dure(['log', 'level', 'order', 'info', '--data', directory])
-    await levels(directory, page, '')
-    await tools.call('diagnostics.setLevel', { of: 'cart', level: 'error', seconds: 600, reason: 'looking' })
-    await levels(directory, page, 'cart error')
+    const { usual } = (await levels(directory, page, [])).levels.find(({ copy }) => copy === 'order')!
+    const [one, two, three] = ['debug', 'info', 'warn', 'error'].filter((level) => level !== usual) as [string, string, string]
+    await page.ask('diagnostics.setLevel', { of: 'order', level: one, seconds: 600 }, 'looking')
+    await levels(directory, page, [`order ${one}`])
+    await dure(['log', 'level', 'order', two, '--data', directory])
+    await levels(directory, page, [`order ${two}`])
+    await tools.call('diagnostics.setLevel', { of: 'cart', level: three, seconds: 600, reason: 'looking' })
+    await levels(directory, page, [`cart ${three}`, `order ${two}`])
     well(`${where}: a level changed in the console, by dure and by a tool is seen by all three`)
 
     const story = await storyOf(await order(shop), directory, page)

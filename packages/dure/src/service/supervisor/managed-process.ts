@@ -59,7 +59,7 @@ export function createManagedProcess(
     readonly onPid: () => void
   },
 ): ManagedProcess {
-  const { sockets, runtime, onPid, onEvent, readiness = 60_000 } = options
+  const { sockets, runtime, onPid, onEvent, readiness = 120_000 } = options
   const state: State = {
     ...{ what: options.process, current: undefined, coming: undefined, again: undefined },
     ...{ stopping: false, resting: false },

@@ -15,7 +15,7 @@ export type SupervisorOptions = {
   readonly signal?: AbortSignal
   /** Milliseconds a process may take to stop before it is killed. Default 20,000. */
   readonly shutdownTimeout?: number
-  /** Milliseconds a process may take to get ready. Default 60,000. */
+  /** Milliseconds a process may take to get ready. Default 120,000: machines are busy. */
   readonly readiness?: number
   /** Milliseconds without a sign of life after which a process is killed and started again. Default 30,000. */
   readonly silence?: number
