@@ -37,6 +37,7 @@
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
  * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
+ * `npm run peers -- mail`: swaks and Python's clients at an SMTP door; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
  * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -129,6 +130,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   'kafka-cluster': kafkaCluster,
   thrift,
   interop,
+  mail,
 }
 
 async function openapi(): Promise<boolean> {
@@ -334,15 +336,18 @@ async function audit(): Promise<boolean> {
   return goJudge('audit', 'dure/src/audit/foreign.test-support.ts', [join(jwcrypto.folder, PYTHON), script])
 }
 
-function thriftPackages(): void {
-  for (const name of ['thrift-compiler', 'python3-thrift']) {
+/** Packages of Debian that a program of proofs needs. */
+function need(whom: string, packages: readonly string[]): void {
+  for (const name of packages) {
     const why = existsSync(`/usr/share/doc/${name}`) ? undefined : installPackage(name)
-    if (why !== undefined) throw new Error(`Cannot ask Thrift: ${why}`)
+    if (why !== undefined) throw new Error(`Cannot ask ${whom}: ${why}`)
   }
 }
 
+const THRIFT = ['thrift-compiler', 'python3-thrift']
+
 async function interop(): Promise<boolean> {
-  thriftPackages()
+  need('Thrift', THRIFT)
   const all = [grpcio, grpcGo, soapJudges.zeep, sockets]
   for (const judge of all) {
     const said = judge.there() ? 'installed' : judge.install()
@@ -355,8 +360,13 @@ async function interop(): Promise<boolean> {
 }
 
 async function thrift(): Promise<boolean> {
-  thriftPackages()
+  need('Thrift', THRIFT)
   return ourProgram('protocols/thrift/src/peers.test-support.ts', [])
+}
+
+async function mail(): Promise<boolean> {
+  need('Dovecot and swaks', ['dovecot-imapd', 'dovecot-pop3d', 'dovecot-lmtpd', 'swaks', 'libnet-ssleay-perl'])
+  return ourProgram('protocols/mail/src/foreign.test-support.ts', [])
 }
 
 async function oldServers(): Promise<boolean> {

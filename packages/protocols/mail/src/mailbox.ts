@@ -85,7 +85,6 @@ type Looking = {
   readonly failed: Map<string, number>
 }
 
-const AWAY = { first: 1_000, max: 60_000 }
 /** Mails after which their marks are kept. */
 const BATCH = 100
 
@@ -93,19 +92,20 @@ async function look(box: Mailbox, looking: Looking): Promise<void> {
   const { state, signal, failed, settings } = looking
   const { log, runtime } = state.world
   let away = 0
+  const pause = { first: Math.min(1_000, settings.every), max: 60_000 }
   while (!signal.aborted) {
     try {
       await pass(box, looking)
       if (away > 0) log.info('The mailbox is there again', { door: state.door })
       away = 0
       const again = [...failed.values()].filter(Number.isFinite)
-      const soon = again.length === 0 ? settings.every : backoff(AWAY, Math.min(...again), runtime.random)
+      const soon = again.length === 0 ? settings.every : backoff(pause, Math.min(...again), runtime.random)
       if (!signal.aborted) await box.wait(Math.min(soon, settings.every), signal)
     } catch (error) {
       box.close()
       if (signal.aborted) break
       if (++away === 1) log.warn('Cannot look into the mailbox; it is tried again', { door: state.door, error })
-      await runtime.timers.sleep(backoff(AWAY, away, runtime.random), signal)
+      await runtime.timers.sleep(backoff(pause, away, runtime.random), signal)
     }
   }
   box.close()

@@ -3,25 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { command, contract, event, query } from 'dure/contract'
-import { database } from 'dure/data'
-import { service, start, system, type Running } from 'dure/service'
-import { silentLogger } from 'dure/telemetry'
 import fc from 'fast-check'
 import { simpleParser } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
-import { z } from 'zod'
 import { composed, type Letter } from './letter.ts'
-import { sendMail } from './send.ts'
-
-const Asked = event('letter.asked', { schema: z.object({ to: z.string(), subject: z.string() }), key: ({ to }) => to })
-const Shop = contract('shop', {
-  version: '1.0.0',
-  owner: 'tests',
-  operations: { ask: command({ input: Asked.schema }), sent: query({ output: z.int() }) },
-  events: [Asked],
-})
-type Tables = { sent: { id: string } }
+import { shop } from './shop.test-support.ts'
 
 type Server = {
   readonly port: number
@@ -57,59 +43,15 @@ async function server(t: TestContext): Promise<Server> {
   return { port: (listening.address() as { port: number }).port, taken, tried: () => tried }
 }
 
-async function shop(
-  t: TestContext,
-  port: number,
-): Promise<{
-  running: Running
-  sent: () => Promise<number>
-  dead: () => Promise<string[]>
-  ask: (data: z.infer<typeof Asked.schema>) => Promise<unknown>
-}> {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-mail-send-'))
-  const shop = service(Shop, {
-    database: database<Tables>({ migrations: { '001': 'CREATE TABLE sent (id TEXT NOT NULL)' } }),
-    handlers: {
-      ask: (data, { database }) => database.transaction((tx) => tx.publish(Asked, data)),
-      sent: async (_, { database }) => (await database.read.selectFrom('sent').selectAll().execute()).length,
-    },
-    subscriptions: ({ on }) => [
-      on(
-        Asked,
-        sendMail({
-          server: { host: '127.0.0.1', port, tls: 'off' },
-          from: 'Shop <shop@shop.example>',
-          letter: ({ data: { to, subject } }) => (to === 'nobody' ? undefined : { to, subject, text: 'Hello' }),
-          sent: async ({ id }, { tx }, messageId = 'none') =>
-            void (await tx
-              .insertInto('sent')
-              .values({ id: `${id} ${messageId}` })
-              .execute()),
-          retry: { first: 1 },
-        }),
-      ),
-    ],
-  })
-  const running = await start(system('shop', { services: [shop], security: 'off' }), { directory, log: silentLogger() })
-  t.after(async () => {
-    await running.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
-  return {
-    running,
-    sent: () => running.call('shop', 'sent', undefined, {}) as Promise<number>,
-    dead: async () => (await running.deadLetters('shop')!.list()).map(({ error }) => error),
-    ask: (data) => running.call('shop', 'ask', data, {}),
-  }
-}
-
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 test('what commits is sent; a refusal for good is a dead letter at once, another is tried again', async (t) => {
   const { port, taken, tried } = await server(t)
-  const { ask, sent, dead } = await shop(t, port)
+  const directory = mkdtempSync(join(tmpdir(), 'dure-mail-send-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const { ask, sent, dead } = await shop({ t, directory, port })
   await ask({ to: 'sori@home.example', subject: '안녕' })
   await ask({ to: 'nobody', subject: 'none' })
   await until(async () => (await sent()) === 2)

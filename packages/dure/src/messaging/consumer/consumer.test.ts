@@ -346,6 +346,20 @@ test(
   },
 )
 
+test('what comes again after its effect is not prepared again, and the next of its key is', async (t) => {
+  const rig = await makeRig(t)
+  const prepared: number[] = []
+  const prepare = async ({ data }: { readonly data: unknown }): Promise<void> => void prepared.push((data as { n: number }).n)
+  const consumer = await rig.start([rig.effect(undefined, { prepare })])
+  const [one, two] = [1, 2].map((n) => messageOf(Counted, 'a', JSON.stringify({ key: 'a', n })))
+  await rig.broker.publish([one!])
+  await rig.quiet(consumer)
+  await rig.broker.publish([one!, two!])
+  await rig.quiet(consumer)
+  await assertEffects(rig, { a: [1, 2] })
+  assert.deepEqual([prepared, consumer.status().duplicates, consumer.status().parked], [[1, 2], 1, 0])
+})
+
 test('with too much parked it stops reading and says why; when that is dealt with it goes on', { timeout: 60_000 }, async (t) => {
   const rig = await makeRig(t)
   let broken = true

@@ -1,5 +1,5 @@
 import type { AnyEvent, Message } from '../../contract/contract.ts'
-import type { Fence, Inbox, Mark, StoreTransaction } from '../../data/data.ts'
+import type { Fence, Inbox, LookupRecords, Mark, StoreTransaction } from '../../data/data.ts'
 import { decoderOf } from '../decode.ts'
 
 /** A message with its data read, and how it came. */
@@ -64,15 +64,20 @@ export function createEffectPipeline(options: {
   /** Those that it takes, at least one. */
   events: readonly AnyEvent[]
   effect: Effect
+  /** Looks marks up before a transaction: after a crash what was done comes once more, and what is prepared may reach the world outside. */
+  marks?: LookupRecords['marks'] | undefined
 }): EffectPipeline {
-  const { inbox, consumer, kind, events, effect } = options
-  const { prepare, handle, instead = () => undefined, unreadable } = effect
+  const { inbox, consumer, kind, events, effect, marks } = options
+  const { prepare: given, handle, instead = () => undefined, unreadable } = effect
   const decoders = new Map(events.map((event) => [event.name, decoderOf(event)]))
   const [only] = decoders.values()
   const unparked = kind === 'queue'
   const markOf: EffectPipeline['markOf'] = ({ id: messageId }, fence) => ({ consumer, messageId, fence, unparked })
+  const isMarked = async (messageId: string): Promise<boolean> =>
+    marks !== undefined && (await marks([messageId])).some((mark) => mark.consumer === consumer)
   return {
-    prepare,
+    // Of what is marked the transaction says that it is a duplicate.
+    prepare: given && (async (received) => ((await isMarked(received.message.id)) ? undefined : given(received))),
     handle,
     instead,
     markOf,

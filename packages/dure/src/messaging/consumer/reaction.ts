@@ -137,7 +137,8 @@ function opening(
   const { kind, event, others, retry, concurrency } = reaction
   // Work that has no key holds nobody but itself.
   const keyOf = ({ key, id }: Message): string => (kind === 'queue' && key === '' ? id : key)
-  const pipeline = createEffectPipeline({ inbox, consumer, kind, events: [event, ...(others ?? [])], effect: reaction })
+  const { marks } = store.records.lookup ?? {}
+  const pipeline = createEffectPipeline({ inbox, consumer, kind, events: [event, ...(others ?? [])], effect: reaction, marks })
   const hands = createHands(concurrency)
   return async ({ fence: raised, crashes, crashed, lost }) => {
     const { partition } = raised
