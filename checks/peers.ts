@@ -88,6 +88,7 @@ import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
 
 const PYTHON = 'venv/bin/python'
+const THRIFT = ['thrift-compiler', 'python3-thrift']
 const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = {
   openapi,
   reply,
@@ -343,8 +344,6 @@ function need(whom: string, packages: readonly string[]): void {
     if (why !== undefined) throw new Error(`Cannot ask ${whom}: ${why}`)
   }
 }
-
-const THRIFT = ['thrift-compiler', 'python3-thrift']
 
 async function interop(): Promise<boolean> {
   need('Thrift', THRIFT)

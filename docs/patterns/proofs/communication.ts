@@ -191,6 +191,25 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/brokers/nats/src/nats.conformance.test.ts',
     ],
   },
+  C10: {
+    state: 'works',
+    part: {
+      en: 'SMTP both ways; IMAP (IDLE) and POP3 to receive; Dovecot, swaks and Python',
+      ko: 'SMTP는 양쪽, 받기는 IMAP(IDLE)과 POP3. Dovecot, swaks, Python으로 확인',
+    },
+    code: [
+      'packages/protocols/mail/src/smtp.ts',
+      'packages/protocols/mail/src/send.ts',
+      'packages/protocols/mail/src/mailbox.ts',
+      'packages/protocols/mail/src/into.ts',
+    ],
+    guide: 'docs/guides/mail.md',
+    tests: [
+      'packages/protocols/mail/src/smtp.test.ts',
+      'packages/protocols/mail/src/send.test.ts',
+      'packages/protocols/mail/src/mailbox.test.ts',
+    ],
+  },
   C11: {
     state: 'works',
     code: [
