@@ -98,7 +98,7 @@ service lmtp {
   )
   let running: ChildProcess
   const start = async (): Promise<void> => {
-    running = spawn('dovecot', ['-F', '-c', config], { stdio: 'inherit', env: { PATH: `${process.env['PATH']}:/usr/sbin` } })
+    running = spawn('/usr/sbin/dovecot', ['-F', '-c', config], { stdio: 'inherit' })
     for (const port of [imaps, pop3, lmtp]) while (!(await answers(port))) await pause()
   }
   const stop = async (): Promise<void> => {
