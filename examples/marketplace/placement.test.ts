@@ -26,6 +26,6 @@ function assertAlike(report: PlacementReport): void {
   assert.deepEqual(services, ['audit', 'cart', 'customer', 'order', 'payment', 'product', 'seller', 'shipment', 'stock'])
   for (const { service, operations } of report.services) {
     const answered = operations.reduce((sum, row) => sum + row.answered, 0)
-    assert.ok(answered > operations.length, `${service}: ${answered} calls answered`)
+    assert.ok(answered >= operations.length, `${service}: ${answered} calls answered`)
   }
 }

@@ -108,8 +108,8 @@ export const STYLES: readonly Style[] = [
       ko: '영원히 지켜야 할 필드 번호, 클라이언트마다 빌드 안의 컴파일러',
     },
     against: {
-      en: 'a browser cannot call it, and a person cannot read it; proxies must speak HTTP/2',
-      ko: '브라우저가 부르지 못하고 사람이 읽지 못합니다. 프록시가 HTTP/2를 알아야 합니다',
+      en: 'a browser calls it by gRPC-Web alone, with streams one way; a person cannot read it; proxies must speak HTTP/2',
+      ko: '브라우저는 gRPC-Web으로만, 스트림은 한 방향으로만 부릅니다. 사람이 읽지 못하고 프록시가 HTTP/2를 알아야 합니다',
     },
     guide: 'grpc',
   },
@@ -216,7 +216,7 @@ export const STYLES: readonly Style[] = [
       en: 'nobody knows when it comes, whether it comes, or whether it comes twice',
       ko: '언제 오는지, 오기는 하는지, 두 번 오는지 아무도 모릅니다',
     },
-    guide: 'which-protocol',
+    guide: 'mail',
   },
   {
     name: 'soap',
