@@ -77,11 +77,10 @@ export function imapMailbox(
       const now = await ready()
       const number = numberOf(uid, now)
       if (number === undefined) return 'gone'
-      const about = await now.client.fetchOne(number, { size: true }, { uid: true })
-      if (about === false) return 'gone'
-      if ((about.size ?? 0) > limits.size) return 'large'
-      const whole = await now.client.fetchOne(number, { source: true }, { uid: true })
-      return whole === false || whole.source === undefined ? 'gone' : whole.source
+      const source = { maxLength: limits.size + 1 }
+      const found = await now.client.fetchOne(number, { source }, { uid: true })
+      if (found === false || found.source === undefined) return 'gone'
+      return found.source.length > limits.size ? 'large' : found.source
     },
     mark: async (uid, as) => {
       const now = await ready()

@@ -136,14 +136,16 @@ function taker(
       return Promise.resolve({ is: 'ignored' })
     }
     const key = createHash('sha256').update(JSON.stringify(identity)).digest('base64url')
-    const header = (name: string): string | undefined => (name === 'idempotency-key' ? `mail:${key}` : undefined)
-    const steering = { ...steeringOf(header, state.limits.deadline), traceparent: mail.header('traceparent') }
+    const header = (name: string): string | undefined =>
+      name === 'idempotency-key' ? `mail:${key}` : name === 'traceparent' ? mail.header(name) : undefined
+    const steering = steeringOf(header, state.limits.deadline)
     const correlationId = correlationIdOf(mail.header('x-correlation-id')) ?? world.runtime.ids.next()
+    const { traceparent } = steering
     const trace = traceRequest(state, {
       name: words,
       kind: 'consumer',
-      traceparent: undefined,
-      tracestate: undefined,
+      traceparent,
+      tracestate: mail.header('tracestate'),
       attributes,
     })
     return new Promise((resolve) => {

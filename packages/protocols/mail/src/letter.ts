@@ -4,7 +4,7 @@ import { NonRetryableError } from 'dure/messaging'
 import type { SendMailOptions } from 'nodemailer'
 
 export type Letter = {
-  /** One address: `sori@shop.example`, `Sori <sori@shop.example>`. It is taken whole or not at all; for several, send a letter each. */
+  /** One address: `sori@shop.example`, `Sori <sori@shop.example>`, `"Kim, Sori" <…>`. It is taken whole or not at all; for several, send a letter each. */
   readonly to: string
   /** Default: what `sendMail` says. */
   readonly from?: string
@@ -27,7 +27,7 @@ export type Cause = { readonly id: string; readonly source: string; readonly tim
 // Control characters: with a line break whoever wrote a name or a subject would write headers too.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
-const ADDRESS = /^(?:[^<>@,;:"]*<)?([^\s<>@,;:"()[\]\\]{1,64}@[^\s<>@,;:"()[\]\\]{1,255})>?$/
+const ADDRESS = /^(?:(?:"[^"\\]*" *|[^<>@,;:"]*)<)?([^\s<>@,;:"()[\]\\]{1,64}@[^\s<>@,;:"()[\]\\]{1,255})>?$/
 const MESSAGE_ID = /^<[^\s<>@]+@[^\s<>@]+>$/
 const HEADER = /^[A-Za-z0-9-]{1,76}$/
 /** What the letter itself says, or its being sent. */

@@ -1,6 +1,6 @@
 /** A mailbox over POP3 (RFC 1939, RFC 2595): the few commands that it takes to empty one. */
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { Runtime } from 'dure/runtime'
 import { accountOf, type Account } from './account.ts'
 import type { MailLimits } from './limits.ts'
@@ -9,7 +9,7 @@ import type { Mailbox } from './mailbox-port.ts'
 type Session = {
   /** Sends a command; resolves with what the server says, of several lines to the end of them. @throws {Error} when it says no */
   readonly ask: (command: string | undefined, most?: number) => Promise<Buffer>
-  readonly secure: (options: { readonly servername: string; readonly ca: string | undefined }) => Promise<void>
+  readonly secure: (options: ConnectionOptions) => Promise<void>
   readonly close: () => void
 }
 
@@ -84,12 +84,13 @@ async function logIn(account: Account): Promise<Session> {
   // A line break in them would be another command.
   // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(user + pass)) throw new Error('Cannot log in: user or password holds a control character')
-  const session = sessionOn(tls === 'implicit' ? connectTls({ host, port, servername: host, ca }) : connectTcp({ host, port }))
+  const secured = { host, ca, ...(isIP(host) === 0 && { servername: host }) }
+  const session = sessionOn(tls === 'implicit' ? connectTls({ ...secured, port }) : connectTcp({ host, port }))
   try {
     await session.ask(undefined)
     if (tls === 'starttls') {
       await session.ask('STLS')
-      await session.secure({ servername: host, ca })
+      await session.secure(secured)
     }
     await session.ask(`USER ${user}`)
     await session.ask(`PASS ${pass}`)
@@ -152,10 +153,10 @@ function sessionOn(first: Socket): Session {
       // Lines that begin with a dot have one more.
       return Buffer.from(text.slice(line.length, -3).replaceAll('\r\n..', '\r\n.').slice(2), 'latin1')
     },
-    secure: ({ servername, ca }) =>
+    secure: (options) =>
       new Promise((resolve, reject) => {
         socket.removeAllListeners('data')
-        socket = connectTls({ socket, servername, ca }, resolve)
+        socket = connectTls({ ...options, socket }, resolve)
         socket.once('error', reject)
         listen()
       }),

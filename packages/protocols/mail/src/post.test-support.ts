@@ -21,9 +21,9 @@ export const Desk = contract('desk', {
   version: '1.0.0',
   owner: 'tests',
   operations: {
-    keep: command({ input: Note, errors: { Full } }),
-    lock: command({ input: Note, scope: 'desk.lock' }),
-    look: query({ output: z.array(z.string()) }),
+    keep: command({ input: Note, errors: { Full }, deadline: 60_000 }),
+    lock: command({ input: Note, scope: 'desk.lock', deadline: 60_000 }),
+    look: query({ output: z.array(z.string()), deadline: 60_000 }),
   },
 })
 

@@ -79,6 +79,7 @@ const compose = (letter: Partial<Letter>, of = cause) =>
 
 test('a letter has one Message-ID for one message and reaction, and no header that it does not name', () => {
   assert.deepEqual(compose({}), compose({}))
+  assert.equal((compose({ to: '"Kim, Sori" <sori@home.example>' }).envelope as { to: string }).to, 'sori@home.example')
   const other = compose({}, { ...cause, id: '2' })
   assert.notEqual(compose({}).messageId, other.messageId)
   const reply = compose({ inReplyTo: '<1@home.example>' })
@@ -87,7 +88,9 @@ test('a letter has one Message-ID for one message and reaction, and no header th
     [{ from: '', to: 'sori@home.example' }, 'auto-replied'],
   )
   const bad: readonly Partial<Letter>[] = [
-    ...['a@b.example, c@d.example', 'sori', '<a@b.example> <c@d.example>', 'a@b.example;', ''].map((to) => ({ to })),
+    ...['a@b.example, c@d.example', 'sori', '<a@b.example> <c@d.example>', 'a@b.example;', '"a" b <c@d.example>', ''].map(
+      (to) => ({ to }),
+    ),
     ...[{ Bcc: 'a@b.example' }, { 'x y': '1' }, { 'x:': '1' }, { '': '1' }].map((headers) => ({ headers: headers as {} })),
     ...[{ inReplyTo: 'x' }, { replyTo: 'x' }, { from: 'x' }],
   ]

@@ -11,7 +11,10 @@ const Asked = event('letter.asked', { schema: z.object({ to: z.string(), subject
 const Shop = contract('shop', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { ask: command({ input: Asked.schema }), sent: query({ output: z.int() }) },
+  operations: {
+    ask: command({ input: Asked.schema, deadline: 60_000 }),
+    sent: query({ output: z.int(), deadline: 60_000 }),
+  },
   events: [Asked],
 })
 type Tables = { sent: { id: string } }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -92,9 +93,14 @@ test('over TLS whoever logs in is known to the command; nobody logs in without i
   const directory = mkdtempSync(join(tmpdir(), 'dure-mail-tls-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const authority = openAuthority({ directory, system: 'post', clock: { now: Date.now } })
-  const { publicKey, privateKey } = newKeys()
-  const certificate = authority.issue({ names: ['localhost'], publicKey, life: 86_400_000 })
-  const tls = { certificates: [{ certificate, key: keyText(privateKey) }] }
+  const [certificateFile, keyFile] = [join(directory, 'door.crt'), join(directory, 'door.key')]
+  const renew = (): void => {
+    const { publicKey, privateKey } = newKeys()
+    writeFileSync(certificateFile, authority.issue({ names: ['localhost'], publicKey, life: 86_400_000 }))
+    writeFileSync(keyFile, keyText(privateKey))
+  }
+  renew()
+  const tls = { certificates: [{ certificateFile, keyFile }], reload: 50 }
   const authenticate = ({ header }: { header: (name: string) => string | undefined }) =>
     header('authorization') === `Basic ${Buffer.from('sori:secret').toString('base64')}`
       ? { subject: 'sori', kind: 'user' as const, scopes: ['desk.lock'], roles: [] }
@@ -113,6 +119,18 @@ test('over TLS whoever logs in is known to the command; nobody logs in without i
   await assert.rejects(send('wrong'), /535 5\.7\.8/)
   await send('secret')
   assert.deepEqual(calls, [{ from: 'sori@home.example', subject: 'locked', text: 'x', files: ['key.txt'] }])
+
+  const shown = async (): Promise<string> => {
+    const { say, socket } = await speaker(t, url)
+    await say('STARTTLS')
+    socket.removeAllListeners('data')
+    const secure = connectTls({ socket, servername: 'localhost', ca: authority.roots })
+    await once(secure, 'secureConnect')
+    return secure.getPeerCertificate().fingerprint
+  }
+  const before = await shown()
+  renew()
+  while ((await shown()) === before);
 
   const implicit = await post(t, { tls: { ...tls, implicit: true } })
   assert.equal(implicit.url.protocol, 'smtps:')
