@@ -73,14 +73,21 @@ export async function refreshing(
 async function refreshingOne(config: client.Configuration, token: string, { until, onRefreshed }: Refreshing): Promise<string> {
   let at = token
   let answered = performance.now()
+  let lost: unknown
   while (!until()) {
     try {
       const { refresh_token, access_token } = await client.refreshTokenGrant(config, at)
       at = refresh_token!
       await onRefreshed(access_token)
       answered = performance.now()
+      lost = undefined
     } catch (error) {
-      if (error instanceof client.ResponseBodyError) throw error
+      if (error instanceof client.ResponseBodyError) {
+        const waited = Math.round(performance.now() - answered)
+        const before = lost === undefined ? '' : `; the answer before was lost: ${String(lost)} ${String((lost as Error).cause)}`
+        throw new Error(`Refused after ${waited} ms: ${error.error}, ${error.error_description}${before}`, { cause: error })
+      }
+      lost = error
       if (performance.now() - answered > PATIENCE)
         throw new Error(`Nobody has answered a refresh for ${PATIENCE / 1_000} s`, { cause: error })
       await new Promise((resolve) => setTimeout(resolve, 20))

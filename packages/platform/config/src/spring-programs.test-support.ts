@@ -7,7 +7,7 @@ export type Program = { readonly url: string; readonly said: () => string; reado
 
 const COMMON = ['--server.address=127.0.0.1', '--spring.main.banner-mode=off', '--logging.level.root=WARN']
 /** A machine may be slow: how long Spring takes is not what is looked at. */
-const LONG = 240_000
+const LONG = 1_200_000
 
 export async function springServer(jar: string, repository: string, words: readonly string[] = []): Promise<Program> {
   return started(jar, 'server', '/actuator/health', [
