@@ -65,8 +65,8 @@ export async function started(
   t.after(() => server.close())
   const kubeconfig = join(server.directory, 'kubeconfig')
   const ask = asking(kubeconfig)
-  await until('it is ready', async () => (await ask('GET', '/readyz')).status === 200, 180_000)
-  await until('its namespace is there', async () => (await ask('GET', '/api/v1/namespaces/default')).status === 200, 180_000)
+  await until('it is ready', async () => (await ask('GET', '/readyz')).status === 200, 600_000)
+  await until('its namespace is there', async () => (await ask('GET', '/api/v1/namespaces/default')).status === 200, 600_000)
   return { server, kubeconfig, ask }
 }
 
