@@ -148,7 +148,7 @@ async function overTcp(port: number): Promise<Caller> {
 /** Keys of a sender that its door remembers are few, so they are used again. */
 const UDP_KEYS = 32
 /** Milliseconds after which an answer is taken for lost. */
-const LOST = 10_000
+const LOST = 30_000
 
 async function overUdp(port: number): Promise<Caller> {
   const socket = createSocket('udp4')

@@ -26,8 +26,17 @@ export type Order = {
 }
 export type Receipt = { readonly orderId: string; readonly total: number }
 
+/** Longer than any machine is busy; who wants less says so. */
+const DEADLINE = 120_000
 const operations = {
-  place: command({ input: NewOrder, output: Receipt, errors: { OutOfStock }, http: 'POST /orders', idempotent: true }),
+  place: command({
+    input: NewOrder,
+    output: Receipt,
+    errors: { OutOfStock },
+    http: 'POST /orders',
+    idempotent: true,
+    deadline: DEADLINE,
+  }),
   // GraphQL has no schema without a query.
   ping: query({ output: z.boolean(), http: 'GET /ping' }),
 }
@@ -41,7 +50,7 @@ const Placed = event('order.placed', { schema: NewOrder, key: ({ orderId }) => o
 const Announcing = contract('desk', {
   version: '1.0.0',
   owner: 'measure',
-  operations: { announce: command({ input: NewOrder }) },
+  operations: { announce: command({ input: NewOrder, deadline: DEADLINE }) },
   events: [Placed],
 })
 
