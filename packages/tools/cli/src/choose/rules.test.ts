@@ -116,6 +116,17 @@ test('what would change the choice does change it, to what is said', () => {
         assert.equal(Object.keys(change).length, 1)
         assert.deepEqual(choose({ ...asked, ...change }, styles), { kind: 'one', chosen })
         assert.notEqual(chosenOf(before), chosen)
+        // It is the nearest number that does: those between change nothing, or leave no single style.
+        for (const number of ['responseTime', 'throughput'] as const) {
+          const [from, to = from] = [asked[number], change[number]]
+          const between = styles
+            .map((style) => style[number])
+            .filter((one) => Math.min(from, to) < one && one < Math.max(from, to))
+          for (const value of between) {
+            const near = chosenOf(choose({ ...asked, [number]: value }, styles))
+            assert.ok(near === undefined || near === chosenOf(before))
+          }
+        }
       }
     }),
   )
