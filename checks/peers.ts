@@ -18,6 +18,7 @@
  * `npm run peers -- hystrix`: Netflix' Hystrix dashboard, in a browser, watches the marketplace while a breaker opens and closes.
  * `npm run peers -- login`: somebody logs in at the marketplace behind two gateways with a browser, orders, and logs out in one tab.
  * `npm run peers -- operated`: the marketplace in one process and in eleven, asked by its console, by dure and by the tools of MCP alike.
+ * `npm run peers -- console`: the payment provider is frozen, an order is slow, a message is poison: the cause is found in the console alone.
  * `npm run peers -- soap`: clients that zeep, JAX-WS (wsimport) and gSOAP make of our WSDL call a door; libxml2 judges what is written.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
@@ -117,6 +118,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   h2spec: () => withH2spec('protocols/http2/src/peers.test-support.ts'),
   hystrix,
   login: () => ourProgram('../examples/marketplace/login.test-support.ts', []),
+  console: () => ourProgram('../examples/marketplace/console.test-support.ts', []),
   operated: () => ourProgram('../examples/marketplace/operated.test-support.ts', []),
   keyed: () => goJudge('keyed', 'databases/postgres/src/keyed.peers.test-support.ts'),
   audit,

@@ -1,7 +1,8 @@
 /**
  * `npm run pictures`: what a person sees of `npm start`, `dure dev` and `dure trace`, in a real pseudo-terminal of 80 and of
  * 120 columns, as pictures for light and for dark pages. Needs `script` of util-linux, and the network for one `npm install`.
- * And what a browser shows of the console, which needs Chromium: `npm run pictures -- console` draws that alone.
+ * And what a browser shows of the console, which needs Chromium: `npm run pictures -- console` draws that alone, `-- incident` only what
+ * it shows of an incident.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -114,10 +115,18 @@ async function seen(folder: string): Promise<void> {
   await shop.interrupt()
 }
 
+/** The payment provider frozen, a message that is poison: what whoever looks for the cause sees. */
+function incident(folder: string): void {
+  const program = join(root, 'examples/marketplace/console.test-support.ts')
+  ran('env', [`DURE_PICTURES=${here}`, process.execPath, '--conditions=dure-source', program], folder)
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'dure-pictures-'))
+const only = process.argv[2]
 try {
-  await seen(folder)
-  if (process.argv[2] !== 'console') {
+  if (only !== 'incident') await seen(folder)
+  incident(folder)
+  if (only === undefined) {
     const made = await project(folder)
     for (const columns of COLUMNS) {
       await market(columns, folder)

@@ -54,6 +54,7 @@ export type {
   Door,
   DoorHost,
   CopyReading,
+  PeerReading,
   Health,
   OpenDoor,
   Pulse,

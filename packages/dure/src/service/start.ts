@@ -222,7 +222,7 @@ async function startAll(
         ...(await (part?.calls(instances) ?? callsOf(alone(instances)))),
       ]
     },
-    authenticate: createAuthenticate(system.security),
+    ...{ authenticate: createAuthenticate(system.security), peers: async () => (await part?.peers()) ?? [] },
     registry,
     // Who reads that it is ready may end it at once: by then all of it has begun.
     health: async () => {

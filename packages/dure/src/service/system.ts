@@ -6,6 +6,7 @@ import {
   type PolicySource,
   type Transport,
 } from '../call/call.ts'
+import type { RemoteService } from '../call/internal.ts'
 import type { ConfigAdapter, ConfigOptions, ConfigStatus } from '../config/config.ts'
 import type { AnyContract, AnyEvent, AnyOperation, Operations } from '../contract/contract.ts'
 import { needsPrincipal, SystemError } from '../contract/internal.ts'
@@ -246,6 +247,8 @@ export type DoorHost = DoorCalls & {
   readonly calls: () => readonly CallReading[]
   /** The same of the services of all processes, as far as they answer, and of the doors of this one. */
   readonly callsEverywhere: () => Promise<readonly CopyReading[]>
+  /** How each process sees the instances of services that it calls: who is left out, what the retry budget has left. Of one process alone: nothing. */
+  readonly peers: () => Promise<readonly PeerReading[]>
   readonly health: () => Promise<Health>
   /** Of this process alone, told at once. */
   readonly pulse: () => Pulse
@@ -339,6 +342,12 @@ export type Running = DoorHost & {
 
 /** Of the calls of one copy of a service: `orders`, `orders#2`; undefined: of a door. */
 export type CopyReading = CallReading & { readonly copy: string | undefined }
+
+/** How one process sees the instances of a service that it calls. */
+export type PeerReading = RemoteService & {
+  /** What runs in the process that calls: `cart+order`. */
+  readonly from: string
+}
 
 /** Health, with reasons (O1). */
 export type Health = {

@@ -302,6 +302,12 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
   },
   resilience: {
     show: () => ({
+      peers: ['cart+product', 'order', 'doors'].map((from, at) => ({
+        ...{ from, service: 'stock', waiting: 0, retriesLeft: 100 - 37 * at, retries: 63 * at, refused: 4 * at, ejections: at },
+        instances: (['in', at === 1 ? 'out' : 'in', at === 2 ? 'probing' : 'in'] as const).map((health, n) => ({
+          ...{ id: `${at}-${n}`, address: `unix:/run/shop/stock-${n}.sock`, health, pending: n, queued: 0 },
+        })),
+      })),
       calls: edges
         .filter(({ by }) => by === 'call')
         .map(({ from, to, failed }, at) => ({
@@ -318,8 +324,8 @@ export const recorded: Readonly<Record<string, Readonly<Record<string, Answer>>>
           ever: { callee: 1000, failed },
           lately: { callee: 120 + at * 10, failed: Number(failed) > 0 ? 44 : 0, breaker: Number(failed) > 0 ? 31 : 0 },
           ...(Number(failed) > 0
-            ? { breaker: { state: 'open', answered: 10, failed: 44, slow: 2, refused: 31, opened: 3 } }
-            : { breaker: { state: 'closed', answered: 120, failed: 0, slow: 0, refused: 0, opened: 0 } }),
+            ? { breaker: { state: 'OPEN', answered: 10, failed: 44, slow: 2, refused: 31, opened: 3 } }
+            : { breaker: { state: 'CLOSED', answered: 120, failed: 0, slow: 0, refused: 0, opened: 0 } }),
         })),
     }),
   },

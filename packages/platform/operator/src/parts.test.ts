@@ -149,7 +149,8 @@ test('settings say where they come from, and calls how they stand', async (t) =>
   assert.equal((await ask<{ version: number }>('settings', 'show')).version, 1)
   await ask('explorer', 'call', { service: 'office', operation: 'seen' })
   type Calls = { calls: { service: string; operation: string; breaker?: { state: string }; ever: object; policies: string[] }[] }
-  const { calls } = await ask<Calls>('resilience', 'show')
+  const { calls, peers } = await ask<Calls & { peers: unknown[] }>('resilience', 'show')
+  assert.deepEqual(peers, [], 'nobody is called in another process')
   const seen = calls.find(({ operation }) => operation === 'seen')!
   assert.deepEqual([seen.breaker!.state, seen.ever, seen.policies], ['CLOSED', { callee: 1 }, ['breaker']])
 })

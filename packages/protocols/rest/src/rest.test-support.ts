@@ -87,6 +87,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     deadLetters: () => undefined,
     calls: () => [],
     callsEverywhere: async () => [],
+    peers: async () => [],
     config: () => ({ version: 1, since: 0, sources: [], refused: undefined, entries: [], unknown: [] }),
     settings: { status: unasked, history: unasked, rollback: unasked, release: unasked },
     extensions: [],

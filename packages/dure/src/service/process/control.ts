@@ -5,6 +5,7 @@ import {
   createAdmission,
   createOperationMetrics,
   type LocalTransport,
+  type RemoteService,
 } from '../../call/internal.ts'
 import type { Instance } from '../../discovery/discovery.ts'
 import { CallError, command, query, type AnyOperation, type Contract, type Principal } from '../../contract/contract.ts'
@@ -59,6 +60,7 @@ const operations = {
   'dure.health': asked<ServiceHealth>(),
   'dure.status': asked<InstanceState>(),
   'dure.calls': asked<readonly CallReading[]>(),
+  'dure.peers': asked<readonly RemoteService[]>(),
   'dure.metrics': asked<readonly MetricFamily[]>(),
   'dure.readings': asked<readonly ReactionReading[]>(),
   'dure.retained': asked<readonly RetainedReading[]>(),
@@ -83,8 +85,10 @@ export function serveControl(options: {
   readonly runtime: Runtime
   readonly log: Logger
   readonly recorder: Recorder | undefined
+  /** How its process sees the instances that it calls. */
+  readonly peers: () => readonly RemoteService[]
 }): void {
-  const { instance, transport, deadlines, runtime, log, recorder } = options
+  const { instance, transport, deadlines, runtime, log, recorder, peers } = options
   const handlers: Readonly<Record<string, (input: unknown, caller: unknown) => unknown>> = {
     'dure.ask': (question) => instance.ask(question as ExtensionQuestion),
     'dure.story': (question) => instance.story(question as StoryQuestion),
@@ -93,6 +97,7 @@ export function serveControl(options: {
     'dure.health': () => instance.health(),
     'dure.status': () => instance.status(),
     'dure.calls': () => instance.calls(),
+    'dure.peers': peers,
     'dure.metrics': () => instance.metrics(),
     'dure.readings': () => instance.readings(),
     'dure.retained': () => instance.retained(),
@@ -159,6 +164,12 @@ export function remoteCopy(options: Way & { readonly instance: Pick<Instance, 'i
     readings: () => client['dure.readings']().catch(() => undefined),
     retained: () => client['dure.retained'](),
   }
+}
+
+/** How the process in which an instance is sees the instances that it calls; nothing when it does not answer. */
+export function remotePeers(options: Way & { readonly instance: Pick<Instance, 'id'> }): Promise<readonly RemoteService[]> {
+  const client = clientOf({ ...options, transport: toInstance(options) })
+  return client['dure.peers']().catch(() => [])
 }
 
 /** The process in which an instance is. */

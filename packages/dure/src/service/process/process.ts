@@ -8,11 +8,12 @@ import type { Copies } from '../copies.ts'
 import { callsOf, createHealth, statusOf } from '../health.ts'
 import { lagOf, readersOf, type Lag } from '../lag.ts'
 import { BROKER, checkMembers, DOORS } from '../placement.ts'
-import type { CopyReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
+import type { CopyReading, PeerReading, Door, DoorHost, Health, SystemStatus } from '../system.ts'
 import { lagFamilies } from '../readings.ts'
 import type { Others } from '../settings-host.ts'
 import type { ServiceInstance } from '../service-instance.ts'
 import { settingsFleet } from './fleet.ts'
+import { otherProcesses, peersElsewhere, seenFrom } from './peers.ts'
 import { remoteAsk, remoteCopy, remoteLetters, remoteStory, remoteTracing, serveControl, type RemoteCopy } from './control.ts'
 import { shareRetainedTraces, type TracingProcess } from './retained-traces.ts'
 import type { SystemProcessOptions } from './options.ts'
@@ -47,6 +48,7 @@ export type SystemProcess = {
   readonly health: (instances: readonly ServiceInstance[]) => Promise<Health>
   readonly status: (instances: readonly ServiceInstance[]) => Promise<SystemStatus>
   readonly calls: (instances: readonly ServiceInstance[]) => Promise<readonly CopyReading[]>
+  readonly peers: () => Promise<readonly PeerReading[]>
   /** All copies that run now, those of other processes too. */
   readonly copies: (instances: readonly ServiceInstance[]) => readonly Copies<ServiceInstance | RemoteCopy>[]
   readonly lag: (instances: readonly ServiceInstance[]) => Promise<Lag>
@@ -92,17 +94,14 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
       .filter((instance) => instance.id !== id && callAddress(instance) !== undefined)
       .map((instance) => remoteCopy({ service, instance, transport, runtime }))
   let known: ReadonlyMap<string, TracingProcess> = new Map()
-  /** Each of the other processes once, by one of its services. */
-  const otherProcesses = (): readonly TracingProcess[] => {
-    const found = new Map<string, TracingProcess>()
-    for (const { contract } of system.services)
-      for (const instance of registry.instances(contract.name))
-        if (instance.id !== id && !found.has(instance.id) && callAddress(instance) !== undefined) {
-          const before = known.get(instance.id)
-          found.set(instance.id, before ?? remoteTracing({ service: contract.name, instance, transport, runtime }))
-        }
-    known = found
-    return [...found.values()]
+  const tracingProcesses = (): readonly TracingProcess[] => {
+    known = new Map(
+      otherProcesses({ system, registry, id }).map(({ instance, names }) => {
+        const found = known.get(instance.id) ?? remoteTracing({ service: names[0]!, instance, transport, runtime })
+        return [instance.id, found]
+      }),
+    )
+    return [...known.values()]
   }
   const telemetry = world.telemetry
   // Whoever asks at a door wants to hear of all processes; each tells its own exporters of itself alone.
@@ -132,10 +131,11 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     await registrations.open(listener)
   }
   const recorder = telemetry?.tracer.recorder
+  const peers = () => remote.status().services
   const serve = (instance: ServiceInstance): void =>
-    serveControl({ instance, transport: local, deadlines, runtime, log, recorder })
+    serveControl({ instance, transport: local, deadlines, runtime, log, recorder, peers })
   if (recorder !== undefined) {
-    const sharing = shareRetainedTraces({ recorder, runtime, others: otherProcesses, takesCalls: here.length > 0 })
+    const sharing = shareRetainedTraces({ recorder, runtime, others: tracingProcesses, takesCalls: here.length > 0 })
     disposables.add('traces that are kept', async () => sharing.stop())
   }
 
@@ -169,6 +169,10 @@ export async function openProcess(options: SystemProcessOptions): Promise<System
     },
     status: (instances) => statusOf(all(instances), () => broker.lag().catch(() => undefined), readers),
     calls: (instances) => callsOf(all(instances)),
+    peers: async () => [
+      ...seenFrom(members, peers()),
+      ...(await peersElsewhere(otherProcesses({ system, registry, id }), { transport, runtime })),
+    ],
     copies: all,
     lag: (instances) => lagOf(all(instances), () => broker.lag(), readers),
     ask: (service, question) => remoteAsk({ service, transport, runtime }, question),

@@ -1,4 +1,4 @@
-import type { PolicySource, Transport } from '../../call/call.ts'
+import type { PolicySource } from '../../call/call.ts'
 import {
   createRemoteTransport,
   listenSocket,
@@ -6,6 +6,7 @@ import {
   socketPeers,
   type CallingProcess,
   type LocalTransport,
+  type RemoteTransport,
 } from '../../call/internal.ts'
 import { type Address, type Registry } from '../../discovery/discovery.ts'
 import { socketIn } from '../../discovery/internal.ts'
@@ -25,7 +26,7 @@ export type Wires = {
     readonly policies?: PolicySource
     /** What the choice of an instance goes by, of this process itself. */
     readonly here?: Partial<CallingProcess>
-  }) => Transport & { readonly stop: () => Promise<void> }
+  }) => Pick<RemoteTransport, 'route' | 'status' | 'stop'>
   /** The way from others to what runs here. */
   readonly listen: (options: {
     readonly directory: string

@@ -10,6 +10,7 @@ import { Facts } from '../parts/value.tsx'
 import { dark, live } from '../settings.ts'
 import { compact, duration, percent } from '../show.ts'
 import { query } from '../where.ts'
+import { leftOut, PeersTable, type Peers } from './peers.tsx'
 import { known, t } from '../words/words.ts'
 
 type Ends = Readonly<Record<string, number>>
@@ -26,7 +27,7 @@ type Call = {
   readonly p99?: number
   readonly policies: readonly string[]
 }
-type Report = { readonly calls: readonly Call[] }
+type Report = { readonly calls: readonly Call[]; readonly peers: readonly Peers[] }
 
 /** Over so many seconds `lately` counts. */
 const LATELY = 10
@@ -87,7 +88,7 @@ export function Resilience(): JSX.Element {
       }
     >
       <Shown answer={{ ...first, value: report }}>
-        {({ calls }) => {
+        {({ calls, peers }) => {
           const shown = calls
             .filter((call) => keyOf(call).toLowerCase().includes(words))
             .filter((call) => only !== 'trouble' || trouble(call) > 0)
@@ -95,7 +96,10 @@ export function Resilience(): JSX.Element {
               (a, b) =>
                 trouble(b) - trouble(a) || outcomes(b.lately).all - outcomes(a.lately).all || (keyOf(a) < keyOf(b) ? -1 : 1),
             )
-          if (shown.length === 0)
+          const seen = peers
+            .filter(({ from, service }) => `${from} → ${service}`.toLowerCase().includes(words))
+            .filter((one) => only !== 'trouble' || leftOut(one) > 0)
+          if (shown.length === 0 && seen.length === 0)
             return (
               <Empty title={t('resilience.none')}>
                 <p>{t('resilience.noneHint')}</p>
@@ -108,6 +112,7 @@ export function Resilience(): JSX.Element {
                   <Card key={keyOf(call)} call={call} history={history.current.get(keyOf(call)) ?? []} />
                 ))}
               </div>
+              {seen.length > 0 && <PeersTable peers={seen} />}
             </div>
           )
         }}
@@ -117,15 +122,18 @@ export function Resilience(): JSX.Element {
 }
 
 const trouble = (call: Call): number =>
-  (call.breaker !== undefined && call.breaker.state !== 'closed' ? 1e6 : 0) +
+  (call.breaker !== undefined && shownState(call.breaker.state) !== 'closed' ? 1e6 : 0) +
   outcomes(call.lately).failed +
   outcomes(call.lately).refused
+
+/** `HALF_OPEN` as it is called here: half-open. */
+const shownState = (state: string): string => state.toLowerCase().replace('_', '-')
 
 const STATE_CLASS: Readonly<Record<string, string>> = { open: 'bad', 'half-open': 'warn', closed: 'good' }
 
 function Card({ call, history }: { readonly call: Call; readonly history: readonly number[] }): JSX.Element {
   const { answered, refused, failed, all } = outcomes(call.lately)
-  const state = call.breaker?.state
+  const state = call.breaker && shownState(call.breaker.state)
   return (
     <article class="card breaker" aria-label={keyOf(call)}>
       <header>

@@ -268,7 +268,7 @@ function OneReaction({ reaction, began }: { readonly reaction: Reaction; readonl
         {reaction.next !== undefined && <span class="quiet">{t('story.next', { time: duration(reaction.next) })}</span>}
         {reaction.letter !== undefined && has('letters') && <a href={to('letters', reaction.letter)}>{t('letters.one')}</a>}
       </span>
-      {reaction.error !== undefined && <p class="bad wrap">{reaction.error}</p>}
+      {reaction.error !== undefined && <Failure text={reaction.error} />}
       {reaction.decisions.map((one) => (
         <p key={one.at} class="quiet">
           {time(one.at)} · {tell('action', one.action)} · {one.by} {one.reason}
@@ -283,6 +283,22 @@ function OneReaction({ reaction, began }: { readonly reaction: Reaction; readonl
         </details>
       ))}
     </div>
+  )
+}
+
+/** What went wrong, and where only for who wants to know. */
+function Failure({ text }: { readonly text: string }): JSX.Element {
+  const [first = '', ...stack] = text.split('\n')
+  return (
+    <>
+      <p class="bad wrap">{first}</p>
+      {stack.length > 0 && (
+        <details>
+          <summary>{t('letters.stack')}</summary>
+          <pre class="wrap">{stack.join('\n')}</pre>
+        </details>
+      )}
+    </>
   )
 }
 

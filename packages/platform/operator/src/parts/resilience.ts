@@ -1,6 +1,6 @@
 import { contract, query, stream } from 'dure/contract'
 import type { CallPolicy } from 'dure/call'
-import type { CopyReading } from 'dure/service'
+import type { CopyReading, PeerReading } from 'dure/service'
 import { z } from 'zod'
 import { operatorPart, type OperatorPart } from '../part.ts'
 import { watched } from '../watched.ts'
@@ -26,12 +26,27 @@ const Calls = z.object({
   ...{ p50: z.number().optional(), p99: z.number().optional() },
   policies: z.array(z.string()).describe('which of them guard it'),
 })
-const Report = z.object({ calls: z.array(Calls) })
+/** How one process sees the instances of a service. */
+const Peers = z.object({
+  from: z.string().describe('what runs in the process that calls: cart+order'),
+  service: z.string(),
+  instances: z.array(
+    z.object({
+      ...{ id: z.string(), address: z.string() },
+      health: z.enum(['in', 'out', 'probing']).describe('out: left out after failures; probing: one call decides'),
+      ...{ pending: z.number(), queued: z.number() },
+    }),
+  ),
+  waiting: z.number().describe('calls that wait for an instance'),
+  retriesLeft: z.number().describe('retries that the budget has left'),
+  ...{ retries: z.number(), refused: z.number(), ejections: z.number().describe('instances left out, since the start') },
+})
+const Report = z.object({ calls: z.array(Calls), peers: z.array(Peers).describe('none while all is in one process') })
 
 const Resilience = contract('resilience', {
   version: '1.0.0',
   owner: 'dure',
-  description: 'How calls between services stand: breakers, and what limits refused',
+  description: 'How calls between services stand: breakers, what limits refused, instances left out, retry budgets',
   operations: {
     show: query({ output: Report, description: 'All calls that leave services and doors' }),
     watch: stream({ output: Report, description: 'The same, now and whenever it has changed' }),
@@ -45,7 +60,10 @@ const EVERY = 1_000
 export const resilience: OperatorPart = operatorPart({
   contract: Resilience,
   answer: ({ host, world }) => {
-    const read = (): Promise<z.infer<typeof Report>> => host.callsEverywhere().then((calls) => ({ calls: calls.map(shown) }))
+    const read = async (): Promise<z.infer<typeof Report>> => {
+      const [calls, peers] = await Promise.all([host.callsEverywhere(), host.peers()])
+      return { calls: calls.map(shown), peers: peers.map(seen) }
+    }
     return { show: read, watch: (_, { signal }) => watched(read, { runtime: world.runtime, every: EVERY, signal }) }
   },
 })
@@ -72,6 +90,13 @@ function shown({
     policies: (Object.keys(policy) as (keyof CallPolicy)[]).filter(
       (name) => policy[name] !== undefined && policy[name] !== false,
     ),
+  }
+}
+
+function seen({ instances, ...rest }: PeerReading): z.infer<typeof Peers> {
+  return {
+    ...rest,
+    instances: instances.map(({ id, address, health, pending, queued }) => ({ id, address, health, pending, queued })),
   }
 }
 
