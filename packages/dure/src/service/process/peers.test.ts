@@ -19,7 +19,7 @@ test('a door is told how each process sees the instances that it calls, and noth
     name: 'look',
     open: async (given) => {
       host = given
-      return { close: async () => {} }
+      return { url: undefined, close: async () => {} }
     },
   }
   const shop = system('shop', {

@@ -22,7 +22,7 @@ export type Peers = {
   readonly ejections: number
 }
 
-const CLASS: Readonly<Record<Health, string>> = { out: 'bad', probing: 'warn', in: 'good' }
+const classOf = (health: Health): string => (health === 'out' ? 'bad' : health === 'in' ? 'good' : 'warn')
 
 export const leftOut = ({ instances }: Peers): number => instances.filter(({ health }) => health !== 'in').length
 
@@ -76,7 +76,7 @@ function Instances({ of: { instances } }: { readonly of: Peers }): JSX.Element {
         const found = byHealth.get(health)
         return (
           found && (
-            <span key={health} class={`tag ${CLASS[health]}`} title={found.map(({ address }) => address).join(', ')}>
+            <span key={health} class={`tag ${classOf(health)}`} title={found.map(({ address }) => address).join(', ')}>
               {found.length} {t(`resilience.${health}`)}
             </span>
           )
