@@ -10,7 +10,6 @@ import { Facts } from '../parts/value.tsx'
 import { dark, live } from '../settings.ts'
 import { compact, duration, percent } from '../show.ts'
 import { query } from '../where.ts'
-import { leftOut, PeersTable, type Peers } from './peers.tsx'
 import { known, t } from '../words/words.ts'
 
 type Ends = Readonly<Record<string, number>>
@@ -27,7 +26,7 @@ type Call = {
   readonly p99?: number
   readonly policies: readonly string[]
 }
-type Report = { readonly calls: readonly Call[]; readonly peers: readonly Peers[] }
+type Report = { readonly calls: readonly Call[] }
 
 /** Over so many seconds `lately` counts. */
 const LATELY = 10
@@ -88,7 +87,7 @@ export function Resilience(): JSX.Element {
       }
     >
       <Shown answer={{ ...first, value: report }}>
-        {({ calls, peers }) => {
+        {({ calls }) => {
           const shown = calls
             .filter((call) => keyOf(call).toLowerCase().includes(words))
             .filter((call) => only !== 'trouble' || trouble(call) > 0)
@@ -96,10 +95,7 @@ export function Resilience(): JSX.Element {
               (a, b) =>
                 trouble(b) - trouble(a) || outcomes(b.lately).all - outcomes(a.lately).all || (keyOf(a) < keyOf(b) ? -1 : 1),
             )
-          const seen = peers
-            .filter(({ from, service }) => `${from} → ${service}`.toLowerCase().includes(words))
-            .filter((one) => only !== 'trouble' || leftOut(one) > 0)
-          if (shown.length === 0 && seen.length === 0)
+          if (shown.length === 0)
             return (
               <Empty title={t('resilience.none')}>
                 <p>{t('resilience.noneHint')}</p>
@@ -112,7 +108,6 @@ export function Resilience(): JSX.Element {
                   <Card key={keyOf(call)} call={call} history={history.current.get(keyOf(call)) ?? []} />
                 ))}
               </div>
-              {seen.length > 0 && <PeersTable peers={seen} />}
             </div>
           )
         }}
