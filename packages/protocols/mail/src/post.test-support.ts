@@ -51,6 +51,11 @@ export async function desk(
   { doors, security = 'off', directory }: { doors: readonly Door[]; security?: SystemOptions['security']; directory?: string },
 ): Promise<Post> {
   const home = directory ?? mkdtempSync(join(tmpdir(), 'dure-mail-'))
+  const begun: { running?: Running } = {}
+  t.after(async () => {
+    await begun.running?.stop()
+    if (directory === undefined) rmSync(home, { recursive: true, force: true })
+  })
   const calls: Note[] = []
   let tries = 0
   const desk = service(Desk, {
@@ -69,10 +74,7 @@ export async function desk(
     },
   })
   const running = await start(system('post', { services: [desk], doors, security }), { directory: home, log: silentLogger() })
-  t.after(async () => {
-    await running.stop()
-    if (directory === undefined) rmSync(home, { recursive: true, force: true })
-  })
+  begun.running = running
   const url = running.doors[0]?.url
   return {
     ...{ running, calls, url: new URL(url ?? 'none://') },
