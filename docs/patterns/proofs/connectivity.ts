@@ -46,7 +46,6 @@ export const connectivity: Readonly<Record<`N${number}`, Proof>> = {
       'packages/platform/registry/src/registrar.test.ts',
       'packages/platform/registry/src/announced.test.ts',
       'packages/registries/kubernetes/src/protocol.test.ts',
-      'packages/registries/kubernetes/src/account.test.ts',
       'packages/tools/cli/src/kubernetes.test.ts',
       'packages/registries/kubernetes/src/apiserver.test.ts',
       'packages/tools/cli/src/registry.test.ts',
