@@ -193,9 +193,9 @@ const wrong: readonly {
     text: `import { server } from '@dure/testing/servers'\nexport const answer = server\n`,
   },
   {
-    what: 'a test of a protocol that knows what only tests of brokers may',
+    what: 'a test of the library that knows what only tests of brokers may',
     rule: 'package arrows',
-    file: 'packages/protocols/rest/src/problem.test.ts',
+    file: 'packages/dure/src/data/problem.test.ts',
     line: 1,
     text: `import { server } from '@dure/testing/servers'\nexport const problem = server\n`,
   },
