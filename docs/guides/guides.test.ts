@@ -119,8 +119,9 @@ for (const path of translated) {
     const [page, other] = [read(path), read(korean(path))]
     assert.deepEqual(headingsOf(other), headingsOf(page))
     assert.deepEqual(blocksOf(other), blocksOf(page))
-    // Where there is a page in the reader's language, the link leads there.
-    const leads = (links: readonly string[]): readonly string[] => links.map((link) => link.replace('.ko.md', '.md')).toSorted()
+    // Where there is a page or a picture in the reader's language, the link leads there.
+    const leads = (links: readonly string[]): readonly string[] =>
+      links.map((link) => link.replace('.ko.md', '.md').replace('-korean.png', '.png')).toSorted()
     assert.deepEqual(leads(linksOf(other)), leads(linksOf(page)))
     assert.match(other, /[가-힣]{2}/)
   })
