@@ -43,6 +43,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'story',
     'trace',
     '2pc',
+    'choose',
     'docs',
     'doctor',
     'compat',
