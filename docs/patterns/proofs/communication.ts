@@ -133,7 +133,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/socket/src/hostile.test.ts',
       'packages/protocols/socket/src/udp.test.ts',
       'packages/protocols/socket/src/client/client.test.ts',
-      'examples/chat/chat.test.ts',
+      'examples/chat/chat.long.test.ts',
       'packages/platform/gateway/src/passing.test.ts',
     ],
   },

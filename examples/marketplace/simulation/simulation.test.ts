@@ -5,9 +5,6 @@ import { DATA, WORKLOAD } from './invariants.ts'
 import { simulation as noInbox } from './no-inbox.ts'
 import { EXPECTED } from './rare.ts'
 import { marketplace } from '../system.ts'
-import { simulation as followed } from './choreography.ts'
-import { simulation as seenOnScreens } from './frontends.ts'
-import { simulation as bySaga } from './saga.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
 /** Seeds that are run here; elsewhere it is thousands: `dure sim examples/marketplace/system.ts --seeds 10000`. */
@@ -25,25 +22,6 @@ test('the marketplace holds, whatever befalls it', { timeout: 300_000 }, async (
   // What is expected was seen, or is named among what never was: so few seeds do not see everything.
   for (const what of EXPECTED) assert.equal(report.never.includes(what), report.sometimes[what] === undefined, what)
   t.diagnostic(`${((report.seeds * 1_000) / report.processor).toFixed(1)} seeds a second on one core`)
-})
-
-test('so it does when a saga sees a checkout through', { timeout: 300_000 }, async () => {
-  const report = await explore({ simulation: bySaga, seeds: SEEDS / 2, from: 1, failures: 1 })
-  assert.deepEqual(report.failures.map(describeOutcome), [])
-  for (const what of ['a payment was declined', 'a reservation was given back', 'fault: crash', 'a commit was not answered'])
-    assert.ok((report.sometimes[what]?.seeds ?? 0) > 0, `"${what}" was never seen`)
-})
-
-test('so it does when each checkout is followed from event to event', { timeout: 300_000 }, async () => {
-  const report = await explore({ simulation: followed, seeds: SEEDS / 2, from: 1, failures: 1 })
-  assert.deepEqual(report.failures.map(describeOutcome), [])
-  assert.equal(report.held, SEEDS / 2)
-})
-
-test('so it does with those who look at screens, which are whole or say what is missing', { timeout: 300_000 }, async () => {
-  const report = await explore({ simulation: seenOnScreens, seeds: SEEDS / 4, from: 1, failures: 1 })
-  assert.deepEqual(report.failures.map(describeOutcome), [])
-  assert.equal(report.held, SEEDS / 4)
 })
 
 test('a service that counts outside of its inbox is found, by what customers are told', { timeout: 300_000 }, async (t) => {
