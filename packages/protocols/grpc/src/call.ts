@@ -53,6 +53,8 @@ type Call = {
   taken: boolean
   /** Answered, or nobody waits any more. */
   over: boolean
+  /** Ends it, as its server does. */
+  stopping: () => void
 }
 
 export function takeCall(method: CompiledMethod): Take {
@@ -66,10 +68,20 @@ export function takeCall(method: CompiledMethod): Take {
     const { header } = exchange
     const traceparent = header('traceparent')
     const call: Call = {
-      ...{ method, exchange, correlationId, gone: new AbortController(), admitted: false, taken: false, over: false },
+      ...{
+        method,
+        exchange,
+        correlationId,
+        gone: new AbortController(),
+        admitted: false,
+        taken: false,
+        over: false,
+        stopping: () => {},
+      },
       trace: traceRequest(state, { name, traceparent, tracestate: header('tracestate'), attributes }),
       incoming: sends === 'one' ? undefined : incomingOf(stream),
     }
+    call.stopping = () => fail(call, new CallError('UNAVAILABLE', 'The server is stopping; ask again'))
     try {
       return begin(call)
     } catch (error) {
@@ -91,6 +103,7 @@ function begin(call: Call): Http2Receiver {
   const refusal = admit(method.state)
   if (refusal !== undefined) throw refusal
   call.admitted = true
+  method.state.underWay.add(call.stopping)
 
   const answer = answerOf(call)
   const take = (read: DoorRequest['read']): void => {
@@ -177,6 +190,7 @@ function finish(call: Call, failed: unknown, status: number): void {
   if (call.over) return
   call.over = true
   if (call.admitted) call.method.state.calls--
+  call.method.state.underWay.delete(call.stopping)
   call.trace.end(failed, { 'rpc.grpc.status_code': status })
 }
 

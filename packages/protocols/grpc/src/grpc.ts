@@ -1,5 +1,5 @@
 /** The gRPC door: contracts as services of gRPC, and calls to services of others. */
-import { serveHttp2, type Http2Receiver, type Http2Stream } from '@dure/http2'
+import { serveHttp2, type Http2Connection, type Http2Receiver, type Http2Stream } from '@dure/http2'
 import type { AnyContract } from 'dure/contract'
 import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
@@ -71,7 +71,7 @@ type Settings = GrpcOptions & { readonly name: string; readonly host: string; re
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: GrpcLimits): Promise<OpenDoor> {
   const { name, contracts = host.contracts, reflection = true, tls, origins = [] } = settings
-  const state: GrpcState = openState({ door: name, limits, world, host })
+  const state: GrpcState = openState({ door: name, limits, world, host, underWay: new Set() })
   const packages = contracts.map((one) => packageOf(one))
   const methods = methodsOf(state, packages, reflection)
   const onError = (error: unknown): void => world.log.error('Cannot answer a call over gRPC', { error })
@@ -86,10 +86,16 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
         http2: (_, head) => {
           const onStream = (stream: Http2Stream): Http2Receiver => take(stream, 'http2')
           const connection = serveHttp2(socket, { runtime, onError, onStream, head, limits: { streams: limits.streams } })
-          return { finish: () => void connection.goAway(), cut: connection.destroy }
+          return { finish: () => void connection.goAway(), cut: () => cut(connection) }
         },
       }),
   })
+
+  /** A client asks again after `UNAVAILABLE`, and not after what HTTP/2 makes of a connection that breaks off. */
+  function cut(connection: Http2Connection): void {
+    for (const end of state.underWay) end()
+    connection.destroy()
+  }
 
   function take(stream: Http2Stream, over: 'http1' | 'http2'): Http2Receiver {
     if (answersPreflight(stream, origins)) return IGNORES

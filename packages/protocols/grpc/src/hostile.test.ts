@@ -117,13 +117,14 @@ test('more calls than there is room for are told to come again', async (t) => {
   const { address, ask, running } = await opened(t, { door: { limits: { requests: 1 } } })
   const { client, unary } = theirClient(address, Orders)
   t.after(() => client.close())
-  const slow = unary('Fail', { how: 3 }).catch(() => {})
+  const slow = unary('Fail', { how: 3 }).catch((error: unknown) => error)
   for (;;) {
     const { status, message } = await ask(PLACE, GOOD)
     if (status === '0') continue
     assert.deepEqual([status, /in hand/.test(message)], ['14', true])
     break
   }
+  // What a door does not wait for is told so: a client asks another copy, which it does not after CANCELLED.
   await running.stop({ timeout: 50 })
-  await slow
+  assert.equal(((await slow) as { code?: number }).code, 14)
 })

@@ -12,7 +12,11 @@ export type GrpcLimits = DoorLimits & {
   readonly streams: number
 }
 
-export type GrpcState = OpenState<GrpcLimits> & { readonly host: Pick<DoorHost, 'pulse'> }
+export type GrpcState = OpenState<GrpcLimits> & {
+  readonly host: Pick<DoorHost, 'pulse'>
+  /** Ends each call that is under way, when the door does not wait for it any longer. */
+  readonly underWay: Set<() => void>
+}
 
 const DEFAULTS: GrpcLimits = {
   ...DOOR_LIMITS,
