@@ -1,5 +1,6 @@
 /** One connection of WebSocket: messages each way, no faster than they are read, and its end. */
 import { CloseCode, type WebSocket as Line } from 'graphql-ws'
+import { closeReason } from 'dure/door/internal'
 import type { WebSocket } from 'ws'
 import type { GraphqlState } from './execute.ts'
 
@@ -31,14 +32,7 @@ export function connect(
   let take: (text: string) => Promise<void> = async () => {}
 
   const close = (code: number, reason: string): void => {
-    // A reason has 123 bytes at most.
-    one.close(
-      code,
-      Buffer.from(reason)
-        .subarray(0, 120)
-        .toString()
-        .replace(/\uFFFD$/, ''),
-    )
+    one.close(code, closeReason(reason))
     timers.after(LINGER, () => one.terminate())
   }
   const beat = (): void => {

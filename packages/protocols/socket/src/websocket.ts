@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { originRefusal, refuseUpgrade, stopListening, type UpgradeRefusal } from 'dure/door/internal'
+import { closeReason, originRefusal, refuseUpgrade, stopListening, type UpgradeRefusal } from 'dure/door/internal'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Carrier } from './carrier.ts'
 import { listening, type Listener, type ListenOptions } from './listener.ts'
@@ -91,14 +91,8 @@ function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { st
     behind: () => one.bufferedAmount,
     end: (code, reason) => {
       ended = true
-      // A reason has 123 bytes at most; all of it was in the message before.
-      one.close(
-        code,
-        Buffer.from(reason)
-          .subarray(0, 120)
-          .toString()
-          .replace(/\uFFFD$/, ''),
-      )
+      // All of it was in the message before.
+      one.close(code, closeReason(reason))
       timers.after(state.limits.hello, () => one.terminate())
     },
     pause: () => one.pause(),

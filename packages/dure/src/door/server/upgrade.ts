@@ -25,3 +25,11 @@ export function refuseUpgrade(socket: Duplex, [status, why]: UpgradeRefusal): vo
   const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n`
   socket.end(`${head}\r\n${body}`)
 }
+
+/** As much of a reason as the frame has room for that closes a WebSocket: 123 bytes, in whole characters. */
+export function closeReason(reason: string): string {
+  return Buffer.from(reason)
+    .subarray(0, 120)
+    .toString()
+    .replace(/\uFFFD$/, '')
+}
