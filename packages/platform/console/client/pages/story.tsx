@@ -265,7 +265,9 @@ function OneReaction({ reaction, began }: { readonly reaction: Reaction; readonl
           </span>
         )}
         {attempts > 1 && <span class="quiet">{t('story.attempts', { count: number(attempts) })}</span>}
-        {reaction.next !== undefined && <span class="quiet">{t('story.next', { time: duration(reaction.next) })}</span>}
+        {reaction.next !== undefined && (
+          <span class="quiet">{reaction.next > 0 ? t('story.next', { time: duration(reaction.next) }) : t('story.now')}</span>
+        )}
         {reaction.letter !== undefined && has('letters') && <a href={to('letters', reaction.letter)}>{t('letters.one')}</a>}
       </span>
       {reaction.error !== undefined && <Failure text={reaction.error} />}

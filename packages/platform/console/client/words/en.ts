@@ -342,6 +342,7 @@ export const en = {
   'story.late': 'is late: its turn in {name} came {since}',
   'story.missing': 'is still to come in {name}, since {since}',
   'story.next': 'next try in {time}',
+  'story.now': 'it is tried now',
   'story.none': 'Nobody knows "{id}"',
   'story.noneHint': 'Look at how it is written. What is older than services keep is gone.',
   'story.of': 'The story of {id}',

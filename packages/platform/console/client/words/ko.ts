@@ -345,6 +345,7 @@ export const ko: Readonly<Record<keyof typeof en, string>> = {
   'story.late': '늦음: {name}에서 {since} 차례가 되었습니다',
   'story.missing': '{name}에서 아직 오지 않음, {since}부터',
   'story.next': '{time} 뒤 다시 시도',
+  'story.now': '지금 시도 중',
   'story.none': '"{id}"을(를) 아는 곳이 없습니다',
   'story.noneHint': '표기를 확인하세요. 서비스의 보존 기간이 지난 내용은 남아 있지 않습니다.',
   'story.of': '{id}의 스토리',
