@@ -24,6 +24,7 @@
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
  * `npm run peers -- grpc`: grpcio and grpc-go call a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection; grpc_health_probe.
  * `npm run peers -- buf`: buf judges the .proto files that are drawn, and what changes in them, beside `dure compat`.
+ * `npm run peers -- replaced [ROUNDS]`: the doors' process is replaced, and killed, under calls and streams over gRPC and WebSocket.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
  * `npm run peers -- kafka`: Kafka's own programs, and an application with Spring Kafka, read what we send, send us some, and tell the same lag.
  * `npm run peers -- activemq`: programs with JMS and with Qpid Proton for Python do the same on Classic and on Artemis.
@@ -100,6 +101,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
   grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, '']),
   buf,
+  replaced: (words) => ourProgram('../examples/marketplace/interop/replaced.ts', words),
   redis: () => withClients('brokers/redis', [redisPy, PYTHON]),
   kafka: () => withClients('brokers/kafka', [springKafka, 'lib']),
   activemq: () => withClients('brokers/activemq', [qpidJms, 'lib'], [proton, PYTHON]),
