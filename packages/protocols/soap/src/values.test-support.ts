@@ -41,7 +41,7 @@ const scalars: readonly Made[] = [
   },
 ]
 
-/** Of fields: a key that has to be there, whose value may be undefined. */
+/** Of fields: a key that has to be there, whose value may be undefined. One that may be absent as well is read as absent. */
 const undefinable: Made = { schema: z.union([z.string(), z.undefined()]), value: fc.option(text, { nil: undefined }) }
 
 const few = { maxLength: 3 }
@@ -95,7 +95,7 @@ export const made: fc.Arbitrary<Made> = fc.letrec<{ made: Made }>((tie) => {
           ),
           { maxLength: 4, selector: ([name]) => name },
         ),
-        objectOf,
+        (fields) => objectOf(fields.map(([name, one, optional]) => [name, one, optional && one !== undefinable])),
       ),
     ),
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -34,18 +34,25 @@ test('objects are listed and watched by kind; while the server is away the last 
   let there = true
   let version = 7
   const watching = new Map<string, ServerResponse>()
+  const kindOf = ({ url }: IncomingMessage): string => (url!.includes('/services') ? 'Service' : 'Ingress')
+  /** Who was told that it is away: one who was not goes on with its watch, and is not told of what changed meanwhile. */
+  const refused = new Set<string>()
+  const refuse = (request: IncomingMessage, response: ServerResponse): void => {
+    refused.add(kindOf(request))
+    response.writeHead(503).end('{"message":"it is not ready"}')
+  }
   const kubeconfig = await answering(t, {
     list: (query, response, request) => {
-      if (!there) return void response.writeHead(503).end('{"message":"it is not ready"}')
+      if (!there) return refuse(request, response)
       const services = request.url!.startsWith('/api/v1/namespaces/shop/services')
       assert.ok(services || request.url!.startsWith('/apis/networking.k8s.io/v1/namespaces/shop/ingresses'), request.url!)
       if (query.get('limit') === '1') return void response.end(listOf(String(version)))
       response.end(listOf(String(version), named(services ? 'orders' : `web-${version}`)))
     },
     watch: (_query, response, request) => {
-      if (!there) return void response.writeHead(503).end('{"message":"it is not ready"}')
+      if (!there) return refuse(request, response)
       response.writeHead(200).flushHeaders()
-      watching.set(request.url!.includes('/services') ? 'Service' : 'Ingress', response)
+      watching.set(kindOf(request), response)
     },
   })
   const { objects, said } = await open(t, { kubeconfig, heartbeat: 100 })
@@ -67,7 +74,7 @@ test('objects are listed and watched by kind; while the server is away the last 
   assert.deepEqual(objects.freshness(), { fresh: true })
   there = false
   for (const response of watching.values()) response.end()
-  await until('it is away', () => !objects.freshness().fresh)
+  await until('it is away', () => !objects.freshness().fresh && refused.size === 2)
   assert.equal(names(objects), 'Ingress web-9')
   there = true
   version = 10
