@@ -21,8 +21,9 @@ export function buildApiServer(folder: string, version: string): string | undefi
   const downloaded = go(['mod', 'download', '-json', module], folder)
   if (downloaded === undefined) return `could not be installed: "go mod download ${module}" failed`
   const { GoMod } = JSON.parse(downloaded) as { readonly GoMod: string }
+  // Others, as kube-openapi, have repositories of their own and a version with a date: v0.0.0-20250710124328-…
   const staged = new Set(
-    [...readFileSync(GoMod, 'utf8').matchAll(/^\s*(k8s\.io\/[a-z0-9-]+) v0\.0\.0\b/gm)].map(([, name]) => name!),
+    [...readFileSync(GoMod, 'utf8').matchAll(/^\s*(k8s\.io\/[a-z0-9-]+) v0\.0\.0(?![-\w])/gm)].map(([, name]) => name!),
   )
   const replaced = [...staged].map((name) => `replace ${name} => ${name} v0${version.slice(1)}`)
   writeFileSync(join(source, 'go.mod'), [`module apiserver`, `require k8s.io/kubernetes v${version}`, ...replaced, ''].join('\n'))
