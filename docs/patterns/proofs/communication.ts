@@ -47,7 +47,6 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
   },
   C2: {
     state: 'works',
-    part: { en: 'no gRPC-Web yet', ko: 'gRPC-Web은 아직' },
     code: [
       'packages/protocols/grpc/src/grpc.ts',
       'packages/protocols/grpc/src/protobuf/document.ts',

@@ -43,15 +43,16 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
     ],
   },
   X2: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'login at an issuer of OpenID Connect, who asks by tokens, API keys or a function, the access log (bodies where a contract allows it, redacted), logins in the audit log, metrics of each consumer, traces, isolation by breakers; no authorization by route yet',
-      ko: 'OpenID Connect 발급자에서의 로그인, 토큰이나 API 키나 함수로 아는 호출자, 접근 로그(본문은 계약이 허락한 곳에 가려서), 감사 로그의 로그인, 소비자마다의 메트릭, 추적, 브레이커로 격리. 라우트마다의 권한은 아직',
+      en: 'login at an issuer of OpenID Connect; who asks, by tokens, API keys or a function, and what it may do, by scopes and roles of each route; the access log (bodies where a contract allows it, redacted), logins in the audit log, metrics of each consumer, traces, isolation by breakers',
+      ko: 'OpenID Connect 발급자에서의 로그인, 토큰이나 API 키나 함수로 아는 호출자와 라우트마다 스코프와 역할로 정하는 권한, 접근 로그(본문은 계약이 허락한 곳에 가려서), 감사 로그의 로그인, 소비자마다의 메트릭, 추적, 브레이커로 격리',
     },
     code: [
       'packages/platform/gateway/src/login/login.ts',
       'packages/platform/gateway/src/login/renewal.ts',
       'packages/platform/gateway/src/filters/consumers.ts',
+      'packages/platform/gateway/src/filters/authorize.ts',
       'packages/platform/gateway/src/seen.ts',
       'packages/platform/gateway/src/bodies/bodies.ts',
       'packages/platform/gateway/src/counts.ts',
@@ -64,6 +65,7 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/login/logout.test.ts',
       'packages/platform/gateway/src/login/renewal.test.ts',
       'packages/platform/gateway/src/login-by-name.test.ts',
+      'packages/platform/gateway/src/filters/authorize.test.ts',
       'packages/platform/gateway/src/bodies/bodies.test.ts',
       'examples/marketplace/frontends-seen.test.ts',
       'packages/platform/gateway/src/seen.test.ts',

@@ -26,10 +26,6 @@ export const security: Readonly<Record<`S${number}`, Proof>> = {
   },
   S2: {
     state: 'works',
-    part: {
-      en: 'the store, its cookie and who calls at the gateway; a page to log in at, not yet',
-      ko: '저장소, 쿠키, 게이트웨이에서 누가 부르는지. 로그인 화면은 아직',
-    },
     code: [
       'packages/dure/src/session/sessions.ts',
       'packages/dure/src/session/cookie.ts',

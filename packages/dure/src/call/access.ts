@@ -1,5 +1,5 @@
 import { CallError, type AnyOperation, type Principal } from '../contract/contract.ts'
-import { needsPrincipal } from '../contract/internal.ts'
+import { lacking, needsPrincipal } from '../contract/internal.ts'
 
 /** Why somebody may not call an operation; undefined when they may. */
 export type AccessCheck = (principal: Principal | undefined) => CallError | undefined
@@ -44,15 +44,15 @@ export function accessCheck(
         scope === undefined ? {} : { scope },
       )
     }
-    if (principal.kind === 'service') return undefined
-    if (scope !== undefined && !principal.scopes.includes(scope))
+    const lack = lacking(principal, operation)
+    if (lack === 'scope')
       return refuse(
         'PERMISSION_DENIED',
         `the scope "${scope}"`,
         'which its caller does not have; ask for it where scopes are given out',
         { scope },
       )
-    if (roles !== undefined && !roles.some((role) => principal.roles.includes(role))) {
+    if (lack === 'roles' && roles !== undefined) {
       const needs = roles.length === 1 ? `the role "${roles[0]}"` : `one of the roles "${roles.join('", "')}"`
       return refuse('PERMISSION_DENIED', needs, 'which its caller does not have; ask for it where roles are given out', { roles })
     }

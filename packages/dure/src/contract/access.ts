@@ -1,3 +1,4 @@
+import type { Principal } from './principal.ts'
 import { wrongText, MESSAGE_LIMITS } from './message-limits.ts'
 
 /** Who may call an operation, as far as that can be said without looking at its input. */
@@ -13,6 +14,13 @@ export type AccessRules = {
 /** Whether somebody may be refused because of who it is. */
 export function needsPrincipal({ access, scope, roles, authorize }: AccessRules & { readonly authorize?: unknown }): boolean {
   return access === 'authenticated' || scope !== undefined || roles !== undefined || authorize !== undefined
+}
+
+/** What somebody does not have of what is asked for; undefined when there is nothing. A service of the system may do everything. */
+export function lacking(principal: Principal, { scope, roles }: AccessRules): 'scope' | 'roles' | undefined {
+  if (principal.kind === 'service') return undefined
+  if (scope !== undefined && !principal.scopes.includes(scope)) return 'scope'
+  return roles !== undefined && !roles.some((role) => principal.roles.includes(role)) ? 'roles' : undefined
 }
 
 /** What is wrong with them, and what to do about each. */

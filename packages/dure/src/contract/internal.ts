@@ -17,7 +17,7 @@ export {
   servicePrincipal,
   wrongPrincipal,
 } from './principal.ts'
-export { needsPrincipal } from './access.ts'
+export { lacking, needsPrincipal } from './access.ts'
 export { wireOf } from './wire.ts'
 export type { Wire } from './wire.ts'
 export { fieldsOf } from './fields.ts'

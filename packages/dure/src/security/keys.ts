@@ -1,5 +1,5 @@
 import { KeyObject } from 'node:crypto'
-import { importJWK, type CryptoKey, type JSONWebKeySet, type JWK } from 'jose'
+import type { CryptoKey, JSONWebKeySet, JWK } from 'jose'
 import { CallError } from '../contract/contract.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { readText, whyFetchFailed } from '../runtime/internal.ts'
@@ -173,6 +173,8 @@ async function keyFor(jwk: JWK, algorithm: string): Promise<Verifier | undefined
   const { d: _, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...open } = jwk
   try {
     // It says what is a key for an algorithm, and of which curve.
+    // Loaded with the first keys: who has none, as most gateways, does without it.
+    const { importJWK } = await import('jose')
     return verifierOf(algorithm, KeyObject.from((await importJWK(open, algorithm)) as CryptoKey))
   } catch {
     return undefined

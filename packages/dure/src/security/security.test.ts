@@ -283,7 +283,9 @@ test('API keys: by their digest, until they end; never beside a token', async ()
   assert.equal(await ask({ 'x-user': 'shop-app' }), undefined)
   // As a gateway asks.
   const consumer = (key?: string) => access.consumer({ header: (name) => (name === 'x-api-key' ? key : undefined) })
-  assert.deepEqual([await consumer(mine.key), await consumer('x'), await consumer()], [{ name: 'shop-app' }, false, undefined])
+  const principal = await ask({ 'x-api-key': mine.key })
+  const known = { name: 'shop-app', principal }
+  assert.deepEqual([await consumer(mine.key), await consumer('x'), await consumer()], [known, false, undefined])
   const found = security({ apiKeys: async (digest) => apiKeys.find((key) => key.digest === digest), runtime })
   assert.equal(
     (await found.authenticate({ header: (name) => (name === 'x-api-key' ? mine.key : undefined) }))!.subject,

@@ -1,6 +1,6 @@
 /** Who calls: access tokens verified where they arrive, and keys of programs that have none. */
 import { type Principal } from '../contract/contract.ts'
-import { accessCheck } from '../call/internal.ts'
+import { lacking } from '../contract/internal.ts'
 import type { Credentials } from '../door/door.ts'
 import { realRuntime } from '../runtime/runtime.ts'
 import { checkNumbers, completeNumbers, KEEP } from '../runtime/internal.ts'
@@ -29,7 +29,9 @@ export type AccessSecurity = {
    */
   readonly authenticate: (request: RequestHeaders) => Promise<Principal | undefined>
   /** The same as filters of a gateway ask: a consumer, undefined, or false when what it says is not true. */
-  readonly consumer: (request: RequestHeaders) => Promise<{ readonly name: string } | undefined | false>
+  readonly consumer: (
+    request: RequestHeaders,
+  ) => Promise<{ readonly name: string; readonly principal: Principal } | undefined | false>
   /** Whom a token is about: at once when it was seen before. @throws {CallError} as `authenticate` does */
   readonly verify: (token: string) => Principal | Promise<Principal>
   /** How the keys of each issuer stand. */
@@ -94,7 +96,7 @@ export function security(options: SecurityOptions): AccessSecurity {
     consumer: async (request: RequestHeaders) => {
       try {
         const principal = await authenticate(request)
-        return principal && { name: principal.subject }
+        return principal && { name: principal.subject, principal }
       } catch (error) {
         if ((error as { code?: unknown }).code === 'UNAUTHENTICATED') return false
         throw error
@@ -120,7 +122,7 @@ export function permits(
   principal: Principal | undefined,
   needed: { readonly scope?: string; readonly roles?: readonly string[] },
 ): boolean {
-  return accessCheck('', { access: 'authenticated', scope: needed.scope, roles: needed.roles })!(principal) === undefined
+  return principal !== undefined && lacking(principal, needed) === undefined
 }
 
 function checkIssuers({ issuers = [], audience }: SecurityOptions): void {

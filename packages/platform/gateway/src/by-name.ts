@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { breaker, bulkhead, limit, rateLimit, type Guard } from 'dure/resilience'
+import { keycloak } from 'dure/security'
 import { bodyLimit, requestLimit } from './filters/bounds.ts'
 import { cache } from './filters/cache.ts'
 import { compress } from './filters/compress.ts'
+import { authorize, tokens, type TokensOptions } from './filters/authorize.ts'
 import { apiKeys } from './filters/consumers.ts'
 import { cors } from './filters/cors.ts'
 import { headers } from './filters/headers.ts'
@@ -67,6 +69,15 @@ const FILTERS: Readonly<Record<string, Written<Filter>>> = {
       return found === undefined ? '' : `${found.mtimeMs} ${found.size}`
     },
   },
+  tokens: written(
+    {
+      ...{ issuer: 'text', audience: 'texts', keys: 'text', insecure: 'boolean', algorithms: 'texts', types: 'texts' },
+      ...{ keycloak: 'text', realm: 'text', optional: 'boolean' },
+    },
+    writtenTokens,
+    ['audience'],
+  ),
+  authorize: written({ scope: 'text', roles: 'texts' }, authorize),
   login: {
     ...written(
       {
@@ -108,6 +119,21 @@ const GUARDS: Readonly<Record<string, Written<Guard>>> = {
     (options: { concurrency: number }, { name }) => bulkhead({ name, ...options }),
     ['concurrency'],
   ),
+}
+
+type WrittenTokens = Omit<TokensOptions, 'audience'> & {
+  readonly audience: readonly string[]
+  /** Where a Keycloak is, and which realm of it: instead of an issuer. */
+  readonly keycloak?: string
+  readonly realm?: string
+}
+
+function writtenTokens({ keycloak: url, realm, audience, optional, ...issuer }: WrittenTokens): Filter {
+  const both = { audience, ...(optional !== undefined && { optional }) }
+  if (url === undefined && issuer.issuer !== undefined) return tokens({ ...issuer, ...both })
+  if (url === undefined || realm === undefined || Object.keys(issuer).length > 0)
+    throw new TypeError('filter "tokens" needs either "issuer", or "keycloak" and "realm" and nothing else of an issuer')
+  return tokens({ ...keycloak({ url, realm, audience: audience[0]! }), ...both })
 }
 
 /** @throws {TypeError} what is wrong with it, in words that fit behind its name */

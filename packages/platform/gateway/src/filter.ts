@@ -1,4 +1,5 @@
 /** What stands around a request: looks at it, changes it, or answers it. */
+import type { Principal } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
 import type { Logger, Reading } from 'dure/telemetry'
 import {
@@ -36,8 +37,8 @@ export type RequestCopy = {
   readonly body: readonly Buffer[]
 }
 
-/** Who a request is counted and logged for. */
-export type Consumer = { readonly name: string }
+/** Who a request is counted and logged for, and what that one may do where it is known (`authorize`). */
+export type Consumer = { readonly name: string; readonly principal?: Principal | undefined }
 
 /** A request on its way: what it is now, and what may be changed of it. */
 export type GatewayRequest = {

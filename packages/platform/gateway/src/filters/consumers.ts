@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Principal } from 'dure/contract'
+import { copyPrincipal, wrongPrincipal } from 'dure/contract/internal'
 import { problem, type Answer } from '../proxy/proxy.ts'
 import { filter, type Consumer, type Filter, type GatewayRequest } from '../filter.ts'
 
@@ -52,8 +54,9 @@ function unknownNow(error: unknown): Answer {
 
 export type ApiKeysOptions = Omit<AuthenticateOptions, 'challenge'> & {
   /**
-   * A file of JSON: names of consumers with the SHA-256 of each of their keys, in hexadecimal: `{ "shop-app": ["9f86d0…"] }`. No key
-   * stands in it, so that who reads it has none.
+   * A file of JSON: names of consumers with the SHA-256 of each of their keys, in hexadecimal: `{ "shop-app": ["9f86d0…"] }`; or, where
+   * routes ask what a consumer may do, `{ "shop-app": { "keys": ["9f86d0…"], "scopes": ["orders:read"], "roles": [] } }`. No key stands
+   * in it, so that who reads it has none.
    */
   readonly file: string
   /** Default `x-api-key`. It is not passed on. */
@@ -98,6 +101,9 @@ export function apiKeys({ file, header = 'x-api-key', optional = false }: ApiKey
   })
 }
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+type Written = { readonly keys?: unknown; readonly scopes?: unknown; readonly roles?: unknown }
+
 function readKeys(file: string): ReadonlyMap<string, Consumer> {
   const no = (why: string): never => {
     throw new TypeError(`Cannot read the keys of "${file}": ${why}`)
@@ -110,13 +116,20 @@ function readKeys(file: string): ReadonlyMap<string, Consumer> {
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return no('it is no object of consumers')
   const keys = new Map<string, Consumer>()
-  for (const [name, digests] of Object.entries(given)) {
+  for (const [name, about] of Object.entries(given as Readonly<Record<string, unknown>>)) {
+    const { keys: digests, scopes = [], roles = [], ...more } = (isObject(about) ? about : { keys: about }) as Written
+    const [unknown] = Object.keys(more)
+    if (unknown !== undefined) return no(`"${name}" has "${unknown}"; it may have "keys", "scopes" and "roles"`)
     if (!Array.isArray(digests)) return no(`the keys of "${name}" are no list`)
+    const principal = { subject: name, kind: 'client', scopes, roles } as Principal
+    const wrong = wrongPrincipal(principal)
+    if (wrong !== undefined) return no(`"${name}" ${wrong}`)
+    const consumer: Consumer = { name, principal: copyPrincipal(principal) }
     for (const digest of digests as readonly unknown[]) {
       if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest))
         return no(`a key of "${name}" is no SHA-256 in hexadecimal`)
       if (keys.has(digest)) return no(`one key is that of "${keys.get(digest)!.name}" and of "${name}"`)
-      keys.set(digest, { name })
+      keys.set(digest, consumer)
     }
   }
   return keys

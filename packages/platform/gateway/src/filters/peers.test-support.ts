@@ -10,11 +10,11 @@ import { join } from 'node:path'
 import { rest } from '@dure/rest'
 import { freePort } from '@dure/testing/servers'
 import { CallError, contract, query } from 'dure/contract'
-import { keycloak, security, type AccessSecurity } from 'dure/security'
+import { keycloak, security, type AccessSecurity, type IssuerOptions } from 'dure/security'
 import { service, start, system } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { z } from 'zod'
-import { authenticate, startGateway } from '../gateway.ts'
+import { authenticate, authorize, startGateway, tokens } from '../gateway.ts'
 
 const [python = '', script = '', distribution = ''] = process.argv.slice(2)
 /** A machine may be slow: how long Keycloak takes is not what is looked at. */
@@ -117,6 +117,47 @@ async function until<T>(look: () => Promise<T | undefined>, what: string): Promi
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   throw new Error(`Waited in vain: ${what}`)
+}
+
+/** A server that knows nothing of tokens, behind a gateway that lets in who may. */
+async function guarded(issuer: IssuerOptions): Promise<(path: string, token: string) => Promise<number>> {
+  const server = createServer((_, response) => response.end())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const edge = await startGateway({
+    port: 0,
+    log: silentLogger(),
+    routes: {
+      filters: [tokens(issuer)],
+      routes: {
+        staff: { prefix: '/staff', to: 'plain', filters: [authorize({ roles: ['staff'] })] },
+        profile: { prefix: '/profile', to: 'plain', filters: [authorize({ scope: 'profile' })] },
+        all: { prefix: '/', to: 'plain' },
+      },
+      upstreams: { plain: { addresses: [`127.0.0.1:${(server.address() as AddressInfo).port}`] } },
+    },
+  })
+  ends.push(
+    () => edge.stop(),
+    () => server.close(),
+  )
+  return async (path, token) => {
+    const response = await fetch(`${edge.url}${path}`, { headers: { authorization: `Bearer ${token}` } })
+    await response.body?.cancel()
+    return response.status
+  }
+}
+
+/** Who may pass is decided at the gateway alone, by what Keycloak's tokens say. */
+async function authorized(url: string, realm: IssuerOptions): Promise<string> {
+  const ask = await guarded(realm)
+  const [ana, robot] = [await give(url, 'shop', ANA), await give(url, 'shop', ROBOT)]
+  const statuses = (token: string): Promise<number[]> =>
+    Promise.all(['/any', '/staff', '/profile'].map((path) => ask(path, token)))
+  assert.deepEqual(await statuses(ana.access_token), [200, 200, 200])
+  assert.equal((await statuses(robot.access_token))[1], 403)
+  assert.deepEqual(await statuses(ana.id_token!), [401, 401, 401])
+  return 'a user of the role passes, a program without it is refused with 403, an identity token with 401'
 }
 
 async function startKeycloak(): Promise<string> {
@@ -252,9 +293,11 @@ try {
       return url
     })
     if (url !== '') {
-      const access = security({ issuers: [keycloak({ url, realm: 'shop', audience: 'shop-api' })] })
+      const realm = keycloak({ url, realm: 'shop', audience: 'shop-api' })
+      const access = security({ issuers: [realm] })
       const get = await shop('of-keycloak', access)
       await check('tokens of Keycloak', () => keycloakTokens(url, get))
+      await check('a gateway decides who may pass, by roles and scopes of Keycloak', () => authorized(url, realm))
       await check('its key is rotated under load', () => rotation(url, get, access))
     }
   }
