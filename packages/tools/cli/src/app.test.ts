@@ -47,6 +47,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'docs',
     'doctor',
     'compat',
+    'can-i-deploy',
     'registry',
     'registrar',
     'config-server',

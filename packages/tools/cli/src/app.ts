@@ -130,6 +130,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   docs: async () => (await import('./commands/docs.ts')).docsCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   compat: async () => (await import('./commands/compat.ts')).compatCommand,
+  'can-i-deploy': async () => (await import('./commands/can-i-deploy.ts')).canIDeployCommand,
   registry: async () => (await import('./commands/registry.ts')).registryCommands,
   registrar: async () => (await import('./commands/registry.ts')).registrarCommand,
   'config-server': async () => (await import('./commands/config-server.ts')).configServerCommand,

@@ -25,6 +25,7 @@ const COMMANDS = [
   'docs',
   'choose',
   'compat',
+  'can-i-deploy',
   'schemas',
   'schemas check',
   'check',
