@@ -73,6 +73,30 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/gateway/src/instances.test.ts',
     ],
   },
+  X3: {
+    state: 'works',
+    part: {
+      en: 'a service of others that speaks gRPC, GraphQL, SOAP, Thrift or REST behind any door; streams of GraphQL services not yet',
+      ko: 'gRPC, GraphQL, SOAP, Thrift, REST로 말하는 남의 서비스를 어떤 도어 뒤에든 둠. GraphQL 서비스의 스트림은 아직',
+    },
+    code: [
+      'packages/protocols/grpc/src/handlers.ts',
+      'packages/protocols/graphql/src/client/handlers.ts',
+      'packages/protocols/soap/src/handlers.ts',
+      'packages/protocols/thrift/src/client/handlers.ts',
+      'packages/protocols/rest/src/client/service.ts',
+      'packages/dure/src/door/outgoing.ts',
+    ],
+    guide: 'docs/guides/translation.md',
+    tests: [
+      'packages/protocols/grpc/src/handlers.test.ts',
+      'packages/protocols/graphql/src/client/handlers.test.ts',
+      'packages/protocols/soap/src/handlers.test.ts',
+      'packages/protocols/thrift/src/thrift.test.ts',
+      'packages/protocols/rest/src/client/service.test.ts',
+      'packages/dure/src/service/requests.test.ts',
+    ],
+  },
   X4: {
     state: 'works',
     code: [

@@ -12,6 +12,7 @@ import { schemaOf } from './schema.ts'
 import { webSockets } from './websocket.ts'
 
 export { graphqlDocument } from './schema.ts'
+export { graphqlHandlers, type GraphqlHandlersOptions } from './client/handlers.ts'
 export type { GraphqlLimits } from './limits.ts'
 export type { Link, Links } from './links.ts'
 

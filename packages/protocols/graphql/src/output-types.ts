@@ -21,6 +21,9 @@ import {
 import type { RequestContext } from './request.ts'
 import { Done, Json, SCALARS } from './scalars.ts'
 
+/** What no value of an enumeration may be called. */
+export const ENUM_WORDS: ReadonlySet<string> = new Set(['true', 'false', 'null'])
+
 export type OutputTypes = {
   readonly typeOf: (ref: TypeRef) => GraphQLOutputType
   /** The same enumeration for what goes in. */
@@ -96,7 +99,7 @@ export function outputTypes(table: TypeTable, linked: (name: string, own: Readon
   function enumOf({ name, values, description }: NamedType & { readonly kind: 'enum' }): GraphQLEnumType {
     let type = enums.get(name)
     if (type === undefined) {
-      const names = identifiersFor(values, new Set(['true', 'false', 'null']))
+      const names = identifiersFor(values, ENUM_WORDS)
       const entries = Object.fromEntries(values.map((value) => [names.get(value)!, { value }]))
       enums.set(name, (type = new GraphQLEnumType({ name, description, values: entries })))
     }
