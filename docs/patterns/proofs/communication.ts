@@ -133,6 +133,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/socket/src/udp.test.ts',
       'packages/protocols/socket/src/client/client.test.ts',
       'examples/chat/chat.long.test.ts',
+      'examples/game/game.test.ts',
       'packages/platform/gateway/src/passing.test.ts',
     ],
   },

@@ -33,6 +33,8 @@ export function udpOperations(all: ReadonlyMap<string, Served>, { operations }: 
   )
 }
 
+/** Bytes that the system holds until they are read, where it allows as many: bursts that come during a pause of this process. */
+const WAITING = 4 * 1024 * 1024
 /** Keys of one sender whose newest number is remembered. */
 const KEYS = 64
 const nothing = (): undefined => undefined
@@ -49,7 +51,7 @@ export async function listenUdp(options: {
 }): Promise<Listener> {
   const { state, host, port, operations } = options
   const { limits } = state
-  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' })
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: WAITING })
   /** By address and port, the one that was heard last at the end. */
   const senders = new Map<string, Map<string, Key>>()
 
