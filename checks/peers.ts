@@ -39,7 +39,7 @@
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
  * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
- * `npm run peers -- mail`: swaks and Python's clients at an SMTP door; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
+ * `npm run peers -- mail`: swaks and Python's clients at an SMTP door, envelopes of SOAP among their mails; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
  * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.

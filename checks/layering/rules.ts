@@ -45,7 +45,7 @@ export const packageArrows: readonly {
   // One proof by others is of all stores of sessions.
   { from: 'packages/sessions/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing', '@dure/redis'] },
   // What speaks HTTP/2 stands on one server of it.
-  { from: 'packages/protocols/', mayKnow: ['dure', '@dure/http2'], testsMayKnow: ['@dure/rest', '@dure/testing'] },
+  { from: 'packages/protocols/', mayKnow: ['dure', '@dure/http2'], testsMayKnow: ['@dure/rest', '@dure/soap', '@dure/testing'] },
   { from: 'packages/registries/', mayKnow: ['dure'], testsMayKnow: ['@dure/testing'] },
   { from: 'packages/platform/', mayKnow: ['dure', '@dure/*'] },
   { from: 'packages/tools/', mayKnow: ['dure', '@dure/*'] },

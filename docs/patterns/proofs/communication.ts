@@ -88,6 +88,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/soap/src/soap.ts',
       'packages/protocols/soap/src/wsdl.ts',
       'packages/protocols/soap/src/handlers.ts',
+      'packages/protocols/soap/src/mail.ts',
     ],
     guide: 'docs/guides/soap.md',
     tests: [
@@ -95,6 +96,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
       'packages/protocols/soap/src/values.test.ts',
       'packages/protocols/soap/src/hostile.test.ts',
       'packages/protocols/soap/src/handlers.test.ts',
+      'packages/protocols/mail/src/soap.test.ts',
     ],
   },
   C5: {

@@ -1,5 +1,6 @@
-"""What Python's own clients do: `foreign.py smtp PORT CA | lmtp PORT USER FROM TO | imap PORT CA USER | pop3 PORT USER`; a line of JSON."""
+"""What Python's own clients do: `foreign.py smtp PORT CA | lmtp PORT USER FROM TO | imap PORT CA USER | pop3 PORT USER | soap SMTP IMAP CA USER`; a line of JSON."""
 import email, email.message, imaplib, json, poplib, smtplib, ssl, sys, time
+import email.mime.text, xml.etree.ElementTree as etree
 
 
 def letter(subject, ident):
@@ -71,4 +72,44 @@ def pop3(port, user):
     return {"left": client.stat()[0]}
 
 
-print(json.dumps({"smtp": smtp, "lmtp": lmtp, "imap": imap, "pop3": pop3}[sys.argv[1]](*sys.argv[2:])))
+SOAP = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
+
+
+def soap(smtp_port, imap_port, ca, user):
+    """Sends envelopes, the second twice, and waits for an answer to each; {Message-ID: what the answer says}."""
+    take = '<take xmlns="urn:dure:stock:1"><id>7</id><pieces>%s</pieces></take>'
+    calls = [
+        ("1.1", '<find xmlns="urn:dure:stock:1"><id>일곱</id></find>'),
+        ("1.1", take % 2),
+        ("1.2", take % 3),
+        ("1.1", '<sell xmlns="urn:dure:stock:1"/>'),
+    ]
+    with smtplib.SMTP("localhost", int(smtp_port)) as client:
+        for n, (version, content) in enumerate(calls, 1):
+            text = f'<e:Envelope xmlns:e="{SOAP[version]}"><e:Body>{content}</e:Body></e:Envelope>'
+            mail = email.mime.text.MIMEText(text, "xml", "utf-8")
+            if version == "1.2":
+                mail.replace_header("Content-Type", "application/soap+xml; charset=utf-8")
+            mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = "sori@home.example", "stock@shop.example", "call", f"<{n}@home.example>"
+            for _ in range(2 if n == 2 else 1):
+                client.send_message(mail)
+    client = imaplib.IMAP4_SSL("localhost", int(imap_port), ssl_context=ssl.create_default_context(cafile=ca))
+    client.login(user, "secret")
+    mails = []
+    while len(mails) < len(calls):
+        time.sleep(0.1)
+        client.select("INBOX", readonly=True)
+        found = client.fetch("1:*", "(BODY.PEEK[])")[1] if client.search(None, "ALL")[1][0] else []
+        mails = [email.message_from_bytes(one[1]) for one in found if isinstance(one, tuple)]
+    seen = {}
+    for mail in mails:
+        assert mail["In-Reply-To"] not in seen, "answered twice"
+        text = "".join(etree.fromstring(mail.get_payload(decode=True)).itertext())
+        for known in ("일곱", "2 are left", "no such operation"):
+            if known in text:
+                text = known
+        seen[mail["In-Reply-To"]] = {"type": mail.get_content_type(), "text": text}
+    return seen
+
+
+print(json.dumps({"soap": soap, "smtp": smtp, "lmtp": lmtp, "imap": imap, "pop3": pop3}[sys.argv[1]](*sys.argv[2:])))

@@ -1,5 +1,5 @@
 /**
- * `foreign.test-support.ts`: swaks and Python's smtplib at the SMTP door; letters of a process that is killed again and again go to
+ * `foreign.test-support.ts`: swaks and Python's smtplib at the SMTP door, envelopes of SOAP among their mails; letters of a process that is killed again and again go to
  * Dovecot; Python fills mailboxes there that are read over IMAP and POP3 while Dovecot restarts. A line for each check.
  */
 import assert from 'node:assert/strict'
@@ -16,6 +16,7 @@ import { SMTPServer } from 'smtp-server'
 import { startDovecot } from './dovecot.test-support.ts'
 import { mailbox, type MailboxOptions } from './mailbox.ts'
 import { desk, KEEP, post } from './post.test-support.ts'
+import { soapPost } from './soap.test-support.ts'
 
 async function check(what: string, how: () => Promise<void>): Promise<void> {
   try {
@@ -82,6 +83,46 @@ await check(
   },
 )
 
+/** A server that brings what it takes to a mailbox of Dovecot. */
+async function relayTo(user: string, taken: () => void): Promise<{ readonly port: number; readonly stop: () => void }> {
+  const transport = createTransport({ host: '127.0.0.1', port: ports.lmtp, lmtp: true, ignoreTLS: true } as object)
+  const relay = new SMTPServer({
+    ...{ logger: false, authOptional: true, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true },
+    onData: (stream, { envelope }, done) => {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        const from = envelope.mailFrom ? envelope.mailFrom.address : ''
+        void transport.sendMail({ envelope: { from, to: user }, raw: Buffer.concat(chunks) }).then(() => {
+          done()
+          taken()
+        }, done)
+      })
+    },
+  })
+  const listening = relay.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  return { port: (listening.address() as { port: number }).port, stop: () => void relay.close() }
+}
+
+await check(
+  "SOAP by mail: Python's smtplib sends envelopes, one of them twice, and its imaplib finds an answer to each in the mailbox, faults too",
+  async () => {
+    const { port, stop } = await relayTo('sori', () => {})
+    const { url, running, done } = await soapPost(t, { port, directory: place('soap') })
+    const seen = await python('soap', url.port, ports.imaps, caFile, 'sori')
+    assert.deepEqual(seen, {
+      '<1@home.example>': { type: 'text/xml', text: '일곱' },
+      '<2@home.example>': { type: 'text/xml', text: '2' },
+      '<3@home.example>': { type: 'application/soap+xml', text: '2 are left' },
+      '<4@home.example>': { type: 'text/xml', text: 'no such operation' },
+    })
+    assert.deepEqual(done, [2])
+    await running.stop()
+    stop()
+  },
+)
+
 await check(
   'a shop that is killed between the answer of the server and its mark: each letter arrives, twice at most, with one Message-ID',
   async () => {
@@ -90,27 +131,11 @@ await check(
     let kills = 0
     let taken = 0
     // A server that brings what it takes to Dovecot, and kills who sent it.
-    const transport = createTransport({ host: '127.0.0.1', port: ports.lmtp, lmtp: true, ignoreTLS: true } as object)
-    const relay = new SMTPServer({
-      ...{ logger: false, authOptional: true, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true },
-      onData: (stream, { envelope }, done) => {
-        const chunks: Buffer[] = []
-        stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-        stream.on('end', () => {
-          const from = envelope.mailFrom ? envelope.mailFrom.address : ''
-          void transport.sendMail({ envelope: { from, to: 'shop' }, raw: Buffer.concat(chunks) }).then(() => {
-            done()
-            if (++taken % 5 === 0 && kills < 5) {
-              kills++
-              child.kill('SIGKILL')
-            }
-          }, done)
-        })
-      },
+    const { port, stop } = await relayTo('shop', () => {
+      if (++taken % 5 !== 0 || kills === 5) return
+      kills++
+      child.kill('SIGKILL')
     })
-    const listening = relay.listen(0, '127.0.0.1')
-    await once(listening, 'listening')
-    const { port } = listening.address() as { port: number }
     const data = place('shop')
     const sender = fileURLToPath(new URL('sender.child.test-support.ts', import.meta.url))
     const start = (count: number): Promise<unknown> => {
@@ -127,7 +152,7 @@ await check(
       else await pause()
     }
     child!.kill('SIGKILL')
-    relay.close()
+    stop()
     const all = await ids()
     const often = [...Map.groupBy(all, (id) => id).values()].map(({ length }) => length)
     console.log(`  ${all.length} mails of ${LETTERS} letters, ${kills} kills`)

@@ -2,53 +2,19 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { simpleParser } from 'mailparser'
-import { SMTPServer } from 'smtp-server'
 import { composed, type Letter } from './letter.ts'
+import { relay } from './relay.test-support.ts'
 import { shop } from './shop.test-support.ts'
-
-type Server = {
-  readonly port: number
-  /** What was taken: the envelope and the bytes. */
-  readonly taken: { readonly from: string; readonly to: string; readonly bytes: string }[]
-  /** How often somebody came. */
-  readonly tried: () => number
-}
-
-/** A server of others that refuses by the name of the recipient. */
-async function server(t: TestContext): Promise<Server> {
-  const taken: Server['taken'] = []
-  let tried = 0
-  const refusal = (responseCode: number): Error => Object.assign(new Error('No'), { responseCode })
-  const other = new SMTPServer({
-    ...{ logger: false, authOptional: true, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true },
-    onRcptTo: ({ address }, _session, done) => {
-      tried++
-      done(address.startsWith('gone') ? refusal(550) : address.startsWith('busy') && tried < 3 ? refusal(451) : undefined)
-    },
-    onData: (stream, { envelope }, done) => {
-      let bytes = ''
-      stream.setEncoding('latin1').on('data', (text: string) => (bytes += text))
-      stream.on('end', () => {
-        taken.push({ from: envelope.mailFrom ? envelope.mailFrom.address : '', to: envelope.rcptTo[0]!.address, bytes })
-        done()
-      })
-    },
-  })
-  const listening = other.listen(0, '127.0.0.1')
-  await new Promise((resolve) => listening.once('listening', resolve))
-  t.after(() => new Promise<void>((resolve) => other.close(() => resolve())))
-  return { port: (listening.address() as { port: number }).port, taken, tried: () => tried }
-}
 
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 test('what commits is sent; a refusal for good is a dead letter at once, another is tried again', async (t) => {
-  const { port, taken, tried } = await server(t)
+  const { port, taken, tried } = await relay(t)
   const directory = mkdtempSync(join(tmpdir(), 'dure-mail-send-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const { ask, sent, dead } = await shop({ t, directory, port })

@@ -1,49 +1,39 @@
 /** A request of SOAP over HTTP. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { DeclaredError, Issue } from 'dure/contract'
+import type { DeclaredError } from 'dure/contract'
 import {
   failureOf,
   httpExchange,
   readBody,
   Refusal,
-  steeringOf,
-  type Gathered,
   type HttpExchange,
   type OpenState,
   type OperationDoor,
 } from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
-import { envelopeOf, readEnvelope, refuseStrangeHeaders, SoapRefusal, V11, V12, type SoapVersion } from './envelope.ts'
+import { envelopeOf, readEnvelope, SoapRefusal, V11, V12, type SoapVersion } from './envelope.ts'
 import { faultToXml, statusOf, type Fault } from './fault.ts'
-import { headersOf } from './headers.ts'
 import type { SoapLimits } from './limits.ts'
 import type { SoapModel, SoapOperation } from './model.ts'
-import { xmlReader, type XmlReader } from './read.ts'
-import { xmlWriter, type XmlWriter } from './write.ts'
-import type { XmlElement } from './xml.ts'
+import { envelopeOperations, type Asked } from './operations.ts'
 
 export type SoapState = OpenState<SoapLimits>
 
 /** What answers the envelopes of one contract. It never rejects. */
 export type Executor = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
-type Ready = {
-  readonly door: OperationDoor
-  readonly trace: { readonly name: string; readonly attributes: Readonly<Record<string, string>> }
-  readonly read: (content: XmlElement) => Gathered
-  /** The answer, as it stands in the body. */
-  readonly write: (value: unknown) => string
-  /** The element of a declared error. */
-  readonly declared: (error: DeclaredError) => string | undefined
-}
+/** How operations are called over this door, by their names. */
+type Doors = ReadonlyMap<string, { readonly door: OperationDoor; readonly trace: Parameters<HttpExchange['trace']>[1] }>
 
 export function executor(state: SoapState, model: SoapModel, doorOf: (operation: SoapOperation) => OperationDoor): Executor {
-  const [reader, writer] = [xmlReader(model), xmlWriter(model)]
-  const ready = new Map(
-    model.operations.map((operation) => [
-      operation.element,
-      prepare({ operation, model, reader, writer, door: doorOf(operation) }),
-    ]),
+  const asked = envelopeOperations(model)
+  const service = model.contract.name
+  const doors: Doors = new Map(
+    model.operations.map((operation) => {
+      const { name } = operation.types
+      const attributes = { 'http.request.method': 'POST', 'rpc.system': 'soap', 'rpc.service': service, 'rpc.method': name }
+      return [name, { door: doorOf(operation), trace: { name: `soap ${service}.${name}`, attributes } }]
+    }),
   )
   return async (request, response) => {
     const exchange = httpExchange(state, request, response)
@@ -52,34 +42,29 @@ export function executor(state: SoapState, model: SoapModel, doorOf: (operation:
       refuseMedia(exchange.header('content-type'))
       const envelope = readEnvelope(await readBody(request, state.limits.body), state.limits)
       soap = envelope.soap
-      refuseStrangeHeaders(envelope)
-      const content = envelope.content
-      const header = headersOf(envelope, exchange.header)
-      const steering = steeringOf(header, state.limits.deadline)
-      const called = content?.uri === model.namespace ? ready.get(content.local) : undefined
-      if (content === undefined || called === undefined) throw unknownOperation(model, content)
-      serve(called, { state, soap, exchange, header, steering, content, response })
+      serve(asked(envelope, { header: exchange.header, deadline: state.limits.deadline }), {
+        ...{ state, doors, soap, exchange, response },
+      })
     } catch (error) {
       refuse(response, state, error, { soap, exchange })
     }
   }
 }
 
-type Asked = {
+type Serving = {
   readonly state: SoapState
+  readonly doors: Doors
   readonly soap: SoapVersion
   readonly exchange: HttpExchange
-  readonly header: (name: string) => string | undefined
-  readonly steering: ReturnType<typeof steeringOf>
-  readonly content: XmlElement
   readonly response: ServerResponse
 }
 
-function serve(called: Ready, { state, soap, exchange, header, steering, content, response }: Asked): void {
+function serve({ called, content, header, steering }: Asked, { state, doors, soap, exchange, response }: Serving): void {
   const { correlationId, gone } = exchange
-  const trace = exchange.trace(steering, called.trace)
+  const { door, trace: traced } = doors.get(called.types.name)!
+  const trace = exchange.trace(steering, traced)
   const fail = (error: unknown): void => {
-    const failure = called.door.tell(error, { correlationId, traceId: traceIdOf(trace.traceparent) })
+    const failure = door.tell(error, { correlationId, traceId: traceIdOf(trace.traceparent) })
     const declared = failure.by === 'contract' ? called.declared(error as DeclaredError) : undefined
     sendFault(response, state, { soap, failure, correlationId, declared })
   }
@@ -91,59 +76,10 @@ function serve(called: Ready, { state, soap, exchange, header, steering, content
       fail(asInternal(error))
     }
   }
-  called.door.take(
+  door.take(
     { correlationId, steering, trace, header, signal: gone.signal, read: () => called.read(content) },
     { succeed, send: fail, fail },
   )
-}
-
-function prepare({
-  operation,
-  model,
-  reader,
-  writer,
-  door,
-}: {
-  readonly operation: SoapOperation
-  readonly model: SoapModel
-  readonly reader: XmlReader
-  readonly writer: XmlWriter
-  readonly door: OperationDoor
-}): Ready {
-  const { types, input, output, answer } = operation
-  const service = types.contract.name
-  const write = output === undefined ? () => '' : writer.part(output)
-  const [open, close] = [`<${answer} xmlns="${model.namespace}">`, `</${answer}>`]
-  const faults = new Map(
-    operation.faults.map(({ code, element, data }) => {
-      const own = data.kind === 'nothing' ? () => '' : writer.part({ element: 'data', type: data, optional: false })
-      return [code, (value: unknown) => `<${element} xmlns="${model.namespace}">${own(value)}</${element}>`] as const
-    }),
-  )
-  return {
-    door,
-    trace: {
-      name: `soap ${service}.${types.name}`,
-      attributes: { 'http.request.method': 'POST', 'rpc.system': 'soap', 'rpc.service': service, 'rpc.method': types.name },
-    },
-    read: inputReader(reader, input),
-    write: (value) => open + write(value) + close,
-    declared: (error) => faults.get(error.code)?.(error.data),
-  }
-}
-
-function inputReader(reader: XmlReader, input: SoapOperation['input']): Ready['read'] {
-  const gathered = (read: (issues: Issue[]) => unknown): Gathered => {
-    const issues: Issue[] = []
-    const value = read(issues)
-    return issues.length === 0 ? { ok: true, input: value } : { ok: false, issues }
-  }
-  if (input !== undefined && 'fields' in input) {
-    const read = reader.fields(input.fields)
-    return (content) => gathered((issues) => read(content, { path: [], issues }))
-  }
-  const read = reader.parts(input === undefined ? [] : [input.whole])
-  return (content) => gathered((issues) => read(content, { path: [], issues }).get('input'))
 }
 
 /** What a service answers and SOAP has no word for is nothing that whoever asked has done. */
@@ -165,15 +101,6 @@ function refuseMedia(type = ''): void {
       'UNSUPPORTED_MEDIA_TYPE',
       `Cannot read a body of type "${type.slice(0, 100)}"; send text/xml (SOAP 1.1) or application/soap+xml (1.2) in UTF-8`,
     )
-}
-
-function unknownOperation({ contract, namespace, operations }: SoapModel, content: XmlElement | undefined): Refusal {
-  if (content === undefined) return new Refusal('PATH_NOT_FOUND', 'Cannot call anything: the Body of the envelope is empty')
-  const shown = `"${content.local.slice(0, 80)}"`
-  const why = operations.some(({ element }) => element === content.local)
-    ? `it is of the namespace "${content.uri.slice(0, 100)}", and "${namespace}" is wanted`
-    : `${contract.name} has no such operation; see its WSDL`
-  return new Refusal('PATH_NOT_FOUND', `Cannot call ${shown}: ${why}`)
 }
 
 /** Whatever is wrong with a request before it is a call. */

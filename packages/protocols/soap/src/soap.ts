@@ -11,6 +11,7 @@ import { wsdlOf } from './wsdl.ts'
 
 export { wsdlDocument, type WsdlOptions } from './wsdl.ts'
 export { soapHandlers, type SoapHandlersOptions } from './handlers.ts'
+export { soapMail, type EnvelopeLetter, type MailWithEnvelope, type SoapMail, type SoapMailOptions } from './mail.ts'
 export type { SoapLimits } from './limits.ts'
 
 export type SoapOptions = {
