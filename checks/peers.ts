@@ -40,6 +40,7 @@
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
  * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
  * `npm run peers -- mail`: swaks and Python's clients at an SMTP door, envelopes of SOAP among their mails; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
+ * `npm run peers -- pact`: pact-js and Pact JVM verify a provider of ours by our pacts, ours by theirs, and all refuse one that breaks a consumer (java, mvn).
  * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -64,6 +65,7 @@ import {
   keycloak,
   missing,
   natsPy,
+  pact as pactJudges,
   pika,
   proton,
   qpidJms,
@@ -136,6 +138,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   thrift,
   interop,
   mail,
+  pact,
 }
 
 async function openapi(): Promise<boolean> {
@@ -370,6 +373,15 @@ async function thrift(): Promise<boolean> {
 async function mail(): Promise<boolean> {
   need('Dovecot and swaks', ['dovecot-imapd', 'dovecot-pop3d', 'dovecot-lmtpd', 'swaks', 'libnet-ssleay-perl'])
   return ourProgram('protocols/mail/src/foreign.test-support.ts', [])
+}
+
+async function pact(): Promise<boolean> {
+  const { js, jvm } = pactJudges
+  for (const judge of [js, jvm]) {
+    const said = judge.there() ? 'installed' : judge.install()
+    if (said !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${said}.`)
+  }
+  return ourProgram('tools/testing/src/contracts/peers.test-support.ts', [js.folder, jvm.folder])
 }
 
 async function oldServers(): Promise<boolean> {

@@ -166,6 +166,37 @@ export const buf: Judges = judges('buf', 'buf/package.json', {
   steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
 })
 
+/** What writes and verifies pacts besides us: pact-js, with its native core, and Pact JVM. */
+export const pact: Readonly<Record<'js' | 'jvm', Judges>> = {
+  js: judges('pact-js', 'pact/js/package.json', {
+    sources: ['pact/js/pact.js'],
+    possible: () => true,
+    steps: (folder) => [
+      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ],
+  }),
+  jvm: judges('pact-jvm', 'pact/java/pom.xml', {
+    sources: ['pact/java/Pacts.java'],
+    possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
+    steps: (folder) => [
+      [
+        ...[
+          'mvn',
+          '--quiet',
+          '--batch-mode',
+          '--file',
+          join(folder, 'pom.xml'),
+          COPY,
+          `-DoutputDirectory=${join(folder, 'lib')}`,
+        ],
+        // Two of them are files of one name.
+        '-Dmdep.prependGroupId=true',
+      ],
+      ['javac', '-cp', join(folder, 'lib', '*'), '-d', join(folder, 'classes'), join(folder, 'Pacts.java')],
+    ],
+  }),
+}
+
 /** What calls a system in threads from outside. */
 export const threads: Judges = judges('autocannon', 'threads/package.json', {
   possible: () => true,

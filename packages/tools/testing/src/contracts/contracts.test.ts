@@ -3,20 +3,14 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { consumerTest, describeVerification, interaction, PactError, verifyContracts, type VerifyOptions } from './contracts.ts'
-import { PriceChanged, Prices, pricesWith, Shop, shop, Unknown, type PriceRow } from './shop.test-support.ts'
+import { consumerTest, describeVerification, interaction, PactError, verifyContracts } from './contracts.ts'
+import { messages, price, states } from './prices.test-support.ts'
+import { PriceChanged, Prices, pricesWith, Shop, shop, Unknown } from './shop.test-support.ts'
 
-const price = {
-  sku: 'tea',
-  cents: 250,
-  currency: 'EUR',
-  since: new Date(0),
-  steps: [{ from: 5, cents: 200, note: 'crate' }],
-} as const
 const tea = interaction(Prices, 'of', {
   given: { name: 'a price', params: { sku: 'tea' } },
   input: { sku: 'tea' },
-  output: { ...price, steps: [...price.steps] },
+  output: price,
 })
 const gone = interaction(Prices, 'of', {
   given: 'no prices',
@@ -28,25 +22,6 @@ function folder(context: TestContext): string {
   const made = mkdtempSync(join(tmpdir(), 'dure-pacts-'))
   context.after(() => rmSync(made, { recursive: true, force: true }))
   return made
-}
-
-const states: NonNullable<VerifyOptions<{ prices: PriceRow }>['states']> = {
-  'a price': async ({ database }, { sku }) => {
-    await database.transaction(async (tx) => {
-      await tx.deleteFrom('prices').execute()
-      await tx
-        .insertInto('prices')
-        .values({ sku: String(sku), cents: 7 })
-        .execute()
-    })
-  },
-  'no prices': async ({ database }) => {
-    await database.transaction(async (tx) => void (await tx.deleteFrom('prices').execute()))
-  },
-}
-const messages: NonNullable<VerifyOptions<{ prices: PriceRow }>['messages']> = {
-  'price.changed': ({ database }) =>
-    database.transaction(async (tx) => void (await tx.publish(PriceChanged, { sku: 'cup', cents: 3, by: 'nobody' }))),
 }
 
 /** What the shop uses: written into a folder. */

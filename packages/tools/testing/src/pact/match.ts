@@ -172,7 +172,7 @@ function matchContent(
     return isOfType(bytesOf(actual), bytes.value, actual.type)
       ? []
       : [{ where, expected: `a body of ${bytes.value}`, got: describe(actual) }]
-  if (mediaType(expected.type) !== mediaType(actual.type))
+  if (!isOfMedia(expected.type, actual.type))
     return [{ where, expected: `a body of ${mediaType(expected.type)}`, got: describe(actual) }]
   const at = ({ where: inside, ...rest }: Mismatch): Mismatch => ({ where: `${where} ${inside}`, ...rest })
   if (expected.kind === 'json' && actual.kind === 'json') return matchJson(expected.value, actual.value, options).map(at)
@@ -195,6 +195,12 @@ function formOf(text: string): Values {
   const values: Record<string, string[]> = Object.create(null) as {}
   for (const [name, value] of new URLSearchParams(text)) (values[name] ??= []).push(value)
   return values
+}
+
+/** What is written in JSON, such as a problem, is JSON. */
+function isOfMedia(expected: string, actual: string): boolean {
+  const [wanted, given] = [mediaType(expected), mediaType(actual)]
+  return wanted === given || wanted === `application/${/\+(\w+)$/.exec(given)?.[1]}`
 }
 
 type Full = Exclude<Content, { readonly kind: 'absent' | 'empty' }>
