@@ -133,7 +133,7 @@ test('the audit log is proved in the browser, and says which line was changed by
   await page.keyboard.press('u')
   await page.locator('table[aria-label="Audit"] tbody tr').nth(2).waitFor()
   await page.getByRole('button', { name: 'Check the log' }).click()
-  await page.locator('.banner', { hasText: 'are as they were written' }).waitFor()
+  await page.locator('.banner', { hasText: 'The log is as it was written' }).waitFor()
   await accessible(page)
   await picture(page, 'real-audit')
 

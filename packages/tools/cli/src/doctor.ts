@@ -53,7 +53,9 @@ function packages(project: string): readonly Finding[] {
       remedy: `Say the same version of all packages of Dure in package.json, then: npm install`,
     })),
     ...(twice ? [{ what: 'There are two copies of "dure" in node_modules', remedy: 'Run: npm dedupe' }] : []),
-    ...(apart.length === 0 && !twice ? [{ what: `${found.length} packages of Dure, all ${VERSION}` }] : []),
+    ...(apart.length === 0 && !twice
+      ? [{ what: `${found.length} ${found.length === 1 ? 'package' : 'packages'} of Dure, all ${VERSION}` }]
+      : []),
   ]
 }
 

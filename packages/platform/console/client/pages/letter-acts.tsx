@@ -6,14 +6,15 @@ import { t } from '../words/words.ts'
 /** Asks before a fixed set is retried or thrown away. */
 export function decide(what: 'retry' | 'discard', ids: readonly string[], again: () => void): void {
   let rate = ''
+  const given = { count: ids.length }
   confirm({
-    title: t(`letters.${what}`, { count: ids.length }),
+    title: t(`letters.${what}`, given),
     body:
       what === 'discard' ? (
-        <p>{t('letters.discardHint')}</p>
+        <p>{t('letters.discardHint', given)}</p>
       ) : (
         <>
-          <p>{t('letters.retryHint')}</p>
+          <p>{t('letters.retryHint', given)}</p>
           {ids.length > 1 && (
             <label class="line">
               <span>{t('letters.rate')}</span>

@@ -1,16 +1,15 @@
 /** Every text of the console, in the reader's language. */
 import { language } from '../settings.ts'
 import { en } from './en.ts'
+import { fill, type Given } from './fill.ts'
 import { ko } from './ko.ts'
 
 export type Word = keyof typeof en
 
 const tables: Readonly<Record<'en' | 'ko', Readonly<Record<Word, string>>>> = { en, ko }
 
-/** The text of a word; `{name}` in it is replaced by what is given. */
-export function t(word: Word, given: Readonly<Record<string, string | number>> = {}): string {
-  return tables[language.value][word].replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(given[name] ?? whole))
-}
+/** The text of a word, with what is given in its places. */
+export const t = (word: Word, given: Given = {}): string => fill(tables[language.value][word], given)
 
 /** Whether there is a text of this name: servers name states that may have none. */
 export function known(word: string): word is Word {

@@ -60,7 +60,7 @@ const verifyCommand: Command<Shell> = defineCommand({
     const verdict = await ask<AuditVerdict>(this, flags, 'verify', { checkpoint })
     printResult(this, flags, verdict, () =>
       verdict.ok
-        ? `${verdict.size} lines, each as it was written`
+        ? `${verdict.size} ${verdict.size === 1 ? 'line' : 'lines'}, each as it was written`
         : paint(this, 'red', `Line ${verdict.fault.seq} was ${wordOf(verdict.fault.what)}: ${verdict.fault.why}`),
     )
     if (!verdict.ok) throw new CliError('The audit log is not as it was written')
@@ -92,7 +92,7 @@ const checkpointCommand: Command<Shell> = defineCommand({
     type Told = { readonly log: string; readonly verifier: string; readonly size: number; readonly checkpoint: string | null }
     const { log, verifier, size, checkpoint } = await ask<Told>(this, flags, 'checkpoint')
     const told = { log, verifier, checkpoint }
-    printResult(this, flags, told, () => checkpoint?.trimEnd() ?? `"${log}" has ${size} lines`)
+    printResult(this, flags, told, () => checkpoint?.trimEnd() ?? `"${log}" has ${size} ${size === 1 ? 'line' : 'lines'}`)
   },
 })
 
