@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { Browser } from 'playwright-core'
 import { accessible, fits, goTo, openPage, picture, type Look } from './browser.test-support.ts'
 import { openRecorded } from './recorded-server.test-support.ts'
+import { recorded } from './recorded.test-support.ts'
 
 export const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 
@@ -28,6 +29,7 @@ const PAGES: Readonly<Record<string, readonly [path: string, there: string]>> = 
   letter: ['/letters/letter-0000000b?by=each', 'aside.detail .json'],
   resilience: ['/resilience', '.card'],
   sagas: ['/sagas/checkout/order-2', 'aside.detail .saga li'],
+  instances: ['/resilience?by=instances', 'tbody tr'],
   explorer: ['/explorer/order/find', 'aside.detail pre'],
   builds: ['/builds', '.stacked li'],
   settings: ['/settings', 'tbody tr'],
@@ -51,6 +53,43 @@ export async function lookAtPages(
     await fits(page)
     await accessible(page, rules)
     await picture(page, `${shown}-${look}`)
+  }
+  assert.deepEqual(wrong, [])
+}
+
+/** Pages of lists, on a system of which there is nothing to tell yet. */
+const EMPTY = [
+  ...['traces', 'logs', 'metrics', 'exceptions', 'builds', 'topics', 'letters', 'resilience', 'sagas', 'explorer'],
+  'resilience?by=instances',
+]
+
+const emptied = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? []
+    : typeof value === 'object' && value !== null
+      ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, emptied(one)]))
+      : value
+
+/** @throws {AssertionError} as `lookAtPages`, and for a page that does not say that there is nothing */
+export async function lookAtEmptyPages(browser: Browser, look: keyof typeof LOOKS): Promise<void> {
+  const answers = Object.fromEntries(
+    Object.entries(recorded).map(([contract, operations]) => [
+      contract,
+      Object.fromEntries(
+        Object.entries(operations).map(([name, answer]) => [name, (input: object) => emptied(answer({ ...input }))]),
+      ),
+    ]),
+  )
+  await using server = await openRecorded({ answers })
+  await using seen = await openPage(browser, `${server.url}/nothing`, LOOKS[look])
+  const { page, wrong } = seen
+  await page.locator('.state h2').waitFor()
+  for (const path of EMPTY) {
+    await goTo(page, `/${path}`)
+    await page.locator('.state h2').waitFor()
+    await fits(page)
+    await accessible(page)
+    await picture(page, `empty-${path.replace('?by=', '-')}-${look}`)
   }
   assert.deepEqual(wrong, [])
 }

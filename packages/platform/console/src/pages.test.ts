@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { lookAtPages, TRACE } from './all-pages.test-support.ts'
 import { accessible, openBrowser, openPage, skip } from './browser.test-support.ts'
 import { openRecorded } from './recorded-server.test-support.ts'
+import { recorded } from './recorded.test-support.ts'
 import { openOnce } from './open-once.test-support.ts'
 
 const how = { skip, timeout: 600_000 }
@@ -27,6 +28,40 @@ test('a viewer is shown nothing to change', how, async () => {
   await page.locator('aside.detail .json').waitFor()
   assert.equal(await page.getByRole('button', { name: /Retry|Discard|Edit/ }).count(), 0)
 })
+
+test(
+  'whom each process leaves out is said first, with what its retry budget has left, and changes as it is told',
+  how,
+  async () => {
+    await using server = await openRecorded()
+    await using seen = await openPage(await browser(), `${server.url}/resilience`)
+    const { page, wrong } = seen
+    await page.getByRole('button', { name: 'Instances and budgets · 2 left out' }).click()
+    const rows = page.locator('table[aria-label="Instances"] tbody tr')
+    await rows.nth(2).waitFor()
+    const [first, second, last] = await rows.allInnerTexts()
+    assert.match(first!, /^order\s+stock\s+2 of 3\s*left out\s+unix:\/run\/shop\/stock-1\.sock\s+63\s+63\s+4\s+1$/)
+    assert.match(second!, /^doors\s+stock\s+2 of 3\s*on trial\s+unix:\/run\/shop\/stock-2\.sock\s+26\s/)
+    assert.match(last!, /^cart\+product\s+stock\s+3 of 3\s+–\s+100\s/)
+    await rows.first().focus()
+    await page.keyboard.press('Enter')
+    await page.locator('aside.detail section', { hasText: 'stock-1.sock left out' }).waitFor()
+    assert.match(page.url(), /by=instances&peers=order/)
+    await accessible(page)
+    await page.keyboard.press('Escape')
+    await page.locator('aside.detail').waitFor({ state: 'detached' })
+    assert.deepEqual(wrong, [])
+
+    // What the stream tells counts, not what was read when the page came.
+    const { show } = recorded['resilience']!
+    const { calls, peers } = show!({}) as { readonly calls: unknown; readonly peers: readonly { readonly from: string }[] }
+    const watch = (): object => ({ calls, peers: peers.filter(({ from }) => from === 'doors') })
+    await using later = await openRecorded({ answers: { ...recorded, resilience: { show: show!, watch } } })
+    await using told = await openPage(await browser(), `${later.url}/resilience?by=instances`)
+    await told.page.getByRole('button', { name: 'Instances and budgets · 1 left out' }).waitFor()
+    assert.equal(await told.page.locator('table[aria-label="Instances"] tbody tr').count(), 1)
+  },
+)
 
 test('a saga that has paused is decided about, with a reason; a viewer only sees it', how, async () => {
   await using server = await openRecorded()

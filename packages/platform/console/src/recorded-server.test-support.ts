@@ -5,6 +5,7 @@ import { silentLogger } from 'dure/telemetry'
 import type { Admission } from './access.ts'
 import { clientFiles } from './files.ts'
 import { recorded } from './recorded.test-support.ts'
+import type { Answers } from './recorded/basis.test-support.ts'
 import { createConsoleServer, hostsOf } from './server.ts'
 
 export type Recorded = {
@@ -17,7 +18,7 @@ const COMMANDS = ['retry', 'discard', 'edit', 'publish', 'resume', 'skip', 'comp
 
 /** What is asked of it, in JSON form, is answered from `answers`; commands are for operators, and need a reason where they destroy. */
 export async function openRecorded(
-  options: { readonly answers?: typeof recorded; readonly production?: boolean; readonly role?: 'viewer' | 'operator' } = {},
+  options: { readonly answers?: Answers; readonly production?: boolean; readonly role?: 'viewer' | 'operator' } = {},
 ): Promise<Recorded> {
   const { answers = recorded, production = false, role = 'operator' } = options
   const asked: string[] = []
@@ -29,8 +30,11 @@ export async function openRecorded(
     operator: async (request, response) => {
       const [contract = '', operation = ''] = request.url!.split('?')[0]!.split('/').slice(3).map(decodeURIComponent)
       if (contract === '') sendJson(response, 200, { contracts: catalogue(answers) })
-      else if (request.method === 'GET') response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
-      else {
+      else if (request.method === 'GET') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+        const told = answers[contract]?.[operation]?.({})
+        if (told !== undefined) response.write(`data: ${JSON.stringify(told)}\n\n`)
+      } else {
         const input = (await readJson(request)) as Readonly<Record<string, unknown>>
         asked.push(
           `${contract}.${operation} ${JSON.stringify(input)} ${decodeURIComponent(String(request.headers['x-dure-reason'] ?? ''))}`,
@@ -58,7 +62,7 @@ export async function openRecorded(
   }
 }
 
-function catalogue(answers: typeof recorded): unknown {
+function catalogue(answers: Answers): unknown {
   return Object.entries(answers).map(([name, operations]) => ({
     name,
     description: `What ${name} tells`,

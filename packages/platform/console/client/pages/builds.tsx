@@ -127,6 +127,7 @@ const Operations = ({ rows }: { readonly rows: Comparison['operations'] }): JSX.
       {
         id: 'name',
         title: t('filter.operation'),
+        class: 'name',
         by: ({ service, name }) => `${service} ${name}`,
         cell: ({ service, name, before, after }) => (
           <span class="named">

@@ -12,7 +12,7 @@ import { Table } from '../parts/table.tsx'
 import { Copy, Facts, Json, Swatch } from '../parts/value.tsx'
 import { duration, hue } from '../show.ts'
 import { go, path, query, to } from '../where.ts'
-import { t } from '../words/words.ts'
+import { t, tell } from '../words/words.ts'
 
 type Operation = {
   readonly name: string
@@ -68,6 +68,9 @@ export function Explorer(): JSX.Element {
   )
 }
 
+/** The scope that a caller needs, or who may call. */
+const accessOf = ({ access, scope }: Row): string => scope ?? tell('access', access)
+
 const nameOf = ({ contract, name }: Row): string => `${contract.name}.${name}`
 
 function Operations({ rows, open }: { readonly rows: readonly Row[]; readonly open: string | undefined }): JSX.Element {
@@ -94,9 +97,9 @@ function Operations({ rows, open }: { readonly rows: readonly Row[]; readonly op
             </span>
           ),
         },
-        { id: 'kind', title: t('explorer.kind'), by: ({ kind }) => kind, cell: ({ kind }) => kind },
+        { id: 'kind', title: t('explorer.kind'), by: ({ kind }) => kind, cell: ({ kind }) => tell('operation', kind) },
         { id: 'route', title: t('explorer.route'), wide: true, cell: ({ routes }) => <code>{routes[0] ?? '–'}</code> },
-        { id: 'access', title: t('explorer.access'), wide: true, cell: ({ access, scope }) => scope ?? access },
+        { id: 'access', title: t('explorer.access'), wide: true, cell: accessOf },
         { id: 'about', title: t('explorer.description'), wide: true, cell: ({ description = '' }) => description },
       ]}
     />
@@ -118,7 +121,7 @@ function One({ row }: { readonly row: Row }): JSX.Element {
   return (
     <Detail
       title={nameOf(row)}
-      about={`${row.kind} · ${row.contract.name} ${row.contract.version}`}
+      about={`${tell('operation', row.kind)} · ${row.contract.name} ${row.contract.version}`}
       close={() => go(`/explorer${location.search}`)}
     >
       <section>
@@ -126,7 +129,7 @@ function One({ row }: { readonly row: Row }): JSX.Element {
         <Facts
           facts={[
             [t('explorer.route'), row.routes.join(', ')],
-            [t('explorer.access'), row.scope ?? row.access],
+            [t('explorer.access'), accessOf(row)],
             [t('explorer.errors'), row.errors.map(({ code }) => code).join(', ')],
             [t('explorer.deadline'), duration(row.deadline)],
           ]}

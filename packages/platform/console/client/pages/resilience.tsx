@@ -11,6 +11,7 @@ import { dark, live } from '../settings.ts'
 import { compact, duration, percent } from '../show.ts'
 import { query } from '../where.ts'
 import { known, t } from '../words/words.ts'
+import { leftOut, PeersTable, type Peers } from './peers.tsx'
 
 type Ends = Readonly<Record<string, number>>
 type Call = {
@@ -26,7 +27,7 @@ type Call = {
   readonly p99?: number
   readonly policies: readonly string[]
 }
-type Report = { readonly calls: readonly Call[] }
+type Report = { readonly calls: readonly Call[]; readonly peers: readonly Peers[] }
 
 /** Over so many seconds `lately` counts. */
 const LATELY = 10
@@ -67,52 +68,75 @@ export function Resilience(): JSX.Element {
     }
   }, [report])
   const words = (query.value.get('q') ?? '').toLowerCase()
-  const only = query.value.get('only')
+  const out = leftOut(report?.peers ?? [])
+  const byCalls = query.value.get('by') !== 'instances'
   return (
     <Page
       title={t('page.resilience')}
       about={t('resilience.about')}
       tools={
         <>
-          <Search label={t('filter.operation')} />
+          <Search label={t(byCalls ? 'filter.operation' : 'filter.service')} />
           <Choices
-            name="only"
-            label={t('traces.which')}
+            name="by"
+            label={t('resilience.by')}
             options={[
-              ['all', t('filter.all')],
-              ['trouble', t('resilience.trouble')],
+              ['calls', t('resilience.calls')],
+              ['instances', out === 0 ? t('resilience.instances') : t('resilience.instancesOut', { count: out })],
             ]}
           />
+          {byCalls && (
+            <Choices
+              name="only"
+              label={t('traces.which')}
+              options={[
+                ['all', t('filter.all')],
+                ['trouble', t('resilience.trouble')],
+              ]}
+            />
+          )}
         </>
       }
     >
       <Shown answer={{ ...first, value: report }}>
-        {({ calls }) => {
-          const shown = calls
-            .filter((call) => keyOf(call).toLowerCase().includes(words))
-            .filter((call) => only !== 'trouble' || trouble(call) > 0)
-            .toSorted(
-              (a, b) =>
-                trouble(b) - trouble(a) || outcomes(b.lately).all - outcomes(a.lately).all || (keyOf(a) < keyOf(b) ? -1 : 1),
-            )
-          if (shown.length === 0)
-            return (
-              <Empty title={t('resilience.none')}>
-                <p>{t('resilience.noneHint')}</p>
-              </Empty>
-            )
-          return (
-            <div class="body" tabIndex={0} role="region" aria-label={t('page.resilience')}>
-              <div class="cards">
-                {shown.map((call) => (
-                  <Card key={keyOf(call)} call={call} history={history.current.get(keyOf(call)) ?? []} />
-                ))}
-              </div>
-            </div>
-          )
-        }}
+        {({ calls, peers }) =>
+          byCalls ? <Calls calls={calls} words={words} history={history.current} /> : <PeersTable peers={peers} words={words} />
+        }
       </Shown>
     </Page>
+  )
+}
+
+function Calls({
+  calls,
+  words,
+  history,
+}: {
+  readonly calls: readonly Call[]
+  readonly words: string
+  readonly history: ReadonlyMap<string, readonly number[]>
+}): JSX.Element {
+  const only = query.value.get('only')
+  const shown = calls
+    .filter((call) => keyOf(call).toLowerCase().includes(words))
+    .filter((call) => only !== 'trouble' || trouble(call) > 0)
+    .toSorted(
+      (a, b) => trouble(b) - trouble(a) || outcomes(b.lately).all - outcomes(a.lately).all || (keyOf(a) < keyOf(b) ? -1 : 1),
+    )
+  if (shown.length === 0)
+    return (
+      <Empty title={t('resilience.none')}>
+        <p>{t('resilience.noneHint')}</p>
+      </Empty>
+    )
+  return (
+    <div class="body" tabIndex={0} role="region" aria-label={t('page.resilience')}>
+      <div class="cards">
+        {shown.map((call) => (
+          <Card key={keyOf(call)} call={call} history={history.get(keyOf(call)) ?? []} />
+        ))}
+      </div>
+    </div>
   )
 }
 

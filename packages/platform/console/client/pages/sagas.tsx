@@ -138,6 +138,7 @@ const Instances = ({
         id: 'began',
         title: t('sagas.began'),
         number: true,
+        wide: true,
         by: ({ began }) => began,
         cell: ({ began }) => <span title={time(began)}>{ago(began)}</span>,
       },
@@ -220,7 +221,7 @@ const Steps = ({ history: { steps, began } }: { readonly history: History }): JS
         <span class="spot" aria-hidden="true" />
         <details>
           <summary>
-            <b>{step.name}</b> {tag(step.state)} <span class="quiet">{step.kind}</span>
+            <b>{step.name}</b> {tag(step.state)} <span class="quiet">{tell('sagaStep', step.kind)}</span>
             {step.undo && <span class="quiet"> · {t('sagas.undo')}</span>}
             {step.tries > 1 && <span class="quiet"> · {t('story.attempts', { count: number(step.tries) })}</span>}
             {step.ended !== null && step.ended > step.began && <span class="quiet"> · {duration(step.ended - step.began)}</span>}
