@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AnyContract } from 'dure/contract'
 import { SystemError } from 'dure/contract/internal'
 import type { Registry } from 'dure/discovery'
-import { listen } from 'dure/door/server/internal'
+import { hostOfEnvironment, listen, portOfEnvironment } from 'dure/door/server/internal'
 import type { OpenDoor, StopOptions, World } from 'dure/service'
 import type { Family } from 'dure/telemetry'
 import { logTo } from './access-log.ts'
@@ -155,17 +155,12 @@ const needsRegistry = ({ routes, upstreams = {} }: GatewayConfiguration): boolea
   Object.values(upstreams).some((each) => 'service' in each) ||
   Object.values(routes).some(({ to }) => targetsOf(to).some(({ upstream }) => !Object.hasOwn(upstreams, upstream)))
 
-export function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: Pick<GatewayOptions, 'host' | 'port'>): {
+export function addressOf({
+  host = hostOfEnvironment(),
+  port = portOfEnvironment('gateway') ?? 8080,
+}: Pick<GatewayOptions, 'host' | 'port'>): {
   readonly host: string
   readonly port: number
 } {
   return { host, port }
-}
-
-function portOfEnvironment(): number | undefined {
-  const given = process.env['PORT']
-  if (given === undefined || given === '') return undefined
-  const port = Number(given)
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  throw new Error(`Cannot open the gateway: the environment variable PORT is "${given}"; give a number from 0 to 65535`)
 }

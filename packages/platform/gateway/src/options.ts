@@ -19,7 +19,7 @@ export type GatewayOptions = {
   readonly name?: string
   /** Default: the environment variable PORT, else 8080. 0 takes any free port. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   readonly limits?: Partial<Limits>
   /** Certificates: it then speaks TLS alone, and HTTP/2 with those who know it. They can stand among the routes as well. */

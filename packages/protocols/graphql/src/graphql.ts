@@ -1,7 +1,7 @@
 /** The GraphQL door: queries, commands and streams of contracts at one address. */
 import type { ServerResponse } from 'node:http'
 import type { AnyContract } from 'dure/contract'
-import { admit, openHttp, openState, operationDoor, servedOperations, type DoorTls } from 'dure/door/internal'
+import { admit, type DoorTls, hostOfEnvironment, openHttp, openState, operationDoor, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { createDocuments } from './documents.ts'
 import { executor, refuse, type GraphqlState } from './execute.ts'
@@ -21,7 +21,7 @@ export type GraphqlOptions = {
   readonly name?: string
   /** 0 takes any free port. Default 8090. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Certificates: the door speaks HTTPS, and takes those of files anew when they change. Default: HTTP. */
   readonly tls?: DoorTls
@@ -63,7 +63,7 @@ export type GraphqlOptions = {
  */
 export function graphql(options: GraphqlOptions = {}): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'graphql', host = '127.0.0.1', port = 8090 } = options
+  const { name = 'graphql', host = hostOfEnvironment(), port = 8090 } = options
   return {
     name,
     open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),

@@ -1,7 +1,7 @@
 /** The gRPC door: contracts as services of gRPC, and calls to services of others. */
 import { serveHttp2, type Http2Connection, type Http2Receiver, type Http2Stream } from '@dure/http2'
 import type { AnyContract } from 'dure/contract'
-import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
+import { type DoorTls, hostOfEnvironment, openState, openTcp, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { exchangeOf, strangerOf } from './exchange.ts'
 import { healthMethods } from './health.ts'
@@ -26,7 +26,7 @@ export type GrpcOptions = {
   readonly name?: string
   /** 0 takes any free port. Default 9090. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Default: none, HTTP/2 by prior knowledge. */
   readonly tls?: DoorTls
@@ -59,7 +59,7 @@ export type GrpcOptions = {
  */
 export function grpc(options: GrpcOptions = {}): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'grpc', host = '127.0.0.1', port = 9090 } = options
+  const { name = 'grpc', host = hostOfEnvironment(), port = 9090 } = options
   return {
     name,
     open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),

@@ -2,7 +2,15 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { CallError, type Principal } from 'dure/contract'
-import { admit, followCertificates, openState, openTcp, type DoorTls, type TcpConnection } from 'dure/door/internal'
+import {
+  admit,
+  type DoorTls,
+  followCertificates,
+  hostOfEnvironment,
+  openState,
+  openTcp,
+  type TcpConnection,
+} from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { SMTPServer, type SMTPServerAuthentication, type SMTPServerDataStream, type SMTPServerOptions } from 'smtp-server'
 import { routesOf, type Into, type MailState, type Route } from './into.ts'
@@ -15,7 +23,7 @@ export type SmtpOptions = {
   readonly name?: string
   /** 0 takes any free port. Default 2525. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** What it calls itself. Default: the machine's name. */
   readonly hostname?: string
@@ -51,7 +59,7 @@ export type SmtpOptions = {
  */
 export function smtp(options: SmtpOptions): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'smtp', host = '127.0.0.1', port = 2525 } = options
+  const { name = 'smtp', host = hostOfEnvironment(), port = 2525 } = options
   return {
     name,
     open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),

@@ -4,7 +4,16 @@ import type { Server as HttpsServer } from 'node:https'
 import type { AnyContract } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
-import { closeDoor, openState, secureServer, servedOperations, stopListening, type DoorTls } from 'dure/door/internal'
+import {
+  closeDoor,
+  type DoorTls,
+  hostOfEnvironment,
+  openState,
+  portOfEnvironment,
+  secureServer,
+  servedOperations,
+  stopListening,
+} from 'dure/door/internal'
 import type { FastifyInstance } from 'fastify'
 import { announcementOf, checkAnnounce, type AnnounceOptions } from './announce.ts'
 import { LIMITS, limitsOf, type Limits } from './limits.ts'
@@ -34,7 +43,7 @@ export type RestOptions = {
   readonly name?: string
   /** Default: the environment variable PORT, else 8080. 0 takes any free port. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Certificates: the door speaks HTTPS, and takes those of files anew when they change. Default: HTTP. */
   readonly tls?: DoorTls
@@ -150,14 +159,6 @@ function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyCo
   return host.contracts.filter(({ name }) => !others.has(name))
 }
 
-function addressOf({ host = '127.0.0.1', port = portOfEnvironment() ?? 8080 }: RestOptions): Address {
+function addressOf({ host = hostOfEnvironment(), port = portOfEnvironment('REST door') ?? 8080 }: RestOptions): Address {
   return { host, port }
-}
-
-function portOfEnvironment(): number | undefined {
-  const given = process.env['PORT']
-  if (given === undefined || given === '') return undefined
-  const port = Number(given)
-  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
-  throw new Error(`Cannot open the REST door: the environment variable PORT is "${given}"; give a number from 0 to 65535`)
 }

@@ -1,7 +1,7 @@
 /** The SOAP door: commands and queries of contracts, with their WSDL. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AnyContract } from 'dure/contract'
-import { admit, openHttp, openState, operationDoor, servedOperations, type DoorTls } from 'dure/door/internal'
+import { admit, type DoorTls, hostOfEnvironment, openHttp, openState, operationDoor, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { V11 } from './envelope.ts'
 import { executor, refuse, type Executor, type SoapState } from './execute.ts'
@@ -19,7 +19,7 @@ export type SoapOptions = {
   readonly name?: string
   /** 0 takes any free port. Default 8091. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Certificates: the door speaks HTTPS, and takes those of files anew when they change. Default: HTTP. */
   readonly tls?: DoorTls
@@ -53,7 +53,7 @@ export type SoapOptions = {
  */
 export function soap(options: SoapOptions = {}): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'soap', host = '127.0.0.1', port = 8091 } = options
+  const { name = 'soap', host = hostOfEnvironment(), port = 8091 } = options
   return {
     name,
     open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),

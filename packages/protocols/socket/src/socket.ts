@@ -1,7 +1,7 @@
 /** The door for connections that stay: WebSocket and TCP, with sessions that clients come back to, and datagrams of UDP. */
 import type { AnyContract } from 'dure/contract'
 import type { Address } from 'dure/discovery'
-import { closeDoor, openState, secureServer, type DoorTls, type SecureServer } from 'dure/door/internal'
+import { closeDoor, type DoorTls, hostOfEnvironment, openState, secureServer, type SecureServer } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { socketName } from 'dure/service/internal'
 import { createConnection, type Connection } from './connection.ts'
@@ -20,7 +20,7 @@ export type { ClientMessage, ErrorBody, Headers, ServerMessage } from './message
 export type SocketOptions = {
   /** Name in logs and lists. Default `socket`. */
   readonly name?: string
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Of WebSocket; 0 takes any free port, false has none. Default 8091. */
   readonly port?: number | false
@@ -61,7 +61,7 @@ export type SocketOptions = {
  */
 export function socket(options: SocketOptions = {}): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'socket', host = '127.0.0.1', port = 8091, tcp, udp } = options
+  const { name = 'socket', host = hostOfEnvironment(), port = 8091, tcp, udp } = options
   const addresses: readonly Address[] = [
     ...(port === false ? [] : [{ kind: 'tcp' as const, host, port }]),
     ...(tcp === undefined ? [] : [{ kind: 'tcp' as const, host, port: tcp.port }]),

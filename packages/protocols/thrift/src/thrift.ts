@@ -1,6 +1,6 @@
 /** The Thrift door: commands and queries of contracts, for clients that Thrift's compiler makes. */
 import type { AnyContract } from 'dure/contract'
-import { openState, openTcp, servedOperations, type DoorTls } from 'dure/door/internal'
+import { type DoorTls, hostOfEnvironment, openState, openTcp, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { serveConnection } from './connection.ts'
 import { onewayOf } from './idl.ts'
@@ -19,7 +19,7 @@ export type ThriftOptions = {
   readonly name?: string
   /** 0 takes any free port. Default 9090. */
   readonly port?: number
-  /** Default 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
+  /** Default `DURE_HOST`, else 127.0.0.1: this machine only. `0.0.0.0` is everybody. */
   readonly host?: string
   /** Certificates: the door speaks TLS, and takes those of files anew when they change. Default: bare TCP. */
   readonly tls?: DoorTls
@@ -49,7 +49,7 @@ export type ThriftOptions = {
  */
 export function thrift(options: ThriftOptions = {}): Door {
   const limits = limitsOf(options.limits)
-  const { name = 'thrift', host = '127.0.0.1', port = 9090 } = options
+  const { name = 'thrift', host = hostOfEnvironment(), port = 9090 } = options
   return {
     name,
     open: (doorHost, world) => open(doorHost, world, { ...options, name, host, port }, limits),
