@@ -45,3 +45,7 @@ export function ageText(ms: number): string {
 }
 
 export { counted } from '@dure/simulation/text/internal'
+
+export function bytesText(bytes: number): string {
+  return bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}

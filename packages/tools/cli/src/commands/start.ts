@@ -146,7 +146,7 @@ async function told(shell: Shell, running: Promise<void>): Promise<void> {
 }
 
 /** The first word is a system file when it looks like one; names of services do not. */
-function readWords(
+export function readWords(
   [first, ...rest]: readonly string[],
   cwd: string,
 ): { readonly file: string | undefined; readonly part: readonly string[] | undefined } {

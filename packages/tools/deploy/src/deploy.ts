@@ -1,0 +1,7 @@
+/** Container images of services without a container engine, and what becomes of them. */
+export { DeployError, type DeployErrorCode } from './errors.ts'
+export { buildImage, exportImage, gitOrigin, type GitOrigin, type Image, type ImageOptions } from './image/image.ts'
+export { credentialsFor } from './registry/credentials.ts'
+export { pushImage, type Pushed, type PushOptions } from './registry/push.ts'
+export { readReference, type ImageReference } from './registry/reference.ts'
+export type { RegistryOptions } from './registry/client.ts'
