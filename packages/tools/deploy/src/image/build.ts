@@ -96,8 +96,8 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
   ]
   for (const [name, entries] of groups) {
     // The application is small, and changes: it is read whenever an image is built.
-    const kept = name === 'base' || name === 'dependencies' ? cache : undefined
-    if (entries.length > 0) layers.push(await writeLayer({ name, entries, layout, cache: kept, now }))
+    const remembered = name === 'base' || name === 'dependencies' ? cache : undefined
+    if (entries.length > 0) layers.push(await writeLayer({ name, entries, layout, cache: remembered, now }))
   }
   const image = writeManifest(layout, project, base, layers)
   const attached = attach(layout, project, base, image)
