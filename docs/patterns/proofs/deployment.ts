@@ -1,7 +1,27 @@
 import type { Proof } from './proof.ts'
 
 /** Tests and deployment: rows T and P. */
-export const deployment: Readonly<Record<`P${number}` | 'T2', Proof>> = {
+export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
+  T1: {
+    state: 'works',
+    part: {
+      en: 'REST and events, as Pact V4, which pact-js and Pact JVM verify; not streams, nor messages with an answer',
+      ko: 'REST와 이벤트를 Pact V4로. pact-js와 Pact JVM이 검증한다. 스트림과 대답이 있는 메시지는 아니다',
+    },
+    code: [
+      'packages/tools/testing/src/contracts/consumer.ts',
+      'packages/tools/testing/src/contracts/verify.ts',
+      'packages/tools/testing/src/contracts/can-i-deploy.ts',
+      'packages/tools/testing/src/pact/pact.ts',
+    ],
+    guide: 'docs/guides/contract-tests.md',
+    tests: [
+      'packages/tools/testing/src/contracts/contracts.test.ts',
+      'packages/tools/testing/src/contracts/can-i-deploy.test.ts',
+      'packages/tools/testing/src/pact/pact.test.ts',
+      'examples/marketplace/contracts.test.ts',
+    ],
+  },
   T2: {
     state: 'works',
     part: {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -187,4 +187,15 @@ test('what a provider has no interaction for fails the test, and an operation wi
   await system.provider.inside()
   assert.throws(() => system.pact(), /Cannot write a pact of "prices\.inside": it has no route of HTTP/)
   await assert.rejects(system.stop(), /The provider was asked "of" with \{"sku":"cup"\}, for which it has no interaction/)
+})
+
+test('a file of 100 MB is refused before it is read', async (context) => {
+  const pacts = folder(context)
+  const file = join(pacts, 'large.json')
+  writeFileSync(file, '')
+  truncateSync(file, 100 * 1024 * 1024)
+  await assert.rejects(
+    verifyContracts(pricesWith(), { pacts }),
+    /large\.json": it has 100 MiB, and 16 are read at most; split it by provider/,
+  )
 })

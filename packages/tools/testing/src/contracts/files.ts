@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { PactError, readPact, type Pact } from '../pact/pact.ts'
+import { PactError, readPact, refuseTooLarge, type Pact } from '../pact/pact.ts'
 
 export type PactFile = {
   readonly file: string
@@ -25,10 +25,8 @@ export function readPacts(places: readonly string[]): readonly PactFile[] {
     return inside.map((name) => join(place, name))
   })
   return files.map((file) => {
-    // A file that is too large is not read to be told so.
-    const bytes = statSync(file).size > TOO_LARGE ? new Uint8Array(TOO_LARGE) : readFileSync(file)
+    refuseTooLarge(statSync(file).size, file)
+    const bytes = readFileSync(file)
     return { file, sha256: createHash('sha256').update(bytes).digest('hex'), pact: readPact(bytes, file) }
   })
 }
-
-const TOO_LARGE = 16 * 1024 * 1024 + 1

@@ -35,6 +35,15 @@ const MOST = 16 * 1024 * 1024
 
 type Json = Readonly<Record<string, unknown>>
 
+/** @throws {PactError} for a file of so many bytes, before it is read */
+export function refuseTooLarge(size: number, name: string): void {
+  if (size <= MOST) return
+  const most = `${MOST / 1024 / 1024} are read at most`
+  throw new PactError(
+    `Cannot read the pact "${name}": it has ${Math.ceil(size / 1024 / 1024)} MiB, and ${most}; split it by provider`,
+  )
+}
+
 /**
  * Reads a pact. What is not understood is refused: an expectation that nobody looks at would count as met.
  * @param name what the file is called in messages
@@ -44,9 +53,7 @@ export function readPact(bytes: Uint8Array | string, name: string): Pact {
   const fail = (why: string): never => {
     throw new PactError(`Cannot read the pact "${name}": ${why}`)
   }
-  const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength
-  if (size > MOST)
-    fail(`it has ${Math.ceil(size / 1024 / 1024)} MiB, and ${MOST / 1024 / 1024} are read at most; split it by provider`)
+  refuseTooLarge(typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength, name)
   if (typeof bytes !== 'string' && !isUtf8(bytes)) fail('it is not UTF-8')
   let json: unknown
   try {
