@@ -1,6 +1,6 @@
 /** A request of GraphQL over HTTP: https://graphql.github.io/graphql-over-http/draft/, and streams as server-sent events. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { failureOf, httpExchange, Refusal, sendStream, steeringOf, type OpenState } from 'dure/door/internal'
+import { failureOf, httpExchange, Refusal, sendStream, sendWhole, steeringOf, type OpenState } from 'dure/door/internal'
 import {
   execute,
   getOperationAST,
@@ -95,11 +95,8 @@ export function formatted(error: Error | Readonly<GraphQLError>): GraphQLError |
   return new GraphQLError(message, { nodes, source, positions, path, extensions: { code: 'INVALID_ARGUMENT' } })
 }
 
-function send(response: ServerResponse, state: GraphqlState, [body, { status, statusText, headers }]: Response): void {
-  if (response.destroyed || response.headersSent) return
-  if (state.closing) response.setHeader('connection', 'close')
-  const fixed = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
-  response.writeHead(status, statusText, { ...headers, ...fixed }).end(body ?? undefined)
+function send(response: ServerResponse, state: GraphqlState, [body, { status, headers = {} }]: Response): void {
+  sendWhole(response, state, { status, headers, body: body ?? '' })
 }
 
 /** What is wrong with a request before it is one of GraphQL. */

@@ -6,6 +6,7 @@ import {
   httpExchange,
   readBody,
   Refusal,
+  sendWhole,
   type HttpExchange,
   type OpenState,
   type OperationDoor,
@@ -128,8 +129,5 @@ function send(
   state: SoapState,
   { status, soap, body }: { readonly status: number; readonly soap: SoapVersion; readonly body: string },
 ): void {
-  if (response.destroyed || response.headersSent) return
-  if (state.closing) response.setHeader('connection', 'close')
-  const headers = { 'content-type': soap.contentType, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
-  response.writeHead(status, headers).end(body)
+  sendWhole(response, state, { status, headers: { 'content-type': soap.contentType }, body })
 }

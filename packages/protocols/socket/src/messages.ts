@@ -100,6 +100,16 @@ const FIELDS: Readonly<Record<ClientMessage['type'], { readonly must?: Checks; r
 
 type Checks = Readonly<Record<string, (value: unknown) => boolean>>
 
+/** The same, as it is gone through for each message. */
+const CHECKS = new Map(
+  Object.entries(FIELDS).map(([type, { must = {}, may = {} }]) => {
+    const optional = Object.entries(may).map(
+      ([name, is]) => [name, (value: unknown) => value === undefined || is(value)] as const,
+    )
+    return [type, [...Object.entries(must), ...optional]] as const
+  }),
+)
+
 function isHeaders(value: unknown): value is Headers {
   return isFields(value) && Object.values(value).every(isText)
 }
@@ -114,14 +124,11 @@ export function readMessage(text: string): ClientMessage {
   }
   if (!isFields(message)) throw new MalformedMessage('The message is not an object')
   const { type } = message
-  const known = isText(type) && Object.hasOwn(FIELDS, type) ? FIELDS[type as ClientMessage['type']] : undefined
-  if (known === undefined)
+  const checks = isText(type) ? CHECKS.get(type) : undefined
+  if (checks === undefined)
     throw new MalformedMessage(`The message has the type ${shown(type)}; known are ${Object.keys(FIELDS).join(', ')}`)
-  for (const [name, is] of Object.entries(known.must ?? {}))
+  for (const [name, is] of checks)
     if (!is(message[name]))
-      throw new MalformedMessage(`The message of type "${type as string}" has ${shown(message[name])} as "${name}"`)
-  for (const [name, is] of Object.entries(known.may ?? {}))
-    if (message[name] !== undefined && !is(message[name]))
       throw new MalformedMessage(`The message of type "${type as string}" has ${shown(message[name])} as "${name}"`)
   return message as unknown as ClientMessage
 }
