@@ -41,7 +41,7 @@
  * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
  * `npm run peers -- mail`: swaks and Python's clients at an SMTP door, envelopes of SOAP among their mails; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
  * `npm run peers -- pact`: pact-js and Pact JVM verify a provider of ours by our pacts, ours by theirs, and all refuse one that breaks a consumer (java, mvn).
- * `npm run peers -- socket`: Python's websockets and datagrams, netcat, and Autobahn on a socket door.
+ * `npm run peers -- socket [CASE…]`: Python's websockets and datagrams, netcat, and Autobahn on a socket door (`12.* 13.*`: compression).
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -110,7 +110,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   rabbitmq: () => withClients('brokers/rabbitmq', [pika, PYTHON], [springRabbit, 'lib']),
   session: () => withClients('sessions/memcached', [sessionClients, PYTHON]),
   schemas,
-  socket: () => withClients('protocols/socket', [sockets, ''], [gatewayJudges.autobahn, '']),
+  socket: (cases) => withClients('protocols/socket', [sockets, ''], [gatewayJudges.autobahn, ''], ...cases),
   eureka,
   'spring-config': springConfigServer,
   'gateway-import': gatewayImport,
@@ -193,14 +193,18 @@ async function twoPhase(): Promise<boolean> {
 
 /** A program of the adapter's that has clients of others judge it, each of which it finds at this place in the client's folder. */
 /** What a package's program of proofs says, told where the programs of others are. */
-async function withClients(home: string, ...clients: readonly (readonly [client: Judges, place: string])[]): Promise<boolean> {
+type Asked = readonly [client: Judges, place: string]
+
+/** @param asked clients, each installed and told of by its folder, and words that are passed on */
+async function withClients(home: string, ...asked: readonly (Asked | string)[]): Promise<boolean> {
+  const clients = asked.filter((one): one is Asked => typeof one !== 'string')
   for (const [client] of clients) {
     const said = client.there() ? 'installed' : client.install()
     if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
   }
   return ourProgram(
     `${home}/src/foreign.test-support.ts`,
-    clients.map(([{ folder }, place]) => join(folder, place)),
+    asked.map((one) => (typeof one === 'string' ? one : join(one[0].folder, one[1]))),
   )
 }
 
@@ -310,6 +314,7 @@ async function balance(): Promise<boolean> {
 }
 
 async function withH2spec(program: string): Promise<boolean> {
+  need('curl and h2load', ['curl', 'nghttp2-client'])
   const answer = h2spec.there() ? 'installed' : h2spec.install()
   if (answer !== 'installed') throw new Error(`Cannot ask h2spec: it ${answer}.`)
   return ourProgram(program, [join(h2spec.folder, 'h2spec')])
