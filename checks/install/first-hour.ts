@@ -74,7 +74,7 @@ async function runs(
 ): Promise<void> {
   // Of a group of its own, which is ended as a terminal does it.
   const dev = spawn(join(bin, 'npm'), ['run', 'dev', '--', '--port', '0'], {
-    ...{ cwd: folder, env: { ...env, NO_COLOR: '1' }, detached: true },
+    ...{ cwd: folder, env: { ...env, NO_COLOR: '1', CONSOLE_PORT: '0' }, detached: true },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
@@ -91,18 +91,40 @@ async function runs(
     throw new Error(`${what} did not come; npm run dev said:\n${said}`)
   }
   try {
-    const url = await until('The address', () => /http:\/\/[\d.]+:\d+/.exec(said)?.[0])
+    const url = await until('The address', () => /^ *rest +(http:\/\/[\d.]+:\d+)/m.exec(said)?.[1])
+    const [, page, token] = await until("The console's link", () => /(http:\/\/[\d.:]+)\/#open=([\w-]+)/.exec(said) ?? undefined)
+    if (said.indexOf('#open=') > said.indexOf(url)) throw new Error(`The console does not come first; npm run dev said:\n${said}`)
+    await opens(page!, token!)
     const headers = { 'content-type': 'application/json' }
     await fetch(`${url}/notes`, { method: 'POST', headers, body: '{"text":"hello"}' })
     await until('The reaction', async () => {
       const { count } = (await (await fetch(`${url}/notes/count`)).json()) as { count: number }
       return count === 1 ? true : undefined
     })
-    await until('The trace', async () => (/POST \/notes|notes\.take/.test(await dure('trace')) ? true : undefined))
+    // It is written a moment after what it tells of: until then there is none.
+    await until('The trace', async () => (/POST \/notes|notes\.take/.test(await dure('trace').catch(String)) ? true : undefined))
   } finally {
     if (dev.exitCode === null) process.kill(-dev.pid!, 'SIGINT')
     await ended
   }
+}
+
+/** The console of the project, as its link lets in: its page, the script of that, and what can be asked. */
+async function opens(page: string, token: string): Promise<void> {
+  const html = await (await fetch(page)).text()
+  const script = /<script[^>]+src="([^"]+)"/.exec(html)?.[1]
+  const { status } = await fetch(`${page}${script}`)
+  const entered = await fetch(`${page}/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  })
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const asked = await fetch(`${page}/api/operator`, { headers: { cookie } })
+  const { contracts = [] } = (await asked.json()) as { readonly contracts?: readonly { readonly name: string }[] }
+  const names = contracts.map(({ name }) => name)
+  if (status !== 200 || !['health', 'story', 'traces', 'logs'].every((name) => names.includes(name)))
+    throw new Error(`The console at ${page} answers its script with ${status}, and has: ${names.join(', ')}`)
 }
 
 function well({ code, output }: Ran): string {

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -164,12 +174,29 @@ test('a folder of tarballs without ours is refused, and with them they are named
   const [folder, from] = [join(root, 'my-shop'), join(root, 'tarballs')]
   mkdirSync(from)
   assert.throws(() => projectFiles(options(folder, { from })), refused(/npm run pack:all/))
-  for (const name of ['dure', 'dure-cli', 'dure-rest', 'dure-simulation', 'dure-testing'])
-    writeFileSync(join(from, `${name}-0.1.0.tgz`), '')
-  const { dependencies } = JSON.parse(projectFiles(options(folder, { from }))['package.json'] ?? '') as {
-    dependencies: Record<string, string>
-  }
-  assert.equal(dependencies['@dure/rest'], 'file:../tarballs/dure-rest-0.1.0.tgz')
+  const named = Object.entries(projectPackages(folder)).filter(([, version]) => version === '0.1.0')
+  for (const [name] of named) writeFileSync(join(from, `${name.replace('@', '').replace('/', '-')}-0.1.0.tgz`), '')
+  assert.equal(projectPackages(folder, from)['@dure/rest'], 'file:../tarballs/dure-rest-0.1.0.tgz')
+})
+
+const projectPackages = (folder: string, from?: string): Readonly<Record<string, string>> =>
+  (JSON.parse(projectFiles(options(folder, { from }))['package.json']!) as Manifest).dependencies!
+type Manifest = { readonly name: string; readonly dependencies?: Readonly<Record<string, string>> }
+
+test('a project names all that its packages of Dure work with, which npm does not look for by itself', () => {
+  const packages = join(dirname(fileURLToPath(import.meta.url)), '../../..')
+  const all = new Map(
+    globSync(['*/package.json', '*/*/package.json'], { cwd: packages }).map((file) => {
+      const manifest = JSON.parse(readFileSync(join(packages, file), 'utf8')) as Manifest
+      return [manifest.name, manifest]
+    }),
+  )
+  const ours = (of: Manifest): readonly string[] => Object.keys(of.dependencies ?? {}).filter((name) => all.has(name))
+  const needed = new Set(['@dure/cli', '@dure/rest', '@dure/simulation', '@dure/testing'])
+  // It grows while it is walked through.
+  for (const name of needed) for (const other of ours(all.get(name)!)) needed.add(other)
+  const named = Object.keys(projectPackages('/x')).filter((name) => all.has(name))
+  assert.deepEqual(named.toSorted(), [...needed].toSorted())
 })
 
 test('the command writes a project without asking, and says what is wrong in one sentence', async (t) => {

@@ -23,6 +23,12 @@ export type ProjectOptions = {
 /** The file that notes what was made. */
 export const RECORD = 'dure.created.json'
 
+/** What a project imports, and what the command and those work with: npm does not look for it by itself (decision 0054). */
+const PACKAGES: readonly string[] = [
+  ...['cli', 'collector', 'console', 'graphql', 'grpc', 'http2', 'operator', 'rest', 'simulation', 'soap', 'socket', 'testing'],
+  'thrift',
+].map((name) => `@dure/${name}`)
+
 const TEMPLATES: Readonly<Record<ProjectOptions['template'], Template>> = { first, shop }
 
 /**
@@ -63,12 +69,8 @@ function manifest({ name, folder, from, version }: ProjectOptions): unknown {
       start: 'dure start',
     },
     // The programs that run it come along into production: the command line, and the Node that it was tried with.
-    dependencies: { ...dure(['@dure/cli', '@dure/rest', 'dure']), node: '^26.10.0', zod: '^4.6.7' },
-    devDependencies: {
-      ...dure(['@dure/simulation', '@dure/testing']),
-      '@types/node': '^26.6.6',
-      typescript: '^7.0.2',
-    },
+    dependencies: { ...dure([...PACKAGES, 'dure']), node: '^26.10.0', zod: '^4.6.7' },
+    devDependencies: { '@types/node': '^26.6.6', typescript: '^7.0.2' },
     engines: { node: '>=20' },
     allowScripts: { node: true, 'msgpackr-extract': false },
   }
