@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -35,4 +35,25 @@ export async function installPeers(folder: string, report: (line: string) => voi
   } finally {
     clearInterval(ticking)
   }
+}
+
+/** Sets up by commands what npm does not bring, the first time. Whether it is there now; what was begun and failed is taken away. */
+export function installOnce(
+  folder: string,
+  progress: (line: string) => void,
+  steps: () => readonly (readonly string[])[],
+): boolean {
+  const mark = join(folder, 'installed')
+  if (existsSync(mark)) return true
+  progress(`Installing ${folder} (the first time only) …`)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const all = steps()
+  const done = all.every(([program, ...words]) => {
+    const { status, error } = spawnSync(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] })
+    return error === undefined && status === 0
+  })
+  if (done) writeFileSync(mark, '')
+  else rmSync(folder, { recursive: true, force: true })
+  return done
 }

@@ -1,8 +1,8 @@
 /** What others have for the same: each as it is installed, on its defaults but for one thread and kept connections. */
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '@dure/testing/servers'
+import { installOnce } from '../peers.ts'
 import { MEASURED, theirs, type Program } from './processes.ts'
 
 const HERE = import.meta.dirname
@@ -150,21 +150,4 @@ async function spring(folder: string, upstream: number, progress: (line: string)
     join(project, 'target', 'peer-1.jar'),
   ]
   return theirs([...java, ...server, ...routes], { port, core: MEASURED })
-}
-
-/** Whether it is there now. What was begun and failed is taken away. */
-function installOnce(folder: string, progress: (line: string) => void, steps: () => readonly (readonly string[])[]): boolean {
-  const mark = join(folder, 'installed')
-  if (existsSync(mark)) return true
-  progress(`Installing ${folder} (the first time only) …`)
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  const all = steps()
-  const done = all.every(([program, ...words]) => {
-    const { status, error } = spawnSync(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] })
-    return error === undefined && status === 0
-  })
-  if (done) writeFileSync(mark, '')
-  else rmSync(folder, { recursive: true, force: true })
-  return done
 }

@@ -31,10 +31,15 @@ export function ours(file: string, args: readonly string[], core: number, flags:
   })
 }
 
-/** Somebody else's, once it answers on its port; undefined when it ends before that, as one that is not installed does. */
+/** Somebody else's, once it answers on its port at `ready`; undefined when it ends before that, as one that is not installed does. */
 export async function theirs(
   command: readonly string[],
-  { port, core, env = {} }: { readonly port: number; readonly core: number; readonly env?: NodeJS.ProcessEnv },
+  {
+    port,
+    core,
+    env = {},
+    ready = '/orders/7',
+  }: { readonly port: number; readonly core: number; readonly env?: NodeJS.ProcessEnv; readonly ready?: string },
 ): Promise<Program | undefined> {
   const [program, ...words] = command
   const child = spawn(program!, words, { stdio: 'ignore', env: { ...process.env, ...env } })
@@ -47,7 +52,7 @@ export async function theirs(
   const until = performance.now() + 60_000
   while (!ended && performance.now() < until) {
     try {
-      const { status } = await fetch(`http://127.0.0.1:${port}/orders/7`, { signal: AbortSignal.timeout(1_000) })
+      const { status } = await fetch(`http://127.0.0.1:${port}${ready}`, { signal: AbortSignal.timeout(1_000) })
       if (status === 200) {
         pin(child, core)
         return { pid: child.pid!, port, stop: () => void child.kill('SIGKILL'), tell: () => {} }

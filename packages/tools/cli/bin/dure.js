@@ -10,11 +10,12 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const [major, minor] = process.versions.node.split('.').map(Number)
-/** What a gateway makes lives for a request, so that the 64 MB that Node lets it collect before it looks are of no use to it. */
-const SMALL_YOUNG = '--max-semi-space-size=4'
+/** What these make lives for a request, so that the 64 MB that Node lets them collect before it looks are of no use to them. */
+const SMALL_YOUNG = { gateway: '--max-semi-space-size=4', collector: '--max-semi-space-size=8' }
 
 if ((major > 24 || (major === 24 && minor >= 12)) && process.features.typescript) {
-  if (isGateway() && !isYoungSaid()) beginAgain([SMALL_YOUNG])
+  const young = smallYoung()
+  if (young !== undefined && !isYoungSaid()) beginAgain([young])
   keepCompiled()
   const built = join(here, '../dist/main.js')
   // In a checkout nothing is built: the sources run as they are, the library's as well.
@@ -38,10 +39,10 @@ if ((major > 24 || (major === 24 && minor >= 12)) && process.features.typescript
   } else handOver(pinned)
 }
 
-/** One that runs; the other commands about gateways are over soon. */
-function isGateway() {
+/** Of those that run on; the other commands about gateways are over soon. */
+function smallYoung() {
   const [command, next] = process.argv.slice(2)
-  return command === 'gateway' && next !== 'wait' && next !== 'import'
+  return Object.hasOwn(SMALL_YOUNG, command) && next !== 'wait' && next !== 'import' ? SMALL_YOUNG[command] : undefined
 }
 
 /** Whether somebody has said how large the young generation is to be, as whoever started this process for a supervisor has. */

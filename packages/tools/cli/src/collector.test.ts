@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePort } from '@dure/testing/servers'
@@ -13,6 +14,8 @@ test('dure collector: takes lines from whoever has the token, until it is told t
   const data = temporary()
   const running = spawned(['collector', '--data', data, '--port', String(port)], { ...here, env })
   await running.until(/Collector at /)
+  const words = `/proc/${running.child.pid}/cmdline`
+  if (existsSync(words)) assert.match(readFileSync(words, 'utf8'), /\0--max-semi-space-size=8\0/, 'its young generation is small')
   const send = async (token: string): Promise<number> => {
     const headers = { authorization: `Bearer ${token}` }
     return (await fetch(`http://127.0.0.1:${port}/v1/lines`, { method: 'POST', body: 'A line', headers })).status

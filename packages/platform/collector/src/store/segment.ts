@@ -92,7 +92,7 @@ const MOST_LOGGED = 4_000
 export const openSegment = (path: string, bytes: number): DatabaseSync => {
   const logged = Math.min(MOST_LOGGED, Math.max(1, Math.floor(bytes / PAGE)))
   const db = openFile(path, TABLES)
-  db.exec(`PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = ${logged}`)
+  db.exec(`PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = ${logged}`)
   return db
 }
 
