@@ -25,17 +25,14 @@ export type RequestContext = {
 export function requestContext(
   state: OpenState,
   of: Pick<RequestContext, 'correlationId' | 'header' | 'signal' | 'trace' | 'steering' | 'commands'> & {
-    /** Who calls, where a connection has said so before. Default: it is found out. */
-    readonly principal?: RequestContext['principal']
+    /** Finds out who calls. Default: by the headers. */
+    readonly authenticate?: RequestContext['principal']
   },
 ): RequestContext {
   const { host, door } = state
+  const { authenticate = () => host.authenticate?.({ door, header: of.header }), ...request } = of
   let principal: Promise<Principal | undefined> | undefined
-  return {
-    principal: () => (principal ??= host.authenticate?.({ door, header: of.header })),
-    ...of,
-    loaders: new Map(),
-  }
+  return { ...request, principal: () => (principal ??= authenticate()), loaders: new Map() }
 }
 
 /** Calls an operation for one field. @throws {GraphQLError} with the failure's code and fields as its extensions */

@@ -63,7 +63,7 @@ test('whoever leaves a stream ends it, and the connection goes on', async (t) =>
   assert.equal((await all(client.iterate({ query: '{ __typename }' }))).length, 1)
 })
 
-test('who connects says so once, as its connection begins, or is not let in', async (t) => {
+test('who connects says so as its connection begins, or is not let in', async (t) => {
   let found = 0
   const security = {
     authenticate: ({ header }: { header: (name: string) => string | undefined }) => {
@@ -77,13 +77,46 @@ test('who connects says so once, as its connection begins, or is not let in', as
   const place = 'mutation { a: ordersPlace(id: "1", pieces: 1) }'
   const client = clientOf(t, served, { lazy: false, connectionParams: { Authorization: 'sori orders.write' } })
   for (let n = 0; n < 2; n++) assert.equal((await all(client.iterate({ query: place })))[0]?.errors, undefined)
-  assert.deepEqual([found, served.placed], [1, ['1', '1']])
+  assert.deepEqual([found, served.placed], [3, ['1', '1']])
   const reader = clientOf(t, served, { connectionParams: { headers: { authorization: 'sori orders.read' } } })
   const [refused] = await all(reader.iterate({ query: place }))
   assert.equal(refused?.errors?.[0]?.extensions?.['code'], 'PERMISSION_DENIED')
   const nobody = clientOf(t, served, { connectionParams: { authorization: 'nobody' } })
   const end = await all(nobody.iterate({ query: place })).catch((event: unknown) => event as { code: number; reason: string })
   assert.deepEqual([(end as { code: number }).code, (end as { reason: string }).reason], [4403, 'That is nobody'])
+})
+
+test('credentials that have ended end the connection with the next operation, and newer ones go on', async (t) => {
+  let token = 'old'
+  let knows: (given: string | undefined) => 'yes' | 'UNAUTHENTICATED' | 'UNAVAILABLE' = () => 'yes'
+  const security = {
+    authenticate: ({ header }: { header: (name: string) => string | undefined }) => {
+      const known = knows(header('authorization'))
+      if (known !== 'yes') throw new CallError(known, 'The token has ended')
+      return { subject: 'sori', kind: 'user' as const, scopes: ['orders.write'], roles: [] }
+    },
+  }
+  const served = await shop(t, { security })
+  const closed: unknown[] = []
+  const client = clientOf(t, served, {
+    connectionParams: () => ({ authorization: token }),
+    ...{ retryAttempts: 3, retryWait: async () => {} },
+    on: { closed: (event) => void closed.push((({ code, reason }) => [code, reason])(event as CloseEvent)) },
+  })
+  const place = (id: string) => all(client.iterate({ query: `mutation { ordersPlace(id: "${id}", pieces: 1) }` }))
+  await client.iterate({ query: 'subscription { ordersWatch(count: 3) { n } }' }).next()
+  // Who cannot be asked now may be asked again.
+  knows = () => 'UNAVAILABLE'
+  assert.equal((await place('1'))[0]?.errors?.[0]?.extensions?.['code'], 'UNAVAILABLE')
+  assert.deepEqual([closed, served.placed], [[], []])
+  token = 'new'
+  knows = (given) => (given === token ? 'yes' : 'UNAUTHENTICATED')
+  assert.equal((await place('2'))[0]?.errors, undefined)
+  assert.deepEqual([closed, served.placed], [[[4403, 'The token has ended']], ['2']])
+  // The stream of the first connection.
+  await served.ended
+  // Before there is nothing to connect to again.
+  await client.dispose()
 })
 
 test('what is no message of the protocol ends its connection, and others are served', async (t) => {

@@ -1,6 +1,6 @@
 /** Operations over WebSocket, as graphql-ws has them: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
 import type { IncomingMessage } from 'node:http'
-import type { Principal } from 'dure/contract'
+import { CallError, type Principal } from 'dure/contract'
 import {
   admit,
   correlationIdOf,
@@ -25,7 +25,6 @@ type HeaderOf = (name: string) => string | undefined
 /** What a connection has said of itself, and what it has under way. */
 type Extra = {
   header: HeaderOf
-  principal: Principal | undefined
   readonly operations: Map<string, Operation>
   readonly connection: () => Connection
 }
@@ -77,7 +76,7 @@ export function webSockets(
     socket.once('close', () => void connections--)
     sockets.handleUpgrade(request, socket, head, (one) => {
       const operations = new Map<string, Operation>()
-      const extra: Extra = { header: headerOf(request.headers), principal: undefined, operations, connection: () => connection }
+      const extra: Extra = { header: headerOf(request.headers), operations, connection: () => connection }
       const connection = connect(one, {
         state,
         isIdle: () => [...operations.values()].every(({ streams }) => streams),
@@ -100,14 +99,14 @@ function refusalOf(
   return originRefusal(headers, origins) ?? (room ? undefined : full)
 }
 
-/** Who connects is found out once, from what it has said as `connection_init` has it, and before that in its request. */
+/** Who connects is found out from what it has said as `connection_init` has it, and before that in its request. */
 async function hello({ state }: Served, { connectionParams, extra }: Line): Promise<boolean> {
   const before = extra.header
   const given = headersIn(connectionParams)
   extra.header = (name) => given(name) ?? before(name)
   extra.connection().greeted()
   try {
-    extra.principal = await state.host.authenticate?.({ door: state.door, header: extra.header })
+    await state.host.authenticate?.({ door: state.door, header: extra.header })
     return true
   } catch (error) {
     const correlationId = state.world.runtime.ids.next()
@@ -115,6 +114,18 @@ async function hello({ state }: Served, { connectionParams, extra }: Line): Prom
     if (hidden) state.world.log.error('Cannot find out who connects', { correlationId, error })
     extra.connection().close(CloseCode.Forbidden, failure.message)
     return false
+  }
+}
+
+/** Found out anew for each operation: what a connection has shown once may have ended since. */
+async function callerOf({ state }: Served, { header, connection }: Extra): Promise<Principal | undefined> {
+  try {
+    return await state.host.authenticate?.({ door: state.door, header })
+  } catch (error) {
+    // Nothing newer can be said on this connection: its client opens another, and asks again there.
+    if (error instanceof CallError && error.code === 'UNAUTHENTICATED')
+      connection().close(CloseCode.Forbidden, failureOf(error, { correlationId: '' }).failure.message)
+    throw error
   }
 }
 
@@ -159,16 +170,9 @@ function begin(
     const trace = traceRequest(state, { name: 'WS graphql', traceparent: steering.traceparent, tracestate, attributes })
     const operation: Operation = { gone: new AbortController(), correlationId, trace, streams: false }
     extra.operations.set(id, operation)
-    const { principal } = extra
-    const signal = operation.gone.signal
-    const head: Head = {
-      correlationId,
-      steering,
-      trace,
-      header,
-      signal,
-      principal: () => principal && Promise.resolve(principal),
-    }
+    const { signal } = operation.gone
+    const authenticate = state.host.authenticate && (() => callerOf(served, extra))
+    const head: Head = { correlationId, steering, trace, header, signal, ...(authenticate && { authenticate }) }
     const args = argsOf(served, head, params)
     if ('schema' in args) return { ...args, contextValue: { ...(args.contextValue as RequestContext), operation } }
     return args
