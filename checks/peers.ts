@@ -22,7 +22,8 @@
  * `npm run peers -- soap`: clients that zeep, JAX-WS (wsimport) and gSOAP make of our WSDL call a door; libxml2 judges what is written.
  * `npm run peers -- hosts`: a system whose services are on hosts of their own (network namespaces; root), one cut off, one killed.
  * `npm run peers -- mtls`: certificates of four processes are replaced every five seconds under load for a minute; openssl and Python take their chain.
- * `npm run peers -- grpc`: grpcio and grpc-go call a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection; grpc_health_probe.
+ * `npm run peers -- grpc`: grpcio and grpc-go call a door of ours from what protoc makes of the drawn document: values, errors, streams, health, reflection; grpc_health_probe; connect-web by gRPC-Web; the cases of grpc-go's interop client.
+ * `npm run peers -- graphql`: Apollo's composition makes a supergraph of the marketplace's subgraphs, and Apollo's gateway asks them together.
  * `npm run peers -- buf`: buf judges the .proto files that are drawn, and what changes in them, beside `dure compat`.
  * `npm run peers -- replaced [ROUNDS]`: the doors' process is replaced, and killed, under calls and streams over gRPC and WebSocket.
  * `npm run peers -- redis`: a program with redis-py does the same, and redis-cli reads our events and the same lag.
@@ -54,8 +55,10 @@ import { tryTarballs } from './install/install.ts'
 import { NODES } from './install/toolbox.ts'
 import {
   buf as bufJudge,
+  connect,
   emmett as emmettJudge,
   eureka as eurekaJudge,
+  federation,
   gateway as gatewayJudges,
   grpcGo,
   grpcio,
@@ -101,8 +104,9 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   tutorial,
   '2pc': twoPhase,
   nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
-  grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, '']),
-  buf,
+  grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, ''], [connect, '']),
+  graphql: () => judged('../examples/marketplace/interop/federated.ts', [federation, '']),
+  buf: () => judged('protocols/grpc/src/buf.test-support.ts', [bufJudge, 'node_modules/.bin/buf']),
   replaced: (words) => ourProgram('../examples/marketplace/interop/replaced.ts', words),
   redis: () => withClients('brokers/redis', [redisPy, PYTHON]),
   kafka: () => withClients('brokers/kafka', [springKafka, 'lib']),
@@ -126,7 +130,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   operated: () => ourProgram('../examples/marketplace/operated.test-support.ts', []),
   keyed: () => goJudge('keyed', 'databases/postgres/src/keyed.peers.test-support.ts'),
   audit,
-  threads,
+  threads: () => judged('tools/cli/src/threads.system.test-support.ts', [autocannon, '']),
   tokens,
   telemetry,
   oidc: () => ourProgram('platform/auth/src/peers.test-support.ts', []),
@@ -172,18 +176,6 @@ async function emmett(): Promise<boolean> {
   return code === 0
 }
 
-async function threads(): Promise<boolean> {
-  const said = autocannon.there() ? 'installed' : autocannon.install()
-  if (said !== 'installed') throw new Error(`Cannot ask autocannon: it ${said}.`)
-  return ourProgram('tools/cli/src/threads.system.test-support.ts', [autocannon.folder])
-}
-
-async function buf(): Promise<boolean> {
-  const said = bufJudge.there() ? 'installed' : bufJudge.install()
-  if (said !== 'installed') throw new Error(`Cannot ask buf: it ${said}.`)
-  return ourProgram('protocols/grpc/src/buf.test-support.ts', [join(bufJudge.folder, 'node_modules/.bin/buf')])
-}
-
 async function twoPhase(): Promise<boolean> {
   const program = join(import.meta.dirname, '../packages/databases/postgres/src/two-phase/psql.test-support.ts')
   const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
@@ -191,19 +183,23 @@ async function twoPhase(): Promise<boolean> {
   return code === 0
 }
 
-/** A program of the adapter's that has clients of others judge it, each of which it finds at this place in the client's folder. */
-/** What a package's program of proofs says, told where the programs of others are. */
-type Asked = readonly [client: Judges, place: string]
+/** A client that is installed and told of by this place in its folder, or a word that is passed on. */
+type Asked = readonly [client: Judges, place: string] | string
 
-/** @param asked clients, each installed and told of by its folder, and words that are passed on */
-async function withClients(home: string, ...asked: readonly (Asked | string)[]): Promise<boolean> {
-  const clients = asked.filter((one): one is Asked => typeof one !== 'string')
-  for (const [client] of clients) {
+/** What a package's program of proofs says of clients of others. */
+const withClients = (home: string, ...asked: readonly Asked[]): Promise<boolean> =>
+  judged(`${home}/src/foreign.test-support.ts`, ...asked)
+
+/** A program of ours that has programs of others judge it. */
+async function judged(program: string, ...asked: readonly Asked[]): Promise<boolean> {
+  for (const one of asked) {
+    if (typeof one === 'string') continue
+    const [client] = one
     const said = client.there() ? 'installed' : client.install()
     if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
   }
   return ourProgram(
-    `${home}/src/foreign.test-support.ts`,
+    program,
     asked.map((one) => (typeof one === 'string' ? one : join(one[0].folder, one[1]))),
   )
 }

@@ -138,6 +138,15 @@ export const springRabbit: Judges = javaLibraries('spring-rabbit', 'spring-rabbi
 /** JMS over AMQP 1.0. */
 export const qpidJms: Judges = javaLibraries('qpid-jms', 'qpid-jms/pom.xml')
 
+function npmPackages(name: string, pins: string): Judges {
+  return judges(name, pins, {
+    possible: () => true,
+    steps: (folder) => [
+      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ],
+  })
+}
+
 /** Libraries for programs in Java, which run from their source with `lib/*` as their class path. */
 function javaLibraries(name: string, pins: string): Judges {
   return judges(name, pins, {
@@ -149,22 +158,19 @@ function javaLibraries(name: string, pins: string): Judges {
 }
 
 /** spectral and redocly. */
-export const linters: Judges = judges('openapi-linters', 'package.json', {
-  possible: () => true,
-  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
-})
+export const linters: Judges = npmPackages('openapi-linters', 'package.json')
 
 /** Emmett, whose command handler and decider judge the event store. */
-export const emmett: Judges = judges('emmett', 'emmett/package.json', {
-  possible: () => true,
-  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
-})
+export const emmett: Judges = npmPackages('emmett', 'emmett/package.json')
 
 /** What judges drawn .proto files, and what has changed in them. */
-export const buf: Judges = judges('buf', 'buf/package.json', {
-  possible: () => true,
-  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
-})
+export const buf: Judges = npmPackages('buf', 'buf/package.json')
+
+/** What makes one graph of subgraphs, and asks them together. */
+export const federation: Judges = npmPackages('federation', 'federation/package.json')
+
+/** A client of gRPC-Web, as pages in a browser have it. */
+export const connect: Judges = npmPackages('connect', 'connect/package.json')
 
 /** What writes and verifies pacts besides us: pact-js, with its native core, and Pact JVM. */
 export const pact: Readonly<Record<'js' | 'jvm', Judges>> = {
@@ -198,19 +204,11 @@ export const pact: Readonly<Record<'js' | 'jvm', Judges>> = {
 }
 
 /** What calls a system in threads from outside. */
-export const threads: Judges = judges('autocannon', 'threads/package.json', {
-  possible: () => true,
-  steps: (folder) => [['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']],
-})
+export const threads: Judges = npmPackages('autocannon', 'threads/package.json')
 
 /** What speaks to schema registries: KafkaJS' client, Confluent's own for Python, and another registry. */
 export const schemas: Readonly<Record<'kafkajs' | 'python' | 'apicurio', Judges>> = {
-  kafkajs: judges('schemas-kafkajs', 'schemas/package.json', {
-    possible: () => true,
-    steps: (folder) => [
-      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-    ],
-  }),
+  kafkajs: npmPackages('schemas-kafkajs', 'schemas/package.json'),
   python: judges('schemas-python', 'schemas/requirements.txt', {
     possible: () => runs('python3', ['-c', 'import venv, ensurepip']),
     steps: (folder) => [
@@ -286,12 +284,7 @@ export const gateway: Readonly<Record<'readers' | 'websocket' | 'autobahn' | 're
       ['go', 'build', '-C', folder, '-o', join(folder, 'read'), '.'],
     ],
   }),
-  websocket: judges('gateway-websocket', 'gateway/package.json', {
-    possible: () => true,
-    steps: (folder) => [
-      ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-    ],
-  }),
+  websocket: npmPackages('gateway-websocket', 'gateway/package.json'),
   redbot: pythonClient('redbot', 'gateway/redbot.txt'),
   // It was never moved to Python 3: what calls itself newer does not start.
   autobahn: judges('autobahn', 'gateway/autobahn.txt', {

@@ -5,6 +5,7 @@ import { protoDocument } from '@dure/grpc'
 import { wsdlDocument } from '@dure/soap'
 import { thriftDocument } from '@dure/thrift'
 import { everyDoor } from './interop/every-door.ts'
+import { federation, links } from './interop/graph.ts'
 import system from './system.ts'
 
 const contracts = system.services.map(({ contract }) => contract)
@@ -20,4 +21,13 @@ test('every protocol takes all contracts, and has a document of them', () => {
     everyDoor().map(({ name }) => name),
     ['rest', 'graphql', 'grpc', 'soap', 'thrift', 'socket'],
   )
+})
+
+test('each contract is a part of one graph, which knows customers and products by their keys', () => {
+  const texts = new Map(
+    contracts.map((one) => [one.name, graphqlDocument([one], { links: links[one.name] ?? {}, federation })] as const),
+  )
+  assert.match(texts.get('cart')!, /^type Product @key\(fields: "sellerId productId", resolvable: false\) \{$/m)
+  assert.match(texts.get('product')!, /^type Product @key\(fields: "sellerId productId"\) \{$/m)
+  assert.match(texts.get('order')!, /^ {2}customer: Customer$/m)
 })

@@ -37,7 +37,7 @@ export const CustomerView = Person.extend({
   deliveryCount: z.int(),
   /** Checkouts of which some line could not be reserved. */
   failedReservationCount: z.int(),
-})
+}).meta({ id: 'Customer' })
 
 export const Customer = contract('customer', {
   numbers,
@@ -57,6 +57,11 @@ export const Customer = contract('customer', {
       output: CustomerView,
       errors: { CustomerNotFound },
       http: 'GET /customer/{customerId}',
+    }),
+    byIds: query({
+      input: z.object({ customerIds: z.array(Id).min(1).max(500) }),
+      output: z.array(CustomerView),
+      description: 'Those of these customers that there are, in no order',
     }),
     list: query({ input: Page, output: pageOf(CustomerView), http: 'GET /customers' }),
     totals: query({

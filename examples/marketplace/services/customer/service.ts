@@ -11,6 +11,7 @@ import {
   deleteCounts,
   deleteCustomers,
   findCustomer,
+  findCustomers,
   listCustomers,
   putCustomer,
 } from './store/customers.ts'
@@ -29,6 +30,7 @@ export const customer: Service<typeof Customer> = service(Customer, {
       if (row === undefined) throw CustomerNotFound({ customerId })
       return viewOf(row)
     },
+    byIds: async ({ customerIds }, { database }) => (await findCustomers(database.read, customerIds)).map(viewOf),
     list: async (page, { database }) => {
       const rows = await listCustomers(database.read, page)
       return partOf(rows.map(viewOf), page.limit, (each) => [each.customerId])

@@ -26,6 +26,9 @@ export const ProductData = ProductKey.extend({
   version: Version.default('0'),
 })
 
+/** As it is answered: nothing of it is left out. */
+const ProductView = ProductData.meta({ id: 'Product' })
+
 const PriceUpdate = ProductKey.extend({ price: Money, version: Version, instanceId: InstanceId })
 
 /**
@@ -72,14 +75,19 @@ export const Product = contract('product', {
       http: { routes: 'PUT /product', status: 202 },
       description: 'Puts a new version in place of the product; the version is also the name of the transaction',
     }),
-    ofSeller: query({ input: z.object({ sellerId: Id }), output: z.array(ProductData), http: 'GET /product/{sellerId}' }),
+    ofSeller: query({ input: z.object({ sellerId: Id }), output: z.array(ProductView), http: 'GET /product/{sellerId}' }),
     get: query({
       input: ProductKey,
-      output: ProductData,
+      output: ProductView,
       errors: { ProductNotFound },
       http: 'GET /product/{sellerId}/{productId}',
     }),
-    list: query({ input: Page, output: pageOf(ProductData), http: 'GET /products', policy: { priority: 'low' } }),
+    byKeys: query({
+      input: z.object({ keys: z.array(ProductKey).min(1).max(500) }),
+      output: z.array(ProductView),
+      description: 'Those of these products that there are, in no order',
+    }),
+    list: query({ input: Page, output: pageOf(ProductView), http: 'GET /products', policy: { priority: 'low' } }),
     totals: query({ output: z.object({ products: z.int(), sellers: z.int() }), http: 'GET /products/totals' }),
     reset: command({
       idempotent: true,

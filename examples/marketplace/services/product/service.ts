@@ -7,6 +7,7 @@ import {
   addProducts,
   deleteProducts,
   findProduct,
+  findProducts,
   listProducts,
   productTotals,
   replaceProduct,
@@ -59,6 +60,7 @@ export const product: Service<typeof Product> = service(Product, {
       if (row === undefined) throw ProductNotFound({ sellerId, productId })
       return viewOf(row)
     },
+    byKeys: async ({ keys }, { database }) => (await findProducts(database.read, keys)).map(viewOf),
     list: async (page, { database }) => {
       const rows = await listProducts(database.read, page)
       return partOf(rows.map(viewOf), page.limit, (each) => [each.sellerId, each.productId])

@@ -4,6 +4,7 @@ import type { AnyContract } from 'dure/contract'
 import { admit, type DoorTls, hostOfEnvironment, openHttp, openState, operationDoor, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { createDocuments } from './documents.ts'
+import type { Federation } from './entities.ts'
 import { executor, refuse, type GraphqlState } from './execute.ts'
 import { limitsOf, type GraphqlLimits } from './limits.ts'
 import type { Links } from './links.ts'
@@ -11,6 +12,7 @@ import { knownDocuments } from './persisted.ts'
 import { schemaOf } from './schema.ts'
 import { webSockets } from './websocket.ts'
 
+export type { Entity, Federation } from './entities.ts'
 export { graphqlDocument } from './schema.ts'
 export { graphqlHandlers, type GraphqlHandlersOptions } from './client/handlers.ts'
 export type { GraphqlLimits } from './limits.ts'
@@ -32,6 +34,11 @@ export type GraphqlOptions = {
   /** Fields from what one operation answers to what another does: `{ Order: { customer: { contract: Customers, … } } }`. */
   readonly links?: Links
   /**
+   * Makes the door one part of a federated graph, a subgraph of Apollo Federation 2, with the types that its parts know by their
+   * keys: `{ Customer: { contract: Customers, operation: 'byIds', key: ['id'], … } }`. All parts may be given the same.
+   */
+  readonly federation?: Federation
+  /**
    * Documents known beforehand: then only these are taken, by their text or its hash (SHA-256), as `documentId` or as clients of
    * Apollo's say it. Default: whatever is asked.
    */
@@ -45,8 +52,8 @@ export type GraphqlOptions = {
 
 /**
  * Makes a door that serves contracts as GraphQL over HTTP, streams as subscriptions over server-sent events and over WebSocket.
- * Opening it throws when the port is in use, when no contract has a query, for links that lead nowhere, and for a known document that
- * the schema does not fit.
+ * Opening it throws when the port is in use, when no contract has a query, for links and entities that lead nowhere, and for a known
+ * document that the schema does not fit.
  *
  * @example
  * ```ts
@@ -74,11 +81,11 @@ export function graphql(options: GraphqlOptions = {}): Door {
 type Settings = GraphqlOptions & { readonly name: string; readonly host: string; readonly port: number }
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: GraphqlLimits): Promise<OpenDoor> {
-  const { name, path = '/graphql', contracts = host.contracts, links, introspection = true, origins = [] } = settings
+  const { name, path = '/graphql', contracts = host.contracts, links, federation, introspection = true, origins = [] } = settings
   const state: GraphqlState = openState({ door: name, limits, world, host })
   const served = new Map(servedOperations(host, contracts).map((one) => [`${one.contract.name}.${one.name}`, one]))
-  const schema = schemaOf({
-    ...{ contracts, links },
+  const { schema } = schemaOf({
+    ...{ contracts, links, federation, introspection },
     doorOf: (one) => {
       const place = `${one.contract.name}.${one.name}`
       return operationDoor(served.get(place)!, state, `GraphQL ${place}`)

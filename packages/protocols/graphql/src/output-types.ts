@@ -33,7 +33,7 @@ export type OutputTypes = {
 type Fields = Record<string, GraphQLFieldConfig<unknown, RequestContext>>
 
 /** @param linked fields that lead from an object to what other operations answer */
-export function outputTypes(table: TypeTable, linked: (name: string, own: ReadonlySet<string>) => Fields): OutputTypes {
+export function outputTypes(table: TypeTable, linked: (name: string) => Fields): OutputTypes {
   const { types } = table
   const made = new Map<string, GraphQLOutputType>()
   const enums = new Map<string, GraphQLEnumType>()
@@ -80,7 +80,7 @@ export function outputTypes(table: TypeTable, linked: (name: string, own: Readon
           names.get(field.name)!,
           fieldOf(field, type.kind === 'tuple' ? at : undefined),
         ])
-        return { ...Object.fromEntries(own), ...linked(name, new Set(names.values())) } as Fields
+        return { ...Object.fromEntries(own), ...linked(name) } as Fields
       },
     })
   }

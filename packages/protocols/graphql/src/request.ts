@@ -4,8 +4,8 @@ import { type Failure, type OpenState, type OperationDoor, type RequestTrace, ty
 import { traceIdOf } from 'dure/telemetry/internal'
 import { GraphQLError } from 'graphql'
 
-/** Keys that somebody waits for the answers of. */
-export type Waiting = { readonly keys: Map<unknown, PromiseWithResolvers<readonly unknown[]>> }
+/** Keys that somebody waits for the answers of, by what tells them apart. */
+export type Waiting = Map<unknown, PromiseWithResolvers<readonly unknown[]> & { readonly key: unknown }>
 
 export type RequestContext = {
   readonly correlationId: string

@@ -50,6 +50,17 @@ export const Json: GraphQLScalarType = scalar<unknown>('JSON', 'any value; what 
   read: (value) => unknownFromJson(value) ?? null,
 })
 
+/** What a gateway knows of an entity: its type, and its key. */
+export type Reference = Readonly<Record<string, unknown>> & { readonly __typename: string }
+
+export const Reference: GraphQLScalarType = scalar<Reference>('_Any', 'an object with `__typename` and the fields of a key', {
+  out: (value) => value,
+  read: (value) =>
+    typeof value === 'object' && value !== null && '__typename' in value && typeof value.__typename === 'string'
+      ? (value as Reference)
+      : undefined,
+})
+
 /** What stands for no value, where GraphQL wants one. */
 export const Done: GraphQLScalarType = scalar<true>('Done', '`true`: it was done, and there is nothing to say', {
   out: () => true,

@@ -10,12 +10,14 @@ import {
   type GraphQLFieldConfig,
   type GraphQLInputFieldConfig,
 } from 'graphql'
+import { elsewhere, knownEntities, type Entity, type Federation } from './entities.ts'
 import { inputTypes } from './input-types.ts'
-import { checkLinks, linkField, type Links } from './links.ts'
+import { checkLinks, linkField, referenceField, type Links } from './links.ts'
 import { camel } from './names.ts'
 import { entriesIn, outputTypes } from './output-types.ts'
 import { callField, type RequestContext } from './request.ts'
 import { Done } from './scalars.ts'
+import { referenceType, subgraphFields, subgraphText } from './subgraph.ts'
 
 type Field = GraphQLFieldConfig<unknown, RequestContext>
 
@@ -24,21 +26,39 @@ const ROOTS = { query: 'Query', command: 'Mutation', stream: 'Subscription' } as
 export type SchemaOptions = {
   readonly contracts: readonly AnyContract[]
   readonly links?: Links | undefined
+  /** Makes it one part of a federated graph. */
+  readonly federation?: Federation | undefined
   /** How the operations are called; left out for a schema that is only shown. */
   readonly doorOf?: ((operation: OperationTypes) => OperationDoor) | undefined
+  /** Whether whoever asks is told of the schema. Default true. */
+  readonly introspection?: boolean | undefined
 }
 
-/** @throws {TypeError} for links that lead nowhere, and when the contracts have nothing that GraphQL could ask */
-export function schemaOf({ contracts, links = {}, doorOf = () => NO_DOOR }: SchemaOptions): GraphQLSchema {
+export type Drawn = {
+  /** What is run. */
+  readonly schema: GraphQLSchema
+  /** What is shown, in GraphQL's own language. */
+  readonly text: () => string
+}
+
+/** @throws {TypeError} for links and entities that lead nowhere, and when the contracts have nothing that GraphQL could ask */
+export function schemaOf(options: SchemaOptions): Drawn {
+  const { contracts, links = {}, federation, doorOf = () => NO_DOOR, introspection = true } = options
   const table = typesOf(contracts)
-  checkLinks(links, table)
-  const output = outputTypes(table, (type) => linksFrom(type, links[type] ?? {}))
+  const entities = knownEntities(federation ?? {}, { contracts, table })
+  checkLinks(links, table, entities)
+  const output = outputTypes(table, linksFrom)
+  const references = new Map(
+    entities.flatMap((one) => (one.here ? [] : [[one.name, referenceType(one, () => linksFrom(one.name))] as const])),
+  )
   const { argumentsOf } = inputTypes(table, output.enumOf)
   const doors = new Map(table.operations.map((one) => [`${one.contract.name}.${one.name}`, doorOf(one)]))
 
-  function linksFrom(_type: string, own: Links[string]): Record<string, Field> {
+  function linksFrom(type: string): Record<string, Field> {
     return Object.fromEntries(
-      Object.entries(own).map(([name, link]) => {
+      Object.entries(links[type] ?? {}).map(([name, link]) => {
+        const other = elsewhere(entities, link)
+        if (other !== undefined) return [name, referenceField(link, other, references.get(other.name)!)]
         const place = `${link.contract.name}.${link.operation}`
         const to = operationAt(table, place)
         const answer = output.typeOf({ ...to.output, nullable: true })
@@ -76,11 +96,21 @@ export function schemaOf({ contracts, links = {}, doorOf = () => NO_DOOR }: Sche
   const query = rootOf('query')
   if (query === undefined)
     throw new TypeError(`Cannot make a schema of GraphQL: it has to have a query, and ${namesOf(contracts)} has none`)
-  return new GraphQLSchema({ query, mutation: rootOf('command'), subscription: rootOf('stream') })
+  // What only leads on from an entity of another part, nothing here leads to.
+  const types = Array.from(references).flatMap(([name, type]) => (Object.hasOwn(links, name) ? [type] : []))
+  const parts = { mutation: rootOf('command'), subscription: rootOf('stream'), types }
+  const schema = new GraphQLSchema({ query, ...parts })
+  if (federation === undefined) return { schema, text: () => printSchema(schema) }
+  const answers = ({ contract, operation }: Entity): OperationDoor => doors.get(`${contract.name}.${operation}`)!
+  const subgraph = { schema, entities, links, shown: introspection, doorOf: answers }
+  const { fields, ...same } = query.toConfig()
+  const asked = new GraphQLObjectType({ ...same, fields: { ...fields, ...subgraphFields(subgraph) } })
+  return { schema: new GraphQLSchema({ query: asked, ...parts }), text: () => subgraphText(subgraph) }
 }
 
 /**
- * The schema of contracts in GraphQL's own language: what `dure docs --format graphql` writes.
+ * The schema of contracts in GraphQL's own language: what `dure docs --format graphql` writes. With `federation` it is the text that a
+ * supergraph is composed of.
  *
  * @example
  * ```ts
@@ -92,8 +122,11 @@ export function schemaOf({ contracts, links = {}, doorOf = () => NO_DOOR }: Sche
  * console.log(graphqlDocument([Clock]).includes('clockNow: DateTime!')) // → true
  * ```
  */
-export function graphqlDocument(contracts: readonly AnyContract[], links?: Links): string {
-  return `${printSchema(schemaOf({ contracts, links }))}\n`
+export function graphqlDocument(
+  contracts: readonly AnyContract[],
+  { links, federation }: Pick<SchemaOptions, 'links' | 'federation'> = {},
+): string {
+  return `${schemaOf({ contracts, links, federation }).text()}\n`
 }
 
 function operationAt({ operations }: TypeTable, place: string): OperationTypes {

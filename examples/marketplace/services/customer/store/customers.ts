@@ -30,6 +30,10 @@ export async function findCustomer(read: Db, customerId: number): Promise<Counte
   return counted(read).where('c.customer_id', '=', customerId).executeTakeFirst()
 }
 
+export async function findCustomers(read: Db, customerIds: readonly number[]): Promise<CountedRow[]> {
+  return counted(read).where('c.customer_id', 'in', customerIds).execute()
+}
+
 export async function listCustomers(read: Db, page: { after?: string | undefined; limit: number }): Promise<CountedRow[]> {
   return rowsAfter(counted(read), ['c.customer_id'], page).execute()
 }

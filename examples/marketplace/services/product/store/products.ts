@@ -43,6 +43,19 @@ export async function findProduct(read: Db, sellerId: number, productId: number)
   return productsOf(read, sellerId).where('product_id', '=', productId).executeTakeFirst()
 }
 
+export async function findProducts(
+  read: Db,
+  keys: readonly { readonly sellerId: number; readonly productId: number }[],
+): Promise<ProductRow[]> {
+  return read
+    .selectFrom('products')
+    .selectAll()
+    .where(({ eb, or, and }) =>
+      or(keys.map(({ sellerId, productId }) => and([eb('seller_id', '=', sellerId), eb('product_id', '=', productId)]))),
+    )
+    .execute()
+}
+
 export async function sellersProducts(read: Db, sellerId: number): Promise<ProductRow[]> {
   return productsOf(read, sellerId).orderBy('product_id').limit(MOST_OF_SELLER).execute()
 }

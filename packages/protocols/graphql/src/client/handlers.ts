@@ -56,7 +56,8 @@ export function graphqlHandlers<C extends AnyContract>(contract: C, options: Gra
     throw new TypeError(
       `Cannot call "${contract.name}" over GraphQL: ${others.map(({ name }) => name).join(', ')} answer more than once, which is not asked of others; leave them out of the contract`,
     )
-  const schema = options.schema === undefined ? schemaOf({ contracts: [contract, Nothing] }) : schemaIn(contract, options.schema)
+  const schema =
+    options.schema === undefined ? schemaOf({ contracts: [contract, Nothing] }).schema : schemaIn(contract, options.schema)
   const reader = readerOf(table)
   const foreign: Foreign = {
     address: base + new URL(options.address).search,
