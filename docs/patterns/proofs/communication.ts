@@ -49,6 +49,7 @@ export const communication: Readonly<Record<`C${number}`, Proof>> = {
     state: 'works',
     code: [
       'packages/protocols/grpc/src/grpc.ts',
+      'packages/protocols/grpc/src/web.ts',
       'packages/protocols/grpc/src/protobuf/document.ts',
       'packages/protocols/grpc/src/handlers.ts',
       'packages/dure/src/contract/numbers.ts',

@@ -9,7 +9,7 @@ import { http1Server } from './http1.ts'
 import type { Take } from './call.ts'
 import { methodDoor } from './operation.ts'
 import { createCodecs } from './protobuf/codec.ts'
-import { packageOf, type ProtoPackage } from './protobuf/package.ts'
+import { packageOf, type ProtoNames, type ProtoPackage } from './protobuf/package.ts'
 import { reflectionMethods } from './reflection.ts'
 import { bySpeech } from './speaks.ts'
 import { limitsOf, type GrpcLimits, type GrpcState } from './state.ts'
@@ -32,6 +32,8 @@ export type GrpcOptions = {
   readonly tls?: DoorTls
   /** Which contracts are served. Default: all of the system. */
   readonly contracts?: readonly AnyContract[]
+  /** How contracts are called, by their names, where clients know a service by another: `{ stock: { package: 'acme.stock' } }`. */
+  readonly names?: Readonly<Record<string, ProtoNames>>
   /** Pages of other hosts that may call by gRPC-Web, by their origin: `['https://shop.example']`. Default: none. */
   readonly origins?: readonly string[]
   readonly limits?: Partial<GrpcLimits>
@@ -70,9 +72,14 @@ export function grpc(options: GrpcOptions = {}): Door {
 type Settings = GrpcOptions & { readonly name: string; readonly host: string; readonly port: number }
 
 async function open(host: DoorHost, world: World, settings: Settings, limits: GrpcLimits): Promise<OpenDoor> {
-  const { name, contracts = host.contracts, reflection = true, tls, origins = [] } = settings
+  const { name, contracts = host.contracts, names = {}, reflection = true, tls, origins = [] } = settings
   const state: GrpcState = openState({ door: name, limits, world, host, underWay: new Set() })
-  const packages = contracts.map((one) => packageOf(one))
+  const stranger = Object.keys(names).find((name) => contracts.every((one) => one.name !== name))
+  if (stranger !== undefined)
+    throw new TypeError(
+      `Cannot name "${stranger}" for gRPC: the door serves no contract called so; it serves ${contracts.map((one) => one.name).join(', ')}`,
+    )
+  const packages = contracts.map((one) => packageOf(one, names[one.name]))
   const methods = methodsOf(state, packages, reflection)
   const onError = (error: unknown): void => world.log.error('Cannot answer a call over gRPC', { error })
   const { runtime } = world

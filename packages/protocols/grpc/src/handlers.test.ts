@@ -5,14 +5,19 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { rest } from '@dure/rest'
 import { DeclaredError, type CallError } from 'dure/contract'
-import { service, start, system, type Running } from 'dure/service'
+import { service, start, system, type Running, type SystemOptions } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
+import { protoDocument, type ProtoNames } from './grpc.ts'
 import { grpcHandlers } from './handlers.ts'
 import { EVERYTHING, Orders, shop } from './shop.test-support.ts'
 
 /** A system whose orders are served by another one over gRPC. */
-async function translating(t: TestContext, address: string, doors: Parameters<typeof system>[1]['doors'] = []): Promise<Running> {
-  const orders = service(Orders, { handlers: grpcHandlers(Orders, { address }) })
+async function translating(
+  t: TestContext,
+  address: string,
+  { doors = [], names = {} }: { doors?: SystemOptions['doors']; names?: ProtoNames } = {},
+): Promise<Running> {
+  const orders = service(Orders, { handlers: grpcHandlers(Orders, { address, names }) })
   const directory = mkdtempSync(join(tmpdir(), 'dure-grpc-'))
   const running = await start(system('front', { services: [orders], doors, security: 'off' }), { directory, log: silentLogger() })
   t.after(async () => {
@@ -58,7 +63,7 @@ test('a service of others answers as one of the system would: values, declared e
 
 test('REST before it is REST to gRPC: input, declared errors, issues', async (t) => {
   const { address } = await shop(t)
-  const { doors } = await translating(t, address, [rest({ port: 0 })])
+  const { doors } = await translating(t, address, { doors: [rest({ port: 0 })] })
   const ask = async (path: string, body: object): Promise<unknown> => {
     const response = await fetch(`${doors[0]!.url}${path}`, {
       method: 'POST',
@@ -75,4 +80,19 @@ test('REST before it is REST to gRPC: input, declared errors, issues', async (t)
 test('nobody there is said as such', async (t) => {
   const orders = (await translating(t, '127.0.0.1:1')).client(Orders)
   await assert.rejects(orders.place({ id: 'a', pieces: 1 }), { code: 'UNAVAILABLE' })
+})
+
+test('a door serves a contract by the names that clients know it by, and refuses names of what it does not serve', async (t) => {
+  const names: ProtoNames = { package: 'acme.shop', service: 'OrderDesk', methods: { place: 'PlaceOrder' } }
+  const { address } = await shop(t, { door: { names: { orders: names } } })
+  const orders = (await translating(t, address, { names })).client(Orders)
+  assert.equal(await orders.place({ id: 'a', pieces: 2 }), 'a × 2')
+  await assert.rejects(orders.fail({ how: 'sold out' }), { code: 'SOLD_OUT' })
+  const other = (await translating(t, address)).client(Orders)
+  await assert.rejects(other.place({ id: 'a', pieces: 2 }), { code: 'UNIMPLEMENTED' })
+  const { file, text } = protoDocument(Orders, names)
+  assert.equal(file, 'acme/shop/orders.proto')
+  assert.match(text, /^package acme\.shop;$[^]+^service OrderDesk \{$[^]+ rpc PlaceOrder\(/m)
+  const wrong = shop(t, { door: { names: { order: names } } })
+  await assert.rejects(wrong, /Cannot name "order" for gRPC: the door serves no contract called so; it serves orders/)
 })

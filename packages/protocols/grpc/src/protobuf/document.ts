@@ -2,7 +2,7 @@
 import type { AnyContract } from 'dure/contract'
 import type { ProtoEnum, ProtoField, ProtoMessage, ProtoType } from './messages.ts'
 import { snake } from './names.ts'
-import { packageOf, type ProtoMethod, type ProtoPackage } from './package.ts'
+import { packageOf, type ProtoMethod, type ProtoNames, type ProtoPackage } from './package.ts'
 
 /**
  * The .proto file of a contract: what `dure docs --format proto` writes.
@@ -16,10 +16,11 @@ import { packageOf, type ProtoMethod, type ProtoPackage } from './package.ts'
  * const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
  * console.log(protoDocument(Clock).text.includes('rpc Now(google.protobuf.Empty) returns (ClockNowResponse)')) // → true
  * ```
+ * @param names how a door calls it, if not by its own name
  * @throws {TypeError} when a field has no number, with what to do
  */
-export function protoDocument(contract: AnyContract): { readonly file: string; readonly text: string } {
-  const all = packageOf(contract)
+export function protoDocument(contract: AnyContract, names?: ProtoNames): { readonly file: string; readonly text: string } {
+  const all = packageOf(contract, names)
   const parts = [
     `syntax = "proto3";`,
     `package ${all.name};`,
