@@ -25,8 +25,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   T2: {
     state: 'works',
     part: {
-      en: 'needs faked from their contracts, events brought and recorded, faults, real or virtual time; in node:test and vitest',
-      ko: '계약으로 만든 가짜 의존 서비스, 이벤트 넣기와 기록, 장애 주입, 실제 또는 가상 시간. node:test와 vitest에서',
+      en: 'needs faked from their contracts, events brought and recorded, real stores and brokers, spans, faults, real or virtual time; in this process, not in an image',
+      ko: '계약으로 만든 가짜 의존 서비스, 이벤트 넣기와 기록, 실제 저장소와 브로커, 스팬, 장애 주입, 실제 또는 가상 시간. 이 프로세스 안에서이며 이미지에서는 아니다',
     },
     code: [
       'packages/tools/testing/src/component/test-system.ts',
@@ -39,6 +39,7 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/tools/testing/src/component/vitest.test.ts',
       'examples/marketplace/services/order/order.test.ts',
       'examples/marketplace/services/order/postgres.test.ts',
+      'examples/marketplace/components.long.test.ts',
     ],
   },
   P1: {

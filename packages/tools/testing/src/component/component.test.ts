@@ -3,9 +3,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { CallError, contract, event } from 'dure/contract'
+import { embeddedBroker } from 'dure/messaging'
 import { service, system } from 'dure/service'
 import { z } from 'zod'
-import { fake, testSystem, type TestSystem } from './component.ts'
+import { fake, testSystem, type TestSystem, type TestSystemOptions } from './component.ts'
 import { Declined, Lost, Orders, orders, Packed, Payment, Placed, Print, Shipped, Warehouse } from './shop.test-support.ts'
 
 const code = (status: string) => (thrown: unknown) => thrown instanceof CallError && thrown.code === status
@@ -304,6 +305,39 @@ test('the end leaves nothing: no folder, no timer, and no use', async () => {
   await assert.rejects(test.kill(), over)
   assert.throws(() => test.published(Placed), over)
   assert.throws(() => test.urls, over)
+})
+
+test('spans tell what happened, also before a kill, and an outbox says what is in it', async () => {
+  await using test = await testSystem(orders, { fakes: [charged()], spans: true })
+  await test.client(Orders).place({ orderId: 'a' })
+  await test.settled()
+  assert.equal(await test.outbox(Orders), 0)
+  await test.kill()
+  await test.client(Orders).list()
+  const names = new Set(test.spans().map(({ service, name }) => `${service}: ${name}`))
+  for (const name of ['orders: orders.place', 'payment: payment.charge', 'orders: orders.list'])
+    assert.ok(names.has(name), [...names].join(', '))
+  await assert.rejects(test.outbox(Warehouse), /it is no service of "orders"/)
+  await using quiet = await testSystem(orders, { fakes: [charged()] })
+  assert.throws(() => quiet.spans(), /Cannot tell spans of "orders": none are made; start it with `spans: true`/)
+})
+
+test('a broker is any that is given, and lives in real time', async () => {
+  const opened: string[] = []
+  const broker: NonNullable<TestSystemOptions['broker']> = async (world) => {
+    const made = await embeddedBroker({ durability: 'process' })(world)
+    return { ...made, publish: async (all) => (opened.push(...all.map(({ type }) => type)), made.publish(all)) }
+  }
+  await assert.rejects(
+    testSystem(orders, { broker, time: 'virtual' }),
+    /Cannot test "orders" in virtual time: its broker lives in real time/,
+  )
+  await using test = await testSystem(orders, { fakes: [charged()], broker })
+  await test.client(Orders).place({ orderId: 'a' })
+  await test.settled()
+  await test.kill()
+  // An outbox may deliver once more after a kill.
+  assert.deepEqual([[...new Set(opened)], await states(test)], [['placed'], ['a printed']])
 })
 
 test('what cannot start says why, and leaves nothing', async () => {

@@ -2,7 +2,7 @@ import { createProcess, kill, simulatedBroker, simulatedDatabase, thaw, type Pro
 import { sqlite, type DatabaseAdapter, type DatabaseWorld, type Store } from 'dure/data'
 import { embeddedBroker, type Broker } from 'dure/messaging'
 import { realRuntime, type Runtime, type Timers } from 'dure/runtime'
-import { start, type Running, type StoreAdapter, type System } from 'dure/service'
+import { start, type Adapter, type Running, type StoreAdapter, type System } from 'dure/service'
 import type { Logger } from 'dure/telemetry'
 import type { Recorded } from './recorded.ts'
 import type { Time } from './time.ts'
@@ -28,6 +28,8 @@ export type LifeOptions = {
   readonly log: Logger
   readonly recorded: Recorded
   readonly fetch: ((request: Request) => Promise<Response>) | undefined
+  /** Default: the embedded one. */
+  readonly broker: Adapter<Broker> | undefined
   /** Which life it is, from 1 on. */
   readonly number: number
 }
@@ -45,6 +47,11 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   /** What an operating system does not close of a process that has not died: sessions at a database server. */
   const sessions = new Set<Session>()
   const adapted = (adapter: StoreAdapter): StoreAdapter => storeIn(process, adapter, { system: system.name, time, sessions })
+  const given = options.broker
+  if (given !== undefined && time.virtual)
+    throw new TypeError(
+      `Cannot test "${system.name}" in virtual time: its broker lives in real time; leave "broker" out, or give \`time: 'real'\``,
+    )
   const embedded = embeddedBroker({ durability: 'process' })
   const death = async (): Promise<void> => {
     kill(process)
@@ -57,7 +64,12 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     stores: Object.fromEntries(Object.entries(system.stores).map(([name, adapter]) => [name, adapted(adapter)])),
     broker: simulatedBroker({
       ...{ process, fate: NO_FATE },
-      adapter: async (world) => recorded.around((broker = await embedded(world))),
+      adapter: async (world) => {
+        if (given === undefined) return recorded.around((broker = await embedded(world)))
+        const opened = (broker = await given({ ...world, runtime: outliving(process, world.runtime) }))
+        sessions.add(opened)
+        return recorded.around(opened)
+      },
     }),
   }
   try {

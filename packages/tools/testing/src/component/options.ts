@@ -1,7 +1,8 @@
 import type { Client } from 'dure/call'
 import type { AnyContract, AnyEvent, EventInput } from 'dure/contract'
-import type { DeadLetters } from 'dure/messaging'
-import type { Door, OnBehalf, ReceivedEvent, StoreAdapter } from 'dure/service'
+import type { Broker, DeadLetters } from 'dure/messaging'
+import type { Adapter, Door, OnBehalf, ReceivedEvent, StoreAdapter } from 'dure/service'
+import type { Span } from 'dure/telemetry'
 import type { Fake } from './fake.ts'
 import type { FaultKind } from './faults.ts'
 import type { BringOptions } from './publish.ts'
@@ -21,6 +22,10 @@ export type TestSystemOptions = {
   readonly doors?: readonly Door[]
   /** Where services keep their data. Default: as the system says, SQLite in the test's own folder without waiting for the disk. */
   readonly database?: StoreAdapter
+  /** How services tell each other: `natsBroker({ servers })`, of a server for this test. Default: the embedded broker. */
+  readonly broker?: Adapter<Broker>
+  /** Whether spans are made of all that happens, for `spans()`. Default false. */
+  readonly spans?: boolean
   /** What answers `context.fetch`. Default: nobody. */
   readonly fetch?: (request: Request) => Promise<Response>
   /** Told of each line of the log. Default: nobody is. */
@@ -52,6 +57,10 @@ export type TestSystem = AsyncDisposable & {
   /** Lets so many milliseconds of virtual time pass. */
   readonly advance: (ms: number) => Promise<void>
   readonly deadLetters: (service: AnyContract) => DeadLetters
+  /** What has happened, as spans that have ended, oldest first; the last 10,000. @throws {TypeError} when it was not asked for: `spans: true` */
+  readonly spans: () => readonly Span[]
+  /** Messages that a service has committed and its broker does not have yet. */
+  readonly outbox: (service: AnyContract) => Promise<number>
   /** Where its doors can be reached, in the order in which they were given. */
   readonly urls: readonly string[]
   /** Ends everything and removes the folder. Idempotent. @throws as `settled` does of fakes */

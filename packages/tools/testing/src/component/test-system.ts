@@ -11,6 +11,7 @@ import type { TestSystem, TestSystemOptions } from './options.ts'
 import { bring } from './publish.ts'
 import { createRecorded } from './recorded.ts'
 import { settle } from './settled.ts'
+import { createSpans } from './spans.ts'
 import { subjectOf, type Tested } from './subject.ts'
 import { realTime, virtualTime, type Time } from './time.ts'
 import { transportTo } from './transport.ts'
@@ -54,14 +55,15 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
   const faults = createFaults()
   const calls = createInFlight()
   const { log, said } = logOf(users.runtime.clock, options.log)
+  const spans = createSpans(name, options.spans === true)
   const system = {
-    ...subject.system,
+    ...{ ...subject.system, telemetry: spans.telemetry },
     ...(options.database !== undefined && { database: options.database, stores: {} }),
     services: subject.system.services.map(faults.around),
   }
   const lives = await createLives({
     ...{ name, time, calls, heal: faults.end },
-    begin: (number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number }),
+    begin: (number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number, broker: options.broker }),
     over: () => {
       time.end()
       folder.remove()
@@ -132,6 +134,13 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
       if (letters === undefined)
         throw new TypeError(`Cannot look at dead letters of "${service}": it is no service of "${name}" with a database`)
       return letters
+    },
+    spans: spans.list,
+    outbox: async ({ name: service }) => {
+      const { inside, running } = now(`look into the outbox of "${service}"`)
+      const found = (await time.during(() => inside(running.status))).services.find((one) => one.service === service)
+      if (found === undefined) throw new TypeError(`Cannot look into the outbox of "${service}": it is no service of "${name}"`)
+      return found.outbox
     },
     get urls() {
       return now('tell where its doors are').running.doors.flatMap(({ url }) => url ?? [])
