@@ -44,7 +44,7 @@ export function pactText(names: Pick<Pact, 'consumer' | 'provider'>, interaction
     consumer: { name: consumer },
     provider: { name: provider },
     interactions: interactions.map(written),
-    metadata: { pactSpecification: { version: '4.0' }, dure: { version: '0.1.0' } },
+    metadata: { pactSpecification: { version: '4.0' } },
   }
   const text = `${JSON.stringify(json, undefined, 2)}\n`
   // What is not read here nobody else could rely on.
