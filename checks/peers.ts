@@ -43,6 +43,7 @@
  * `npm run peers -- mail`: swaks and Python's clients at an SMTP door, envelopes of SOAP among their mails; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
  * `npm run peers -- pact`: pact-js and Pact JVM verify a provider of ours by our pacts, ours by theirs, and all refuse one that breaks a consumer (java, mvn).
  * `npm run peers -- socket [CASE…]`: Python's websockets and datagrams, netcat, and Autobahn on a socket door (`12.* 13.*`: compression).
+ * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -56,6 +57,7 @@ import { NODES } from './install/toolbox.ts'
 import {
   buf as bufJudge,
   connect,
+  crane,
   emmett as emmettJudge,
   eureka as eurekaJudge,
   federation,
@@ -142,6 +144,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   thrift,
   interop,
   mail,
+  image,
   pact,
 }
 
@@ -383,6 +386,15 @@ async function pact(): Promise<boolean> {
     if (said !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${said}.`)
   }
   return ourProgram('tools/testing/src/contracts/peers.test-support.ts', [js.folder, jvm.folder])
+}
+
+const CONTAINERS = ['podman', 'runc', 'conmon', 'catatonit', 'netavark', 'aardvark-dns', 'skopeo', 'umoci']
+
+async function image(): Promise<boolean> {
+  need('podman, skopeo and umoci', CONTAINERS)
+  const said = crane.there() ? 'installed' : crane.install()
+  if (said !== 'installed') throw new Error(`Cannot ask crane: it ${said}.`)
+  return ourProgram('tools/deploy/src/peers.test-support.ts', [join(crane.folder, 'crane')])
 }
 
 async function oldServers(): Promise<boolean> {

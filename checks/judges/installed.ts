@@ -247,10 +247,9 @@ function springProgram(name: string, source: string): Judges {
 }
 
 /** What asks a server of HTTP/2 for all that RFC 9113 and RFC 7541 say of one. */
-export const h2spec: Judges = judges('h2spec', 'h2spec.txt', {
-  possible: () => runs('go', ['version']),
-  steps: (folder) => [['env', `GOBIN=${folder}`, 'go', 'install', readFileSync(join(folder, 'h2spec.txt'), 'utf8').trim()]],
-})
+export const h2spec: Judges = goProgram('h2spec')
+/** What reads and writes registries of images, and is one. */
+export const crane: Judges = goProgram('crane')
 
 /** What makes clients of grpc-go, and grpc_health_probe; and a program that asks our door with such a client, once it is made. */
 export const grpcGo: Judges = judges('grpc-go', 'grpc/go.mod', {
@@ -338,6 +337,13 @@ function judges(
       return 'installed'
     },
   }
+}
+
+function goProgram(name: string): Judges {
+  return judges(name, `${name}.txt`, {
+    possible: () => runs('go', ['version']),
+    steps: (folder) => [['env', `GOBIN=${folder}`, 'go', 'install', readFileSync(join(folder, `${name}.txt`), 'utf8').trim()]],
+  })
 }
 
 function runs(program: string, words: readonly string[]): boolean {

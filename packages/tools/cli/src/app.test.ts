@@ -55,6 +55,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'gateway',
     'schemas',
     'check',
+    'release',
     'image',
     'sim',
   ])

@@ -90,9 +90,22 @@ function commandOf(args: readonly string[]): readonly string[] {
   return args
     .slice(
       0,
-      ['add', 'auth', 'ca', 'config', 'dead', 'saga', 'check', 'model', 'log', 'schemas', 'registry', '2pc', 'image'].includes(
-        args[0] ?? '',
-      )
+      [
+        'add',
+        'auth',
+        'ca',
+        'config',
+        'dead',
+        'saga',
+        'check',
+        'model',
+        'log',
+        'schemas',
+        'registry',
+        '2pc',
+        'image',
+        'release',
+      ].includes(args[0] ?? '')
         ? 2
         : 1,
     )
@@ -138,6 +151,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   gateway: async () => (await import('./commands/gateway/gateway.ts')).gatewayCommands,
   schemas: async () => (await import('./commands/schemas.ts')).schemasCommands,
   check: async () => (await import('./commands/check.ts')).checkCommands,
+  release: async () => (await import('./commands/release.ts')).releaseCommands,
   image: async () => (await import('./commands/image.ts')).imageCommands,
   sim: async () => (await import('./commands/sim.ts')).simCommand,
 }

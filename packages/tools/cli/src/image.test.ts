@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { dure, linkLibrary, temporary } from './shell.test-support.ts'
 
+/** A system of the tests beside this one. */
+const SHOP = 'shop.test-support.ts'
 const LINUX = { skip: process.platform === 'linux' ? false : 'images are built on Linux' }
 
 /** A program small enough to be compressed at once stands for Node. */
@@ -47,4 +49,27 @@ test('dure image: builds what a system file or a program is in, and says what ca
     assert.match(said.err, why)
     assert.doesNotMatch(said.err, /^ +at /m)
   }
+})
+
+test('dure release: writes what a system is, shows it, and refuses another in its place', async () => {
+  const cwd = temporary()
+  const digest = `sha256:${'b'.repeat(64)}`
+  const release = (...words: readonly string[]): ReturnType<typeof dure> =>
+    dure(['release', ...words], { cwd: import.meta.dirname })
+  const out = join(cwd, 'release.json')
+  const write = (image: string, version = '1.4.0'): ReturnType<typeof dure> =>
+    release('write', SHOP, '--version', version, '--image', image, '--out', out)
+  const written = await write(`registry.example/shop@${digest}`)
+  assert.match(
+    written.out,
+    /^shop 1\.4\.0\nImage {4}registry\.example\/shop@sha256:b+\n {2}orders {2}1\.2\.0 {2}0 migrations\n/,
+    written.err,
+  )
+  assert.equal((await release('show', out)).out, written.out)
+  assert.match((await write(digest, '1.5.0')).err, /another one is there, and a release does not change/)
+  assert.match((await write('shop:latest')).err, /Cannot make a release of the image "shop:latest": name it by its digest/)
+  writeFileSync(out, readFileSync(out, 'utf8').replace('1.4.0', '1.4.1'))
+  const changed = await release('show', out)
+  assert.equal(changed.code, 1)
+  assert.match(changed.err, /its content is sha256:/)
 })

@@ -7,10 +7,9 @@ import { loadSystem, systemFile } from '../load.ts'
 import { nearest } from '../project.ts'
 import { CliError, EXIT, say, type Shell } from '../shell.ts'
 import { defineCommand, defineRoutes, jsonFlag, printResult, switchFlag, textFlag } from './parameters.ts'
-import { library } from './registry-library.ts'
+import { deploy, told } from './deploy-library.ts'
 import { readWords } from './start.ts'
 
-type Library = typeof import('@dure/deploy')
 type Where = { readonly json?: boolean; readonly layout?: string; readonly tag?: string }
 type BuildFlags = Where & {
   readonly output?: string
@@ -25,8 +24,6 @@ const where = {
   layout: textFlag('DIR', `The OCI image layout that images are in (default ${LAYOUT})`),
   tag: textFlag('TAG', 'What the image is called there (default latest)'),
 }
-
-const deploy = (shell: Shell): Promise<Library> => library<Library>(shell, 'container images', '@dure/deploy')
 
 const buildCommand: Command<Shell> = defineCommand({
   brief: 'Build a container image, without a container engine',
@@ -68,7 +65,7 @@ const buildCommand: Command<Shell> = defineCommand({
     if (output !== undefined)
       await told(async () => {
         mkdirSync(dirname(resolve(this.cwd, output)), { recursive: true })
-        await exportImage(image.layout, resolve(this.cwd, output))
+        await exportImage(image.layout, resolve(this.cwd, output), { tag: image.tag })
       })
     printResult(this, flags, image, () => imageText(image, this.cwd))
   },
@@ -154,15 +151,4 @@ function imageText({ digest, tag, layout, layers }: Image, cwd: string): string 
     `${counted(layers.length, 'layer')} as "${tag}" in ${relative(cwd, layout) || '.'}`,
     digest,
   ].join('\n')
-}
-
-/** What images and registries say stands in the way is all that a user needs. @throws {CliError} */
-async function told<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    const { name, message } = cause as Error
-    if (name === 'DeployError') throw new CliError(message, { cause })
-    throw cause
-  }
 }

@@ -96,7 +96,7 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
   ]
   for (const [name, entries] of groups) {
     // The application is small, and changes: it is read whenever an image is built.
-    const remembered = name === 'base' || name === 'dependencies' ? cache : undefined
+    const remembered = name === 'application' ? undefined : cache
     if (entries.length > 0) layers.push(await writeLayer({ name, entries, layout, cache: remembered, now }))
   }
   const image = writeManifest(layout, project, base, layers)

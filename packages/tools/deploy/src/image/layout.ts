@@ -43,7 +43,7 @@ export const MEDIA = {
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
   empty: 'application/vnd.oci.empty.v1+json',
 } as const
-const REF_NAME = 'org.opencontainers.image.ref.name'
+export const REF_NAME = 'org.opencontainers.image.ref.name'
 const MARK = 'oci-layout'
 /** A manifest or an index is never larger: registries take 4 MB. */
 const LARGEST_DOCUMENT = 4 * 1024 ** 2
