@@ -130,7 +130,7 @@ await check('podman loads it from one file as well, with its name', async () => 
 type Running = { readonly id: string; readonly url: string }
 
 /** Nothing may be written in it but its volume. */
-async function started(image: string, volume: string): Promise<Running> {
+async function started(image: string, volume: string, path?: string): Promise<Running> {
   const port = await freePort()
   const flags = [
     '--detach',
@@ -142,15 +142,16 @@ async function started(image: string, volume: string): Promise<Running> {
     `${volume}:/data`,
   ]
   const running = { id: await podman('run', ...flags, image), url: `http://127.0.0.1:${port}` }
-  await ready(running)
+  await ready(running, path)
   return running
 }
 
-async function ready({ id, url }: Running): Promise<void> {
+/** @param path what is answered once it is; a part of a system is never ready as a whole */
+async function ready({ id, url }: Running, path = '/health/ready'): Promise<void> {
   await until(async () => {
     if ((await podman('inspect', '--format', '{{.State.Running}}', id)) !== 'true')
       throw new Error(`It has ended: ${await podman('logs', id)}`)
-    return fetch(`${url}/health/ready`).then(
+    return fetch(`${url}${path}`).then(
       ({ ok }) => ok,
       () => false,
     )
@@ -223,7 +224,7 @@ await check('one service of the marketplace runs from its image, with its door a
   const reference = `${registry.host}/examples/product:1.0.0`
   await pushImage(reference, { layout, tag: 'product' })
   await podman('pull', '--quiet', '--tls-verify=false', reference)
-  const shop = await started(reference, 'shop')
+  const shop = await started(reference, 'shop', '/products/totals')
   const product = { sellerId: 1, productId: 7, name: 'Tea', price: 3.5 }
   assert.equal(await posted(`${shop.url}/product`, product), 201)
   const found = (await (await fetch(`${shop.url}/product/1/7`)).json()) as { readonly name: string }
