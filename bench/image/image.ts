@@ -84,7 +84,7 @@ const blobsOf = (layout: string): readonly string[] => readdirSync(join(layout, 
 /** A workspace like this one, whose files may be changed; what is installed is this one's. */
 function copyWorkspace(into: string): void {
   for (const path of ['package.json', 'package-lock.json', EXAMPLE, 'packages'])
-    cpSync(join(root, path), join(into, path), { recursive: true, filter: (from) => !from.endsWith('/node_modules') })
+    cpSync(join(root, path), join(into, path), { recursive: true, verbatimSymlinks: true })
   symlinkSync(join(root, 'node_modules'), join(into, 'node_modules'))
 }
 
