@@ -18,6 +18,7 @@ export type Manifest = {
   readonly bin?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, Door>>
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional: boolean }>>
 }
@@ -36,9 +37,14 @@ export function publishedPackages(): readonly Package[] {
     .map((path) => ({ path: path.replaceAll('\\', '/'), manifest: readManifest(join(root, path)) }))
     .filter(({ manifest }) => manifest.private !== true)
   const ordered: Package[] = []
+  const begun = new Set<Package>()
   const add = (one: Package): void => {
-    if (ordered.includes(one)) return
-    for (const other of all) if (Object.hasOwn(one.manifest.dependencies ?? {}, other.manifest.name)) add(other)
+    if (begun.has(one)) return
+    begun.add(one)
+    const { dependencies, devDependencies } = one.manifest
+    // Of some only the types are known, which are compiled before as well.
+    for (const names of [dependencies, devDependencies])
+      for (const other of all) if (Object.hasOwn(names ?? {}, other.manifest.name)) add(other)
     ordered.push(one)
   }
   for (const one of all.toSorted((a, b) => a.path.localeCompare(b.path))) add(one)
