@@ -22,6 +22,7 @@ const WARM = 50_000
 const SEARCHES = 21
 /** As `dure collector` starts. */
 const SMALL_YOUNG = '--max-semi-space-size=8'
+const GIVEN_BACK = { MALLOC_MMAP_THRESHOLD_: '131072' }
 
 /**
  * What a collector of one core takes: lines of `_bulk` and spans of OTLP in a second, both stored and found, and how long two words take among all
@@ -119,7 +120,7 @@ async function withServed<T>(directory: string, work: (served: Served) => Promis
   const node = [process.execPath, SMALL_YOUNG, '--conditions=dure-source']
   const program = [...node, join(import.meta.dirname, 'serve.ts'), directory]
   const [command, ...words] = availableParallelism() > 1 ? ['taskset', '-c', String(MEASURED), ...program] : program
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') }
+  const env = { ...process.env, ...GIVEN_BACK, NODE_COMPILE_CACHE: join(directory, 'compiled') }
   const child: ChildProcessByStdio<null, Readable, null> = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'], env })
   try {
     const [url] = (await once(createInterface(child.stdout), 'line')) as [string]

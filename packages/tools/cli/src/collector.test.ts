@@ -16,6 +16,8 @@ test('dure collector: takes lines from whoever has the token, until it is told t
   await running.until(/Collector at /)
   const words = `/proc/${running.child.pid}/cmdline`
   if (existsSync(words)) assert.match(readFileSync(words, 'utf8'), /\0--max-semi-space-size=8\0/, 'its young generation is small')
+  const own = `/proc/${running.child.pid}/environ`
+  if (existsSync(own)) assert.match(readFileSync(own, 'utf8'), /(?:^|\0)MALLOC_MMAP_THRESHOLD_=131072\0/)
   const send = async (token: string): Promise<number> => {
     const headers = { authorization: `Bearer ${token}` }
     return (await fetch(`http://127.0.0.1:${port}/v1/lines`, { method: 'POST', body: 'A line', headers })).status
