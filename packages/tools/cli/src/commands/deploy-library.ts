@@ -1,9 +1,7 @@
-import { CliError, type Shell } from '../shell.ts'
-import { library } from './registry-library.ts'
+import { CliError } from '../shell.ts'
 
-type Library = typeof import('@dure/deploy')
-
-export const deploy = (shell: Shell): Promise<Library> => library<Library>(shell, 'images and releases', '@dure/deploy')
+/** Loaded by those commands that need it. */
+export const deploy = (): Promise<typeof import('@dure/deploy')> => import('@dure/deploy')
 
 /** What images, registries and releases say stands in the way is all that a user needs. @throws {CliError} */
 export async function told<T>(work: () => Promise<T>): Promise<T> {

@@ -52,7 +52,7 @@ const buildCommand: Command<Shell> = defineCommand({
   },
   async func(this: Shell, flags: BuildFlags, ...words: readonly string[]): Promise<void> {
     const { folder, program, command } = await whatRuns(this, flags, words)
-    const { buildImage, exportImage, gitOrigin } = await deploy(this)
+    const { buildImage, exportImage, gitOrigin } = await deploy()
     const { output } = flags
     const image = await told(() =>
       buildImage({
@@ -84,7 +84,7 @@ const pushCommand: Command<Shell> = defineCommand({
     parameters: [{ parse: String, placeholder: 'HOST/NAME[:TAG]', brief: 'Where to, and the tag there (default latest)' }],
   },
   async func(this: Shell, flags: Where & { readonly plainHttp?: boolean }, reference: string): Promise<void> {
-    const { credentialsFor, pushImage, readReference } = await deploy(this)
+    const { credentialsFor, pushImage, readReference } = await deploy()
     const manifest = nearest('package.json', join(this.cwd, 'any'))
     const pushed = await told(async () =>
       pushImage(reference, {
@@ -103,7 +103,7 @@ export const imageCommands: RouteMap<Shell> = defineRoutes({
   routes: { build: buildCommand, push: pushCommand },
   brief: 'Build container images, and bring them into registries',
   help: `
-        Builds a container image of a project without a container engine, and brings it into a registry. The project has @dure/deploy.`,
+        Builds a container image of a project without a container engine, and brings it into a registry.`,
   examples: ['dure image build', 'dure image push registry.example.org/shop:1.4.0'],
 })
 

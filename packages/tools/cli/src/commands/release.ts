@@ -23,7 +23,7 @@ const writeCommand: Command<Shell> = defineCommand({
   },
   positional: { kind: 'tuple', parameters: [systemParameter] },
   async func(this: Shell, flags: WriteFlags, file?: string): Promise<void> {
-    const { describeRelease, writeRelease } = await deploy(this)
+    const { describeRelease, writeRelease } = await deploy()
     const { system } = await loadSystem(file, this.cwd)
     const { image, version, out } = flags
     const at = image.lastIndexOf('@')
@@ -48,7 +48,7 @@ const showCommand: Command<Shell> = defineCommand({
     parameters: [{ parse: String, optional: true, placeholder: 'FILE', brief: 'The release (default release.json)' }],
   },
   async func(this: Shell, flags: { readonly json?: boolean }, file?: string): Promise<void> {
-    const { readRelease } = await deploy(this)
+    const { readRelease } = await deploy()
     const release = await told(async () => readRelease(resolve(this.cwd, file ?? 'release.json')))
     printResult(this, flags, release, () => releaseText(release))
   },
@@ -58,7 +58,7 @@ export const releaseCommands: RouteMap<Shell> = defineRoutes({
   routes: { write: writeCommand, show: showCommand },
   brief: 'Write down releases, and read them',
   help: `
-        A release is what is deployed: an image by its digest, and what its services promise and need. The project has @dure/deploy.`,
+        A release is what is deployed: an image by its digest, and what its services promise and need.`,
   examples: ['dure release write --version 1.4.0 --image registry.example.org/shop@sha256:…', 'dure release show'],
 })
 
