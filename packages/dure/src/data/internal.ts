@@ -11,7 +11,7 @@ export { createStatements, places, type ClockedStatements } from './clocked-stat
 export { shortHash } from './short-hash.ts'
 
 // What adapters of the Database port are built with, beside the port itself.
-export { migrate } from './migrations.ts'
+export { describeMigration, migrate, type MigrationDescription } from './migrations.ts'
 export { ownMigrations } from './own-tables.ts'
 export { sqlRecords } from './sql/sql.ts'
 export { createDelivery, timely, type Delivery, type DeliveryOptions } from './delivery.ts'

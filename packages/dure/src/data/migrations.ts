@@ -212,11 +212,26 @@ function byName(a: string, b: string): number {
   return ownFirst !== 0 ? ownFirst : a < b ? -1 : a > b ? 1 : 0
 }
 
+/** A migration, as plain JSON. */
+export type MigrationDescription = {
+  /** SQL; `function` for one, of which only the name counts. */
+  readonly step: string
+  /** Programs that do not have it cannot go on beside it. */
+  readonly contracts: boolean
+}
+
+export function describeMigration(migration: Migration): MigrationDescription {
+  const step = stepOf(migration)
+  return { step: typeof step === 'string' ? textOf(step) : 'function', contracts: contracts(migration) }
+}
+
+const textOf = (sql: string): string => sql.replaceAll('\r\n', '\n').trim()
+
 /** A function has no text worth comparing: it is recorded as one, and only its name counts. */
 function checksum(migration: Migration): string {
   const step = stepOf(migration)
   if (typeof step !== 'string') return 'function'
-  return createHash('sha256').update(step.replaceAll('\r\n', '\n').trim()).digest('hex')
+  return createHash('sha256').update(textOf(step)).digest('hex')
 }
 
 function stepOf(migration: Migration): MigrationStep {

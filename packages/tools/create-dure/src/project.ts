@@ -25,21 +25,19 @@ export const RECORD = 'dure.created.json'
 
 /** What a project imports, and what the command and those work with: npm does not look for it by itself (decision 0054). */
 const PACKAGES: readonly string[] = [
-  ...[
-    'cli',
-    'collector',
-    'console',
-    'deploy',
-    'graphql',
-    'grpc',
-    'http2',
-    'operator',
-    'rest',
-    'simulation',
-    'soap',
-    'socket',
-    'testing',
-  ],
+  'cli',
+  'collector',
+  'console',
+  'deploy',
+  'graphql',
+  'grpc',
+  'http2',
+  'operator',
+  'rest',
+  'simulation',
+  'soap',
+  'socket',
+  'testing',
   'thrift',
 ].map((name) => `@dure/${name}`)
 

@@ -21,7 +21,7 @@ test('a release says its image, what services promise, their migrations and sett
   const release = describeRelease(system('desk', { services: [notes] }), { version: '1.2.0', image })
   assert.deepEqual([release.system, release.version, release.image], ['desk', '1.2.0', image])
   assert.equal(release.services[0]!.contract.version, '1.2.0')
-  assert.deepEqual(release.services[0]!.migrations, { '001': 'CREATE TABLE notes (id TEXT)' })
+  assert.deepEqual(release.services[0]!.migrations, { '001': { step: 'CREATE TABLE notes (id TEXT)', contracts: false } })
   assert.deepEqual(release.configuration['notes']!['required'], ['limit'])
   assert.throws(() => describeRelease(system('desk', { services: [notes] }), { version: '1', image: { digest: 'latest' } }), {
     code: 'RELEASE',

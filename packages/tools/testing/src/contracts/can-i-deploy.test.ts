@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { contract, event, query } from 'dure/contract'
-import { database } from 'dure/data'
+import { database, type Migrations } from 'dure/data'
 import { service, type Service } from 'dure/service'
 import { z } from 'zod'
 import {
@@ -27,7 +27,7 @@ const ChangedAnew = event('changed', { schema: z.object({ sku: z.string(), cents
 
 type Of = {
   readonly version: string
-  readonly migrations?: Record<string, string>
+  readonly migrations?: Migrations
   readonly answer?: object
   readonly anew?: boolean
 }
@@ -122,9 +122,31 @@ test('no: whom it breaks, in which field, since which test; and the store that i
       '  breaks shop@2.1.0 [body $.cents]: shop@2.1.0 expects a number like 5 of "of", and prices@1.2.0 gives nothing: the field is missing (since the test "The shop tells a price")',
       '  breaks shop@2.1.0 [changed cents]: of "changed", as prices@1.2.0 announces it, "cents" is written as string, and read as integer',
       '  breaks prices@1.0.0 [migration 001]: its migration "001" is another one in 1.2.0: a store that has it cannot go on',
-      '  breaks prices@1.0.0 [migration 002]: migration "002" takes something away (DROP TABLE) while copies of 1.0.0 run; do so in a version after this',
+      '  breaks prices@1.0.0 [migration 002]: migration "002" takes away or changes what copies of 1.0.0 use while they run; do so in a version after this',
     ].join('\n'),
   )
+})
+
+test('what a migration takes away is judged as the store itself judges it, and as its author says', async (context) => {
+  const { folder } = await kept(context)
+  rmSync(join(folder, 'pacts'), { recursive: true })
+  const first = { '001': 'CREATE TABLE a (id TEXT)' }
+  const run = 'ALTER TABLE a RENAME TO b'
+  const cases: readonly (readonly [answer: Judgement['answer'], step: Migrations[string]])[] = [
+    ['no', run],
+    ['no', 'ALTER TABLE a ALTER COLUMN id SET NOT NULL'],
+    ['yes', { contracts: false, run }],
+    ['no', { contracts: true, run: async () => {} }],
+    ['yes', async () => {}],
+    ['yes', '-- DROP TABLE a\nCREATE TABLE c (id TEXT)'],
+  ]
+  for (const [at, [answer, step]] of cases.entries()) {
+    keepRelease(folder, prices({ version: `1.${at + 1}.0`, migrations: { ...first, '002': step } }))
+    assert.equal(ask(folder, `1.${at + 1}.0`).answer, answer, String(at))
+  }
+  // Line ends of another machine make no other step, and a function is known by its name.
+  keepRelease(folder, prices({ version: '2.0.0', migrations: { '001': 'CREATE TABLE a (id TEXT)\r\n' } }))
+  assert.equal(ask(folder, '2.0.0').answer, 'yes')
 })
 
 test('without a pact what a consumer was built with is compared', async (context) => {

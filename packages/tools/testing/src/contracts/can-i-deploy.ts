@@ -227,7 +227,7 @@ function migrationReasons({ releases }: Facts, release: Release, at: string | un
   if (before === undefined) return [unknown(about, 'its migrations are not known: `keepRelease` keeps them')]
   const changed = Object.entries(before.migrations).flatMap(([name, step]): readonly Reason[] => {
     const now = release.migrations[name]
-    if (now === step) return []
+    if (now !== undefined && now.step === step.step) return []
     const how = now === undefined ? 'is gone' : 'is another one'
     return [
       {
@@ -238,21 +238,18 @@ function migrationReasons({ releases }: Facts, release: Release, at: string | un
       },
     ]
   })
-  const taken = Object.entries(release.migrations).flatMap(([name, step]): readonly Reason[] => {
-    const found = Object.hasOwn(before.migrations, name) ? undefined : TAKES.exec(step)?.[0]
-    if (found === undefined) return []
+  const taken = Object.entries(release.migrations).flatMap(([name, { contracts }]): readonly Reason[] => {
+    if (!contracts || Object.hasOwn(before.migrations, name)) return []
     return [
       {
         ...{ answer: 'no', about, where: `migration ${name}` },
-        because: `migration "${name}" takes something away (${found.toUpperCase()}) while copies of ${at} run; do so in a version after this`,
+        because: `migration "${name}" takes away or changes what copies of ${at} use while they run; do so in a version after this`,
       },
     ]
   })
   if (changed.length + taken.length > 0) return [...changed, ...taken]
   return [{ answer: 'yes', about, because: `the migrations of ${release.version} only add to its own` }]
 }
-
-const TAKES = /\bDROP\s+(?:TABLE|COLUMN)\b|\bRENAME\s+(?:TO|COLUMN)\b/i
 
 function unknown(about: string, because: string): Reason {
   return { answer: 'unknown', about, because }

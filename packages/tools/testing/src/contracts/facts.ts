@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describeContract, type AnyContract, type ContractDescription, type EventDescription } from 'dure/contract'
+import { describeMigration, type MigrationDescription } from 'dure/data/internal'
 import type { Service } from 'dure/service'
 import { PactError } from '../pact/pact.ts'
 import { readPacts, type PactFile } from './files.ts'
@@ -18,8 +19,8 @@ export type Release = {
   readonly needs: Readonly<Record<string, ContractDescription>>
   /** The events that it reacts to, as it reads them. */
   readonly hears: Readonly<Record<string, EventDescription>>
-  /** Its steps of the schema, in their order: SQL. */
-  readonly migrations: Readonly<Record<string, string>>
+  /** Its steps of the schema, in their order. */
+  readonly migrations: Readonly<Record<string, MigrationDescription>>
 }
 
 export type Facts = {
@@ -109,10 +110,7 @@ export function releaseOf(service: Service): Release {
     ...{ dure: 1, service: contract.name, version: contract.version, contract: describeContract(contract), hears },
     needs: Object.fromEntries(Object.values(needs).map((need) => [need.name, describeContract(need)])),
     migrations: Object.fromEntries(
-      Object.entries((database?.migrations ?? {}) as Readonly<Record<string, unknown>>).map(([name, step]) => [
-        name,
-        String(step),
-      ]),
+      Object.entries(database?.migrations ?? {}).map(([name, migration]) => [name, describeMigration(migration)]),
     ),
   }
 }
