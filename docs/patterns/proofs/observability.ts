@@ -44,10 +44,10 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     ],
   },
   O3: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'W3C context over calls, events and HTTP; a quiet system keeps all, what fails or is slow has the rest of its trace kept; a store, OTLP, a waterfall in the terminal; Zipkin and a console not yet',
-      ko: '호출과 이벤트와 HTTP를 지나는 W3C 컨텍스트, 한가한 시스템은 모두 남기고 실패하거나 느린 것은 트레이스의 나머지와 함께 남김, 저장소와 OTLP와 터미널의 폭포 그림. Zipkin과 콘솔은 아직',
+      en: 'W3C context over calls, events and HTTP; a quiet system keeps all, what fails or is slow has the rest of its trace kept; waterfalls in the console and the terminal; OTLP, Zipkin v2 in and out',
+      ko: '호출과 이벤트와 HTTP를 지나는 W3C 컨텍스트, 한가한 시스템은 모두 남기고 실패하거나 느린 것은 트레이스의 나머지와 함께 남김. 콘솔과 터미널의 폭포 그림. OTLP, Zipkin v2를 받고 내보냄',
     },
     code: [
       'packages/dure/src/telemetry/tracer.ts',
@@ -56,6 +56,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/call/tracing.ts',
       'packages/dure/src/telemetry/export/store.ts',
       'packages/dure/src/telemetry/export/otlp.ts',
+      'packages/platform/collector/src/out/zipkin.ts',
+      'packages/platform/console/client/trace/waterfall.tsx',
       'packages/tools/cli/src/waterfall.ts',
       'packages/dure/src/call/fetch.ts',
     ],
@@ -71,6 +73,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/telemetry/export/store.test.ts',
       'packages/dure/src/telemetry/export/otlp.test.ts',
       'packages/protocols/rest/src/tracing.test.ts',
+      'packages/platform/collector/src/in/protocols.test.ts',
+      'packages/platform/console/src/pages.test.ts',
       'packages/tools/cli/src/trace.test.ts',
       'packages/tools/cli/src/waterfall.test.ts',
       'examples/marketplace/traced.test.ts',
@@ -124,8 +128,8 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
   O6: {
     state: 'works',
     part: {
-      en: 'what services write, operators’ acts, sessions, keys and refusals; changed settings not yet',
-      ko: '서비스가 쓰는 것, 운영자의 조치, 세션, 키, 거절. 설정 변경은 아직',
+      en: 'what services write, operators’ acts, releases of settings, sessions, keys and refusals',
+      ko: '서비스가 쓰는 것, 운영자의 조치, 설정의 릴리스, 세션, 키, 거절',
     },
     code: [
       'packages/dure/src/telemetry/acts.ts',
@@ -139,6 +143,7 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
       'packages/dure/src/audit/merkle.test.ts',
       'packages/dure/src/audit/checkpoint.test.ts',
       'packages/dure/src/audit/acts.test.ts',
+      'packages/dure/src/config/waves.test.ts',
       'packages/dure/src/telemetry/acts.test.ts',
       'packages/tools/cli/src/control/acts.test.ts',
       'packages/databases/postgres/src/suites18.test.ts',
@@ -146,10 +151,10 @@ export const observability: Readonly<Record<`O${number}`, Proof>> = {
     ],
   },
   O7: {
-    state: 'begun',
+    state: 'works',
     part: {
-      en: 'map, traces, logs, metrics, exceptions, events, dead letters, breakers, sagas, explorer, builds compared, audit with its proof, and a page of any operator contract; dure dev brings it; login through a gateway, by role',
-      ko: '지도, 트레이스, 로그, 지표, 예외, 이벤트, 데드 레터, 브레이커, 사가, API 탐색기, 빌드 비교, 증명이 있는 감사, 모든 운영자 계약의 페이지. dure dev가 함께 시작하고 로그인은 게이트웨이에서 역할로',
+      en: 'map, stories, traces, logs, metrics, exceptions, events, dead letters, breakers and who is left out, sagas, explorer, builds compared, audit with its proof; placement, settings, event store, read models, routes and any other operator contract have the page that is drawn of it; dure dev brings it; login through a gateway, by role',
+      ko: '지도, 이야기, 트레이스, 로그, 지표, 예외, 이벤트, 데드 레터, 브레이커와 제외된 인스턴스, 사가, API 탐색기, 빌드 비교, 증명이 있는 감사. 배치, 설정, 이벤트 저장소, 읽기 모델, 라우트와 다른 모든 운영자 계약은 계약에서 그린 페이지가 있음. dure dev가 함께 시작하고 로그인은 게이트웨이에서 역할로',
     },
     code: [
       'packages/platform/console/src/console.ts',

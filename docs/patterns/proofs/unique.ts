@@ -28,8 +28,8 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   U2: {
     state: 'works',
     part: {
-      en: 'from the command line; the button of the console comes with the console',
-      ko: '명령줄에서. 콘솔의 단추는 콘솔과 함께 옴',
+      en: 'from the command line, and from the console by the page of its contract',
+      ko: '명령줄에서, 그리고 콘솔에서는 그 계약의 페이지로',
     },
     code: [
       'packages/dure/src/service/hosted.ts',
