@@ -49,12 +49,21 @@ export function openThread(options: {
       from.once('exit', (code) => reject(new Error(`A thread of the simulation ended with code ${code}`)))
     })
 
-  const ask = async (task: Task): Promise<Done> => {
+  const checkOpen = (): void => {
     if (closed) throw new Error('Cannot run a seed: the thread was closed')
-    if (worker === undefined) await answer((worker = openWorker(workerOptions)), 'ready')
-    const asked = answer(worker, 'done')
+  }
+  const ask = async (task: Task): Promise<Done> => {
+    checkOpen()
+    let own = worker
+    if (own === undefined) {
+      worker = own = openWorker(workerOptions)
+      await answer(own, 'ready')
+      // Another thread may have failed meanwhile, which closes all.
+      checkOpen()
+    }
+    const asked = answer(own, 'done')
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    worker.postMessage(task)
+    own.postMessage(task)
     const done = await asked
     if (done.full) await release()
     return done
