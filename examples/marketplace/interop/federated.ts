@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { check } from '@dure/testing/foreign'
 import { graphqlDocument } from '@dure/graphql'
 import { command, contract, query } from 'dure/contract'
 import { start } from 'dure/service'
@@ -46,16 +47,6 @@ const { parse, composeServices, ApolloGateway, IntrospectAndCompose, ApolloServe
   ...(from('@apollo/server') as object),
 } as Apollo
 const version = (name: string): string => (from(`${name}/package.json`) as { readonly version: string }).version
-
-async function check(what: string, how: () => unknown): Promise<void> {
-  try {
-    await how()
-    console.log(`✔ ${what}`)
-  } catch (error) {
-    console.log(`✖ ${what}: ${String(error)}`)
-    process.exitCode = 1
-  }
-}
 
 const Whatever = z.object({
   either: z.discriminatedUnion('kind', [

@@ -11,22 +11,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { check } from '@dure/testing/foreign'
 import { createTransport } from 'nodemailer'
 import { SMTPServer } from 'smtp-server'
 import { startDovecot } from './dovecot.test-support.ts'
 import { mailbox, type MailboxOptions } from './mailbox.ts'
 import { desk, KEEP, post } from './post.test-support.ts'
 import { soapPost } from './soap.test-support.ts'
-
-async function check(what: string, how: () => Promise<void>): Promise<void> {
-  try {
-    await how()
-    console.log(`✔ ${what}`)
-  } catch (error) {
-    console.log(`✖ ${what}: ${String(error)}`)
-    process.exitCode = 1
-  }
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'dure-mail-foreign-'))
 const place = (name: string): string => {

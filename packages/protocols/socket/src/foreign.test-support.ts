@@ -10,22 +10,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { check } from '@dure/testing/foreign'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import type { ListenOptions } from './listener.ts'
 import { limitsOf } from './limits.ts'
 import { house } from './rooms.test-support.ts'
 import { listenWebSocket } from './websocket.ts'
-
-async function check(what: string, how: () => Promise<void>): Promise<void> {
-  try {
-    await how()
-    console.log(`✔ ${what}`)
-  } catch (error) {
-    console.log(`✖ ${what}: ${String(error)}`)
-    process.exitCode = 1
-  }
-}
 
 /** Others of Autobahn's cases may be named, `12.*` and `13.*` of compression for instance, which take minutes. */
 const [, , clients = '', autobahn = '', ...named] = process.argv

@@ -6,19 +6,10 @@ import assert from 'node:assert/strict'
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { check } from '@dure/testing/foreign'
 import { freePort } from '@dure/testing/servers'
 import { openPodman, openRegistryServer, until, words } from './containers.test-support.ts'
 import { buildImage, exportImage, gitOrigin, pushImage, type Image } from './deploy.ts'
-
-async function check(what: string, how: () => Promise<void>): Promise<void> {
-  try {
-    await how()
-    console.log(`✔ ${what}`)
-  } catch (error) {
-    console.log(`✖ ${what}: ${String(error)}`)
-    process.exitCode = 1
-  }
-}
 
 const [crane = 'crane'] = process.argv.slice(2)
 const examples = join(import.meta.dirname, '../../../../examples')

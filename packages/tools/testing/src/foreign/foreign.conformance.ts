@@ -37,8 +37,8 @@ const Orders = contract('orders', { version: '1.0.0', owner: 'tests', events: [P
 const Foreign = contract('foreign', { version: '1.0.0', owner: 'tests', events: [Settled], requests: [Reserve], operations: {} })
 
 /** Prints a line for each check: what held, or why it did not; the process ends with 1 when one did not. */
-export async function check(what: string, work: () => Promise<void>): Promise<void> {
-  const wrong = await work().then(
+export async function check(what: string, work: () => unknown): Promise<void> {
+  const wrong = await (async () => work())().then(
     () => undefined,
     (error: unknown) => String(error),
   )
