@@ -1,10 +1,11 @@
 /**
  * `npm run bench -- NAME [--json [FILE]]`: runs one benchmark beside its peers and prints what it measured; with `--json`
- * as `{ bench, ratios, figures }`, into the file when there is one.
+ * as `{ bench, ratios, figures }`, into the file when there is one. With `--against REV [--rounds 5]` on this tree and on that commit, in turns.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { against, comparison } from './against.ts'
 import type { Bench, BenchContext, BenchResult } from './bench.ts'
 import { installPeers } from './peers.ts'
 
@@ -37,7 +38,10 @@ async function main(): Promise<void> {
   const words = process.argv.slice(2)
   const { values, positionals } = parseArgs({
     args: words.at(-1) === '--json' ? [...words, STDOUT] : words,
-    options: { json: { type: 'string' }, database: { type: 'string' } },
+    options: {
+      ...{ json: { type: 'string' }, database: { type: 'string' } },
+      ...{ against: { type: 'string' }, rounds: { type: 'string', default: '5' } },
+    },
     allowPositionals: true,
   })
   const [name] = positionals
@@ -51,19 +55,35 @@ async function main(): Promise<void> {
   if (values.database !== undefined && (values.database !== 'postgres' || name !== 'marketplace')) {
     throw new Error(`Cannot run "${name}" on "${values.database}": only "marketplace --database postgres" is there`)
   }
+  const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+  const { bench, peers = true } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench; readonly peers?: boolean }
+  if (peers) await installPeers(folder, progress)
+  if (values.against !== undefined) {
+    const rounds = Number(values.rounds)
+    if (!Number.isInteger(rounds) || rounds < 1 || values.database !== undefined)
+      throw new Error(`Cannot compare in "${values.rounds}" rounds: say a whole number, and no database`)
+    const compared = await against(name, { revision: values.against, rounds, progress })
+    return tell(`${name}, now and at ${values.against}\n${comparison(compared)}`, {
+      bench: name,
+      against: values.against,
+      compared,
+    })
+  }
   const context: BenchContext = {
     ...(values.database === undefined ? {} : { database: 'postgres' as const }),
-    progress: (line) => void process.stderr.write(`${line}\n`),
+    progress,
     // Resolved from here, where the peers are, and not from wherever a bench stands.
     peer: (peer) => import(import.meta.resolve(peer)) as Promise<unknown>,
   }
-  const { bench, peers = true } = (await import(`./${name}/${name}.ts`)) as { readonly bench: Bench; readonly peers?: boolean }
-  if (peers) await installPeers(folder, context.progress)
   const { shown = [], ...result } = await bench(context)
-  const json = `${JSON.stringify({ bench: name, ...result }, null, 2)}\n`
-  if (values.json === STDOUT) return void process.stdout.write(json)
-  console.log([name, table(result), ...shown].join('\n'))
-  if (values.json !== undefined) writeFileSync(values.json, json)
+  tell([name, table(result), ...shown].join('\n'), { bench: name, ...result })
+
+  function tell(text: string, result: object): void {
+    const json = `${JSON.stringify(result, null, 2)}\n`
+    if (values.json === STDOUT) return void process.stdout.write(json)
+    console.log(text)
+    if (values.json !== undefined) writeFileSync(values.json, json)
+  }
 }
 
 if (import.meta.main) {
