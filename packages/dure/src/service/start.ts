@@ -28,6 +28,7 @@ import { namesOf, networkWires, openProcess, type NetworkOptions, type Wires } f
 import {
   auditServiceOf,
   type DoorHost,
+  type Health,
   type OpenDoor,
   type Running,
   type System,
@@ -205,6 +206,8 @@ async function startAll(
     part === undefined ? instances.find(({ name }) => name === service)?.deadLetters() : part.deadLetters(instances, service)
   const readers = readersOf(system.services)
   const healthOf = createHealth({ services: system.services, runtime })
+  // Who reads that it is ready may end it at once: by then all of it has begun.
+  const onceBegun = (health: Health): Health => (begun ? health : { ...health, ready: false })
   const contracts = system.services.map(({ contract }) => contract)
   const tracer = telemetry?.tracer
   const external = system.external.map(({ contract }) => contract)
@@ -224,11 +227,8 @@ async function startAll(
     },
     ...{ authenticate: createAuthenticate(system.security), peers: async () => (await part?.peers()) ?? [] },
     registry,
-    // Who reads that it is ready may end it at once: by then all of it has begun.
-    health: async () => {
-      const health = await (part?.health(instances) ?? healthOf(alone(instances)))
-      return begun ? health : { ...health, ready: false }
-    },
+    health: async () => onceBegun(await (part?.health(instances) ?? healthOf(alone(instances)))),
+    readiness: async () => onceBegun(await healthOf(alone(instances))),
     pulse: () => pulseOf(instances),
     diagnostics: createDiagnostics({ copies: () => part?.copies(instances) ?? alone(instances), acts }),
     status: () => part?.status(instances) ?? statusOf(alone(instances), () => broker.lag(), readers),

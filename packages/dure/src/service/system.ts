@@ -250,6 +250,8 @@ export type DoorHost = DoorCalls & {
   /** How each process sees the instances of services that it calls: who is left out, what the retry budget has left. Of one process alone: nothing. */
   readonly peers: () => Promise<readonly PeerReading[]>
   readonly health: () => Promise<Health>
+  /** Of what this process hosts, asked here: whoever sends calls to it must not stop because another one is away. */
+  readonly readiness: () => Promise<Health>
   /** Of this process alone, told at once. */
   readonly pulse: () => Pulse
   readonly status: () => Promise<SystemStatus>
@@ -353,7 +355,7 @@ export type PeerReading = RemoteService & {
 export type Health = {
   /** This process does its work; a supervisor restarts what is not live. */
   readonly live: boolean
-  /** Of every service a copy can take calls now, wherever it runs. */
+  /** Of every service that was asked a copy can take calls now. */
   readonly ready: boolean
   /** Of each copy of each service. */
   readonly services: readonly ServiceHealth[]

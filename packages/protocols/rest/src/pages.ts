@@ -13,7 +13,7 @@ export const PAGES: Readonly<Record<string, string>> = {
   '/openapi.json': 'The operations served here, as OpenAPI',
   '/asyncapi.json': 'The events of the services, as AsyncAPI',
   '/health/live': 'Whether the process does its work',
-  '/health/ready': 'Whether it can take calls, and if not why',
+  '/health/ready': 'Whether what this process hosts can take calls, and if not why',
   '/health/startup': 'Whether everything in this process has started',
   '/status': 'What is in hand and on its way',
   '/metrics': 'Rates, errors, durations, lags, for Prometheus',
@@ -60,7 +60,7 @@ export function servePages(
   pulse('/health/live', 'live')
   pulse('/health/startup', 'started')
   page('/health/ready', async (reply) => {
-    const health = await host.health()
+    const health = await host.readiness()
     const ready = health.ready && !state.closing
     // What its services work with is for those who run it, who ask elsewhere.
     const services = health.services.map(({ dependencies: _, ...told }) => told)

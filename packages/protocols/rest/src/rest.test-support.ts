@@ -73,7 +73,7 @@ export function testHost(parts: readonly { contract: AnyContract; handlers: Hand
       clientFactory({ contract: one, transport, runtime })({ service: undefined }),
     call: async (...asked) => ask(...asked),
     stream: (...asked) => ask(...asked) as AsyncIterable<unknown>,
-    health: () => Promise.resolve(healthNow()),
+    readiness: () => Promise.resolve(healthNow()),
   })
   return { host, world: { directory: mkdtempSync(join(tmpdir(), 'dure-rest-')), runtime, log }, logged, health }
 }
@@ -107,6 +107,7 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
       throw new Error('HTTP opens none')
     },
     health: async () => ({ live: true, ready: true, services: [] }),
+    readiness: async () => ({ live: true, ready: true, services: [] }),
     diagnostics: {
       levels: async () => [],
       setLevel: async () => [],

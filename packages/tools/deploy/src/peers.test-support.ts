@@ -121,7 +121,7 @@ await check('podman loads it from one file as well, with its name', async () => 
 type Running = { readonly id: string; readonly url: string }
 
 /** Nothing may be written in it but its volume. */
-async function started(image: string, volume: string, path?: string): Promise<Running> {
+async function started(image: string, volume: string): Promise<Running> {
   const port = await freePort()
   const flags = [
     '--detach',
@@ -133,16 +133,15 @@ async function started(image: string, volume: string, path?: string): Promise<Ru
     `${volume}:/data`,
   ]
   const running = { id: await podman('run', ...flags, image), url: `http://127.0.0.1:${port}` }
-  await ready(running, path)
+  await ready(running)
   return running
 }
 
-/** @param path what is answered once it is; a part of a system is never ready as a whole */
-async function ready({ id, url }: Running, path = '/health/ready'): Promise<void> {
+async function ready({ id, url }: Running): Promise<void> {
   await until(async () => {
     if ((await podman('inspect', '--format', '{{.State.Running}}', id)) !== 'true')
       throw new Error(`It has ended: ${await podman('logs', id)}`)
-    return fetch(`${url}${path}`).then(
+    return fetch(`${url}/health/ready`).then(
       ({ ok }) => ok,
       () => false,
     )
@@ -215,7 +214,7 @@ await check('one service of the marketplace runs from its image, with its door a
   const reference = `${registry.host}/examples/product:1.0.0`
   await pushImage(reference, { layout, tag: 'product' })
   await podman('pull', '--quiet', '--tls-verify=false', reference)
-  const shop = await started(reference, 'shop', '/products/totals')
+  const shop = await started(reference, 'shop')
   const product = { sellerId: 1, productId: 7, name: 'Tea', price: 3.5 }
   assert.equal(await posted(`${shop.url}/product`, product), 201)
   const found = (await (await fetch(`${shop.url}/product/1/7`)).json()) as { readonly name: string }

@@ -37,7 +37,7 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   const { run } = rig(t)
   const broker = await run('broker')
   await run('stock')
-  await run('orders')
+  const orders = await run('orders')
   const mail = await run('mail')
   const states = (health: Awaited<ReturnType<Running['health']>>): string[] =>
     health.services.map(({ service, state, ready }) => `${service} ${state} ${ready}`)
@@ -78,8 +78,13 @@ test('health, status and dead letters are of all processes, whoever is asked', {
   // It does its own work; what is away is in another process.
   assert.deepEqual([health.live, health.ready], [true, false])
   assert.match(health.services.at(-1)!.reasons[0]!, /No process runs it/)
+  // Whoever sends calls to a process asks whether what it hosts takes them.
+  assert.deepEqual(await broker.readiness(), { live: true, ready: true, services: [] })
+  assert.deepEqual([(await orders.readiness()).ready, states(await orders.readiness())], [true, ['orders running true']])
   assert.equal((await broker.status()).quiet, false)
   assert.deepEqual((await broker.lag()).silent, ['mail'])
+  await orders.stop()
+  assert.deepEqual([(await orders.readiness()).ready, states(await orders.readiness())], [false, ['orders stopped false']])
 })
 
 test('a service that is replaced under load fails no call and leaves nothing behind', { timeout: 60_000 }, async (t) => {
