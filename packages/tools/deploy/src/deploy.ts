@@ -6,3 +6,22 @@ export { pushImage, type Pushed, type PushOptions } from './registry/push.ts'
 export { describeRelease, readRelease, writeRelease, type Release } from './release.ts'
 export { readReference, type ImageReference } from './registry/reference.ts'
 export type { RegistryOptions } from './registry/client.ts'
+export { dureStart, host, type HostOptions, type HostProgram } from './host/host.ts'
+export {
+  behindGateway,
+  countsBetween,
+  LATENCIES,
+  latencyOf,
+  type BehindGateway,
+  type BehindGatewayOptions,
+  type CallCounts,
+  type CopyHealth,
+  type CopyHost,
+  type CopyRun,
+  type CopyState,
+  type Deployed,
+  type Plan,
+  type ReleaseHealth,
+  type Target,
+  type Wanted,
+} from './target/target.ts'

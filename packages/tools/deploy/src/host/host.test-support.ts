@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { freePort } from '@dure/testing/servers'
+import { contract, query } from 'dure/contract'
+import { service, system } from 'dure/service'
+import { z } from 'zod'
+import { describeRelease, type Release } from '../release.ts'
+import type { Called, TargetRig } from '../target/target.conformance.ts'
+import { host } from './host.ts'
+
+const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
+const clocks = system('clocks', { services: [service(Clock, { handlers: { now: () => new Date() } })] })
+
+export function releaseOf(version: string): Release {
+  const digest = `sha256:${createHash('sha256').update(version).digest('hex')}`
+  return describeRelease(clocks, { version, image: { digest } })
+}
+
+/** A host with nothing on it; its copies are a small program that does what its version says. */
+export async function openHost(directory: string): Promise<TargetRig & { readonly url: string }> {
+  const port = await freePort()
+  const open = () =>
+    host({
+      ...{ directory, port, readiness: 10_000, shutdownTimeout: 5_000, memory: 64 },
+      program: ({ release }) => ({
+        program: [join(import.meta.dirname, 'program.child.test-support.ts'), release.version],
+        node: ['--conditions=dure-source'],
+        cwd: directory,
+      }),
+    })
+  const target = open()
+  const url = `http://127.0.0.1:${port}/`
+  return {
+    ...{ target, url, release: releaseOf, again: open },
+    call: async () => {
+      const answer = await fetch(url).catch(() => undefined)
+      return answer?.status === 200 ? ((await answer.json()) as Called) : undefined
+    },
+    close: target.stop,
+  }
+}

@@ -1,0 +1,30 @@
+import { DeployError } from '../errors.ts'
+import type { Release } from '../release.ts'
+import type { Wanted } from './port.ts'
+
+/** A release in names of files, units and containers: the first twelve digits of its digest. */
+export function idOf({ digest }: Pick<Release, 'digest'>): string {
+  return digest.slice('sha256:'.length, 'sha256:'.length + 12)
+}
+
+const MOST_COPIES = 64
+
+/** What no target can do, in words; a number of copies is whole, and names of variables are names. */
+export function environmentProblems({ copies, settings = {}, secrets = {} }: Omit<Wanted, 'release'>): readonly string[] {
+  const problems: string[] = []
+  if (!Number.isInteger(copies) || copies < 1 || copies > MOST_COPIES)
+    problems.push(`it is to have ${String(copies)} copies; give a whole number from 1 to ${MOST_COPIES}`)
+  for (const [name, value] of [...Object.entries(settings), ...Object.entries(secrets)]) {
+    if (!/^[A-Za-z_]\w*$/.test(name)) problems.push(`"${name}" is no name of an environment variable`)
+    if (/[\0\n\r]/.test(value))
+      problems.push(`the value of "${name}" has a line break or a zero byte, which an environment file cannot hold`)
+  }
+  for (const name of Object.keys(secrets))
+    if (Object.hasOwn(settings, name)) problems.push(`"${name}" is among the settings and the secrets; give it once`)
+  return problems
+}
+
+/** An error of a target: what it could not do, all the reasons, and what to do stands in each. */
+export function describedTrouble(what: string, reasons: readonly string[], cause?: unknown): DeployError {
+  return new DeployError('TARGET', `Cannot ${what}: ${reasons.join('; ')}`, { cause })
+}
