@@ -44,6 +44,7 @@
  * `npm run peers -- pact`: pact-js and Pact JVM verify a provider of ours by our pacts, ours by theirs, and all refuse one that breaks a consumer (java, mvn).
  * `npm run peers -- socket [CASE…]`: Python's websockets and datagrams, netcat, and Autobahn on a socket door (`12.* 13.*`: compression).
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
+ * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -68,6 +69,7 @@ import {
   hystrix as hystrixJudge,
   jwcrypto,
   keycloak,
+  lambdaRie,
   missing,
   natsPy,
   pact as pactJudges,
@@ -145,6 +147,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   interop,
   mail,
   image,
+  lambda,
   pact,
 }
 
@@ -395,6 +398,13 @@ async function image(): Promise<boolean> {
   const said = crane.there() ? 'installed' : crane.install()
   if (said !== 'installed') throw new Error(`Cannot ask crane: it ${said}.`)
   return ourProgram('tools/deploy/src/peers.test-support.ts', [join(crane.folder, 'crane')])
+}
+
+async function lambda(): Promise<boolean> {
+  need('podman', CONTAINERS)
+  const said = lambdaRie.there() ? 'installed' : lambdaRie.install()
+  if (said !== 'installed') throw new Error(`Cannot ask AWS's emulator: it ${said}.`)
+  return ourProgram('tools/deploy/src/lambda.test-support.ts', [join(lambdaRie.folder, 'bin', 'aws-lambda-rie')])
 }
 
 async function oldServers(): Promise<boolean> {

@@ -258,6 +258,14 @@ export const grpcGo: Judges = judges('grpc-go', 'grpc/go.mod', {
   steps: (folder) => [['env', `GOBIN=${join(folder, 'bin')}`, 'go', 'install', '-C', folder, 'tool']],
 })
 
+/** AWS's emulator of Lambda's Runtime API. */
+export const lambdaRie: Judges = judges('lambda-rie', 'rie/go.mod', {
+  sources: ['rie/go.sum'],
+  possible: () => runs('go', ['version']),
+  // It runs in images without libraries of its own.
+  steps: (folder) => [['env', 'CGO_ENABLED=0', `GOBIN=${join(folder, 'bin')}`, 'go', 'install', '-C', folder, 'tool']],
+})
+
 /** Netflix' Hystrix dashboard, and Jetty to run it. */
 export const hystrix: Judges = judges('hystrix', 'hystrix/pom.xml', {
   possible: () => runs('java', ['-version']) && runs('mvn', ['--version']),

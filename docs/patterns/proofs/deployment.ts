@@ -106,6 +106,22 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/tools/deploy/src/registry/push.test.ts',
     ],
   },
+  P4: {
+    state: 'works',
+    part: {
+      en: 'AWS Lambda, run by its emulator; no other platform',
+      ko: 'AWS Lambda. 에뮬레이터로 실행했고 다른 플랫폼은 없다',
+    },
+    code: [
+      'packages/platform/lambda/src/handler.ts',
+      'packages/platform/lambda/src/batch.ts',
+      'packages/platform/lambda/src/runtime-api.ts',
+      'packages/protocols/rest/src/in-memory.ts',
+      'examples/function/function.ts',
+    ],
+    guide: 'docs/guides/function.md',
+    tests: ['packages/platform/lambda/src/handler.test.ts', 'packages/platform/lambda/src/runtime-api.test.ts'],
+  },
   P6: {
     state: 'begun',
     part: {

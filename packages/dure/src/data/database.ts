@@ -230,8 +230,8 @@ export type Outbox = {
   readonly oldest: () => number | undefined
   /** What else is measured of it, where there is more: for the metrics of its service. */
   readonly readings?: () => readonly Reading[]
-  /** Resolves when all that is committed by now has been delivered, or set aside. */
-  readonly flush: () => Promise<void>
+  /** Resolves when all that is committed by now has been delivered, or set aside; with `removed`, when it is out of the table as well. */
+  readonly flush: (options?: { readonly removed?: boolean }) => Promise<void>
   /** Waits up to `timeout` milliseconds (default 5,000) for delivery, then stops. What is left stays in the table for the next start. */
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }

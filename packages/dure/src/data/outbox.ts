@@ -61,7 +61,7 @@ export async function createOutbox(options: OutboxOptions): Promise<Outbox> {
     depth: relay.depth,
     size: relay.size,
     oldest: relay.oldest,
-    flush: () => aliveFor(runtime.timers, relay.flush),
+    flush: (options) => aliveFor(runtime.timers, () => relay.flush(options)),
     stop: relay.stop,
   }
 }

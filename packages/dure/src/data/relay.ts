@@ -22,7 +22,7 @@ export type Relay = {
   readonly depth: () => number
   readonly size: () => number
   readonly oldest: () => number | undefined
-  readonly flush: () => Promise<void>
+  readonly flush: (options?: { readonly removed?: boolean }) => Promise<void>
   readonly stop: (options?: { readonly timeout?: number }) => Promise<void>
 }
 
@@ -119,10 +119,15 @@ export function createRelay(options: {
     for (const waiter of ready) waiter.resolve()
   }
 
-  const flush = (): Promise<void> => {
+  const delivered = (): Promise<void> => {
     if (depth === 0) return Promise.resolve()
     if (stopping.signal.aborted) return Promise.reject(stopped(service, depth))
     return new Promise((resolve, reject) => void waiters.push({ position: backlog.committed(), resolve, reject }))
+  }
+
+  const flush: Relay['flush'] = async ({ removed = false } = {}) => {
+    await delivered()
+    if (removed) await removal.now()
   }
 
   const stop: Relay['stop'] = async ({ timeout = 5_000 } = {}) => {

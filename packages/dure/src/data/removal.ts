@@ -11,6 +11,8 @@ export type Removal = {
   /** Removes all that there are once it has been quiet for a while. */
   readonly later: () => void
   /** Removes all that there are, now. */
+  readonly now: () => Promise<void>
+  /** The same, and nothing more later. */
   readonly stop: () => Promise<void>
 }
 
@@ -35,7 +37,7 @@ export function createRemoval(options: {
     removed = upTo
   }
 
-  const all = async (): Promise<void> => {
+  const now = async (): Promise<void> => {
     try {
       while (removed < delivered) await store.transaction(step)
     } catch (error) {
@@ -52,13 +54,14 @@ export function createRemoval(options: {
       if (removed >= delivered) return
       timer ??= timers.after(QUIET, () => {
         timer = undefined
-        void all()
+        void now()
       })
     },
+    now,
     stop: () => {
       timer?.cancel()
       timer = undefined
-      return all()
+      return now()
     },
   }
 }

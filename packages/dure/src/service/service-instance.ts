@@ -50,6 +50,8 @@ export type ServiceInstance = {
   readonly copy: string
   /** Begins to react to events. */
   readonly listen: () => Promise<void>
+  /** Waits until all that it has committed by now is with the broker, and no longer in its outbox. */
+  readonly flush: () => Promise<void>
   readonly health: () => Promise<ServiceHealth>
   /** Whether it does its work, without asking anybody else. */
   readonly pulse: () => ServicePulse
@@ -250,6 +252,8 @@ export async function openServiceInstance(options: ServiceInstanceOptions): Prom
     name,
     copy,
     listen,
+    // Whoever waits for it may be frozen next: what stayed in the table would be delivered again by another.
+    flush: async () => data?.outbox.flush({ removed: true }),
     ...asked,
     deadLetters: () => shown,
     story: storyOf(service, data),

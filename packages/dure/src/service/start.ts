@@ -266,7 +266,8 @@ async function startAll(
   const doors = await openDoors(part?.doors ?? system.doors, host, announced)
   begun = true
   log.debug('System is ready', { services: instances.length })
-  return { ...host, transport, doors, place, stop: disposables.dispose }
+  const flush = async (): Promise<void> => void (await Promise.all(instances.map((instance) => instance.flush())))
+  return { ...host, transport, doors, place, flush, stop: disposables.dispose }
 }
 
 async function openDoors(

@@ -338,6 +338,11 @@ export type Running = DoorHost & {
    * @throws {CallError} FAILED_PRECONDITION when there is none of that name, or one process alone; what its start throws
    */
   readonly place: (service: string, where: 'in' | 'out', options?: { readonly timeout?: number }) => Promise<void>
+  /**
+   * Resolves when all that the services here have committed by now is with the broker, or set aside, and no longer in their outboxes:
+   * for who is not sure to run on. While the broker is away it waits. Rejects with UNAVAILABLE when the system stops meanwhile.
+   */
+  readonly flush: () => Promise<void>
   /** Drains and stops everything here, last started first. Idempotent. */
   readonly stop: (options?: StopOptions) => Promise<void>
 }

@@ -4,21 +4,12 @@ import type { Server as HttpsServer } from 'node:https'
 import type { AnyContract } from 'dure/contract'
 import type { Door, DoorHost, OpenDoor, StopOptions, World } from 'dure/service'
 import { REFUSALS as refusals, type Outcome, type RefusalCode } from 'dure/contract/internal'
-import {
-  closeDoor,
-  type DoorTls,
-  hostOfEnvironment,
-  openState,
-  portOfEnvironment,
-  secureServer,
-  servedOperations,
-  stopListening,
-} from 'dure/door/internal'
+import { closeDoor, type DoorTls, hostOfEnvironment, portOfEnvironment, stopListening } from 'dure/door/internal'
 import type { FastifyInstance } from 'fastify'
 import { announcementOf, checkAnnounce, type AnnounceOptions } from './announce.ts'
 import { LIMITS, limitsOf, type Limits } from './limits.ts'
 import { listen, type Address } from './listen.ts'
-import type { DoorState } from './reply.ts'
+import { openApp } from './open-app.ts'
 
 export { LIMITS }
 export type { AnnounceOptions, Limits, Address }
@@ -107,22 +98,8 @@ export function rest(options: RestOptions = {}): RestDoor {
 }
 
 async function open(host: DoorHost, world: World, limits: Limits, options: RestOptions): Promise<OpenDoor> {
-  const state: DoorState = openState({ door: options.name ?? 'rest', limits, world, host })
   const { pages = '', docs = false } = options
-  const contracts = contractsOf(options, host)
-  const served = servedOperations(host, contracts).flatMap((one) => {
-    const { http } = one.operation.bindings
-    return http === undefined ? [] : [{ ...one, http }]
-  })
-  // Every process of a split system names its doors, and one opens them: the others need not load a server.
-  const { createServer } = await import('./server.ts')
-  const secure = options.tls && secureServer({ ...world, tls: options.tls })
-  const app = createServer({
-    ...{ served, contracts, state, secure: secure?.options },
-    unknownFields: options.unknownFields ?? 'refuse',
-    pages,
-    docs,
-  })
+  const { app, state, served, secure } = await openApp(host, world, { ...options, limits })
   secure?.follow(app.server as HttpsServer)
   const url = await listening().catch((error: unknown) => {
     secure?.stop()
@@ -151,12 +128,6 @@ async function open(host: DoorHost, world: World, limits: Limits, options: RestO
     await options.extend?.(app)
     return listen(app, addressOf(options), world.sockets?.get(state.door))
   }
-}
-
-function contractsOf({ contracts }: RestOptions, host: DoorHost): readonly AnyContract[] {
-  if (contracts === undefined || !('except' in contracts)) return contracts ?? host.contracts
-  const others = new Set(contracts.except.map(({ name }) => name))
-  return host.contracts.filter(({ name }) => !others.has(name))
 }
 
 function addressOf({ host = hostOfEnvironment(), port = portOfEnvironment('REST door') ?? 8080 }: RestOptions): Address {

@@ -107,6 +107,8 @@ export function createRelaySession(session: Session, context: RelayContext): Rel
     complete = lanes === LANES
     if (complete) backlog.looked(NOTHING, { ...mark, delivered: backlog.mark().delivered })
     else if (due()) background(count())
+    // Whoever waits for it may be frozen next: what stayed in the table would be delivered again by another.
+    if (flushes.waiting()) await purge.now()
     await flushes.looked(began, complete ? undefined : session.query)
     return {}
   }
