@@ -29,6 +29,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   choreography: [...CHASSIS, 'service'],
   eventsourcing: [...CHASSIS, 'service'],
   query: [...CHASSIS, 'service', 'eventsourcing'],
+  stream: [...CHASSIS, 'service'],
   story: [...CHASSIS, 'service'],
 }
 

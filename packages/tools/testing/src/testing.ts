@@ -10,3 +10,5 @@ export type {
   Placement,
   PlacementReport,
 } from './placement/placement.ts'
+export { testStream } from './streams/streams.ts'
+export type { PublishedRecord, Pushed, PushOptions, TestStream } from './streams/streams.ts'

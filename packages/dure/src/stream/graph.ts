@@ -1,0 +1,77 @@
+import type { AnyEvent } from '../contract/contract.ts'
+import type { Cells } from './cells.ts'
+
+/**
+ * Takes one record. Of a stream `next` is its value; of a table `next` is what a key has from now on, and `before` what it had,
+ * each undefined where there is none. `time` is that of the event, in milliseconds since the epoch.
+ */
+export type Receive = (next: unknown, before: unknown, key: string, time: number) => void
+
+/** An operator at work in one partition. All of it is synchronous: a batch runs through without waiting. */
+export type Operator = {
+  /** One for each input of its node, in their order. */
+  readonly receive: readonly Receive[]
+  /** Nothing that is older comes any more. Called in the order of the topology, for every step that the watermark makes. */
+  readonly advance?: ((watermark: number) => void) | undefined
+  /** At the end of a batch, and while there is none: milliseconds of the clock. */
+  readonly tick?: ((now: number) => void) | undefined
+  /** Its cells were read back: whatever it knows beside them is made of them. */
+  readonly restored?: ((watermark: number) => void) | undefined
+}
+
+/** What an operator has of the partition that it works in. */
+export type OperatorHost = {
+  /** Hands on to all that come behind it. */
+  readonly emit: Receive
+  /** Its state, of one kind: an operator may have several. */
+  readonly cells: <V>(part?: string) => Cells<V>
+  /** Announces an event with the state that it comes from. */
+  readonly publish: (event: AnyEvent, data: unknown, key: string, time: number) => void
+  /** Counts what came too late and was dropped. */
+  readonly dropped: () => void
+}
+
+/** What a source says of the time of its events. */
+export type SourceTime = {
+  /** Milliseconds since the epoch; undefined: when it was published. */
+  readonly of: ((data: unknown) => number) | undefined
+  readonly disorder: number
+  readonly idle: number
+  readonly ahead: number
+}
+
+/** One operator of a topology, as a value: what it is, what it reads, and how it is opened in a partition. */
+export type Node = {
+  /** `filter`, `aggregate`, `stream join`, … */
+  readonly kind: string
+  /** Names its state; undefined where it has none. */
+  readonly name: string | undefined
+  readonly inputs: readonly Node[]
+  /** What its state depends on beside its kind: sizes, policies. State survives an upgrade where this is the same. */
+  readonly about: Readonly<Record<string, string | number>>
+  readonly open: (host: OperatorHost) => Operator
+  readonly source?: { readonly event: AnyEvent; readonly time: SourceTime } | undefined
+  /** What it hands on goes to the partition of its key. */
+  readonly exchange?: boolean | undefined
+  /** An event that it publishes. */
+  readonly publishes?: AnyEvent | undefined
+}
+
+/** A node without state, which does the same with every record. */
+export function plainNode(kind: string, inputs: readonly Node[], receive: (host: OperatorHost) => Receive): Node {
+  return {
+    ...{ kind, name: undefined, inputs, about: {} },
+    open: (host) => {
+      const one = receive(host)
+      return { receive: inputs.map(() => one) }
+    },
+  }
+}
+
+/** @throws {TypeError} when it cannot name state */
+export function checkName(what: string, name: unknown): string {
+  if (typeof name === 'string' && /^[a-z0-9][a-z0-9-]{0,63}$/.test(name)) return name
+  throw new TypeError(
+    `Cannot ${what}: ${JSON.stringify(name)} cannot name its state; use up to 64 lower-case letters, digits and dashes, and keep it over releases`,
+  )
+}

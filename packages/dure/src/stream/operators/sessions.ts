@@ -1,0 +1,141 @@
+import type { Aggregation } from '../aggregation.ts'
+import type { Node, Operator, OperatorHost } from '../graph.ts'
+import { createDue } from '../due.ts'
+import type { Policy, WindowResult } from '../windows.ts'
+import { aboutPolicy, lateOf, windowKey } from './late.ts'
+
+/** `last`: when its last event was. `told`: what was handed on of it. `final`: it was handed on as it closed. */
+type Session = {
+  readonly start: number
+  readonly last: number
+  readonly state: unknown
+  told: WindowResult<unknown> | undefined
+  final: boolean
+}
+type Any = Aggregation<unknown, unknown, unknown>
+
+/** Windows of what comes in a row: two events are in one when no more than the gap is between them, or others fill it. */
+export function sessionNode(name: string, input: Node, gap: number, policy: Policy, aggregation: Any): Node {
+  return {
+    ...{ kind: 'session window', name, inputs: [input], about: { gap, ...aboutPolicy(policy) } },
+    open: (host) => openSessions(host, gap, policy, aggregation),
+  }
+}
+
+function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregation: Any): Operator {
+  const { emit } = host
+  const { init, add, merge, result = (state: unknown) => state } = aggregation
+  const { grace, results } = policy
+  /** Of each key, in order of time. */
+  const cells = host.cells<Session[]>()
+  const due = createDue<{ readonly key: string; readonly at: number }>()
+  /** When each key is to be looked at: the one entry of it that counts. */
+  const looks = new Map<string, number>()
+  const touched = new Set<string>()
+  const tooLate = lateOf(policy.late, host)
+  let closed = -Infinity
+  let toldAt = -Infinity
+
+  const isClosed = ({ last }: Session): boolean => last + gap < closed
+  const look = (key: string, at: number): void => {
+    if ((looks.get(key) ?? Infinity) <= at) return
+    looks.set(key, at)
+    due.add(at, { key, at })
+  }
+  const lookFor = (key: string, { last, final }: Session): void => look(key, last + gap + (final ? grace : 0))
+  const shown = (key: string, { start, last, state }: Session): WindowResult<unknown> => ({
+    ...{ key, start, end: last + gap, value: result(state, key) },
+  })
+  /** Hands on what was made of these: at once where that is wanted, or it is closed. */
+  const tell = (key: string, one: Session, met: readonly Session[], time: number): void => {
+    one.final = isClosed(one)
+    const isShown = results === 'updates' || one.final
+    const told = met.flatMap((each) => each.told ?? [])
+    const same = isShown || results === 'early' ? told.find(({ start }) => start === one.start) : undefined
+    for (const was of told) if (was !== same) emit(undefined, was, windowKey(key, was.start), time)
+    one.told = isShown ? shown(key, one) : same
+    if (isShown) emit(one.told, same, windowKey(key, one.start), time)
+  }
+
+  return {
+    receive: [
+      (value, _, key, time) => {
+        const cell = cells.get(key)
+        const list = cell?.value ?? []
+        let from = list.length
+        while (from > 0 && list[from - 1]!.last + gap >= time) from--
+        let to = from
+        while (to < list.length && list[to]!.start - gap <= time) to++
+        if (from === to && time + gap + grace < closed) return tooLate(value, key, time)
+        const met = list.slice(from, to)
+        const { start = time, state = init() } = met[0] ?? {}
+        const { last = time } = met.at(-1) ?? {}
+        const one: Session = {
+          start: Math.min(time, start),
+          last: Math.max(time, last),
+          state: add(
+            met.slice(1).reduce((all, each) => merge!(all, each.state), state),
+            value,
+            key,
+          ),
+          ...{ told: undefined, final: false },
+        }
+        list.splice(from, to - from, one)
+        if (cell === undefined) cells.put(key, list)
+        else cells.touch(cell)
+        tell(key, one, met, time)
+        if (results === 'early') touched.add(key)
+        lookFor(key, one)
+      },
+    ],
+    advance: (watermark) => {
+      closed = watermark
+      for (let entry = due.take(watermark); entry !== undefined; entry = due.take(watermark)) {
+        const { key, at } = entry
+        if (looks.get(key) !== at) continue
+        looks.delete(key)
+        const cell = cells.get(key)
+        if (cell === undefined) continue
+        const list = cell.value!
+        for (const one of list) {
+          if (!isClosed(one) || one.final) continue
+          one.final = true
+          if (results === 'updates') continue
+          const now = shown(key, one)
+          emit(now, one.told, windowKey(key, one.start), now.end)
+          one.told = now
+        }
+        const left = list.filter(({ last }) => last + gap + grace >= watermark)
+        if (left.length === 0) {
+          cells.remove(cell)
+          continue
+        }
+        cell.value = left
+        cells.touch(cell)
+        for (const one of left) lookFor(key, one)
+      }
+    },
+    tick:
+      results === 'early'
+        ? (now) => {
+            if (now - toldAt < policy.early || now === Infinity) return
+            toldAt = now
+            for (const key of touched) {
+              const cell = cells.get(key)
+              for (const one of cell?.value ?? []) {
+                if (isClosed(one)) continue
+                const next = shown(key, one)
+                emit(next, one.told, windowKey(key, one.start), one.last)
+                one.told = next
+                cells.touch(cell!)
+              }
+            }
+            touched.clear()
+          }
+        : undefined,
+    restored: (watermark) => {
+      closed = watermark
+      for (const [key, { value }] of cells.bucket(0) ?? []) for (const one of value!) lookFor(key, one)
+    },
+  }
+}

@@ -1,0 +1,190 @@
+import type { AnyEvent } from '../contract/contract.ts'
+import type { Node, Operator, Receive, SourceTime } from './graph.ts'
+import { createCells, type Cells } from './cells.ts'
+import { createWatermark, type Input, type Watermark } from './watermark.ts'
+
+/** A record as it comes in: decoded, of one source. `time` as its message says. */
+export type InputRecord = { readonly value: unknown; readonly key: string; readonly time: number }
+
+export type TaskOptions = {
+  /** All nodes that work here, each behind those that it reads. */
+  readonly nodes: readonly Node[]
+  /** An event to be announced, with what it was made of. */
+  readonly publish: (event: AnyEvent, data: unknown, key: string, time: number) => void
+  /** Takes what goes to the partition of its key. Default: it stays here. */
+  readonly exchange?: ((node: Node) => Receive) | undefined
+  /** Is told all that the operators with names hand on. */
+  readonly observe?: ((name: string) => Receive) | undefined
+  /** What the clock says as it is opened. */
+  readonly now: number
+}
+
+/** The state of one operator, under the name that it is written by. */
+export type Part = { readonly node: Node; readonly part: string; readonly cells: Cells<unknown> }
+
+/** What has been counted since the task was opened. */
+export type TaskCounts = {
+  records: number
+  /** Events whose time is none, or further ahead of the clock than their source allows: set aside, they close no window. */
+  aside: number
+  /** Dropped because they were late, by the name of the operator. */
+  readonly late: Map<string, number>
+}
+
+/** A topology, or a part of it, at work on some partitions: synchronous, without any world. */
+export type Task = {
+  /** Makes a partition of a source known: its time is waited for. */
+  readonly open: (node: Node, partition: number, now: number) => void
+  /** Runs a batch through. What a function of the user throws comes out; the state is then of no use. */
+  readonly process: (node: Node, partition: number, records: readonly InputRecord[], now: number) => void
+  /** Lets time pass without records. */
+  readonly tick: (now: number, isRead?: (node: Node, partition: number) => boolean) => void
+  /** Nothing more will come: all windows close. */
+  readonly end: () => void
+  readonly parts: readonly Part[]
+  readonly watermark: Watermark
+  readonly counts: TaskCounts
+  /** All cells were loaded: goes on from a watermark. */
+  readonly restored: (watermark: number) => void
+}
+
+type Slot = { readonly input: Input; readonly node: Node; readonly partition: number }
+
+export function openTask(options: TaskOptions): Task {
+  const { nodes, now: started } = options
+  const counts: TaskCounts = { records: 0, aside: 0, late: new Map() }
+  const parts: Part[] = []
+  const operators = openAll(options, parts, counts)
+  const advancing = nodes.flatMap((node) => operators.get(node)!.advance ?? [])
+  const ticking = nodes.flatMap((node) => operators.get(node)!.tick ?? [])
+  const watermark = createWatermark()
+  const slots = new Map<Node, Map<number, Slot>>()
+  let now = started
+
+  const advance = (): void => {
+    const to = watermark.now()
+    for (const one of advancing) one(to)
+  }
+  const slotOf = (node: Node, partition: number): Slot => {
+    let own = slots.get(node)
+    if (own === undefined) slots.set(node, (own = new Map()))
+    let slot = own.get(partition)
+    if (slot === undefined) {
+      slot = { input: watermark.input(node.source!.time, now), node, partition }
+      own.set(partition, slot)
+    }
+    return slot
+  }
+  const tick: Task['tick'] = (to, isRead) => {
+    now = Math.max(now, to)
+    const read =
+      isRead &&
+      ((input: Input): boolean => {
+        for (const own of slots.values())
+          for (const slot of own.values()) if (slot.input === input) return isRead(slot.node, slot.partition)
+        return true
+      })
+    if (watermark.tick(now, read)) advance()
+    for (const one of ticking) one(now)
+  }
+
+  return {
+    open: (node, partition, at) => {
+      now = Math.max(now, at)
+      slotOf(node, partition)
+    },
+    process: (node, partition, records, at) => {
+      now = Math.max(now, at)
+      const { input } = slotOf(node, partition)
+      const { time: said } = input
+      const receive = operators.get(node)!.receive[0]!
+      const most = now + said.ahead
+      input.came = now
+      input.quiet = false
+      counts.records += records.length
+      for (const { value, key, time: published } of records) {
+        const time = said.of === undefined ? published : said.of(value)
+        // Not a number is neither.
+        if (!(time >= 0 && time <= most)) {
+          counts.aside++
+          continue
+        }
+        receive(value, undefined, key, time)
+        if (time > input.newest && watermark.newer(input, time)) advance()
+      }
+      tick(now)
+    },
+    tick,
+    end: () => {
+      for (const one of advancing) one(Infinity)
+      for (const one of ticking) one(Infinity)
+    },
+    parts,
+    watermark,
+    counts,
+    restored: (to) => {
+      watermark.restore(to)
+      for (const operator of operators.values()) operator.restored?.(to)
+    },
+  }
+}
+
+/** Opens the operators from the last to the first, so that each knows what it hands on to. */
+function openAll(
+  { nodes, publish, exchange, observe }: TaskOptions,
+  parts: Part[],
+  counts: TaskCounts,
+): ReadonlyMap<Node, Operator> {
+  const operators = new Map<Node, Operator>()
+  for (const node of nodes.toReversed()) {
+    const behind = nodes.flatMap((one) =>
+      one.inputs.flatMap((input, at) => (input === node ? operators.get(one)!.receive[at]! : [])),
+    )
+    if (observe !== undefined && node.name !== undefined) behind.unshift(observe(node.name))
+    const emit = node.exchange === true && exchange !== undefined ? exchange(node) : fanOut(behind)
+    const name = node.name ?? ''
+    operators.set(
+      node,
+      node.open({
+        emit,
+        publish,
+        cells: <V>(part = '') => {
+          const cells = createCells<V>()
+          parts.push({ node, part: part === '' ? name : `${name}/${part}`, cells: cells as unknown as Cells<unknown> })
+          return cells
+        },
+        dropped: () => void counts.late.set(name, (counts.late.get(name) ?? 0) + 1),
+      }),
+    )
+  }
+  return operators
+}
+
+function fanOut(behind: readonly Receive[]): Receive {
+  const [first, second, ...others] = behind
+  if (first === undefined) return () => {}
+  if (second === undefined) return first
+  if (others.length === 0)
+    return (next, before, key, time) => {
+      first(next, before, key, time)
+      second(next, before, key, time)
+    }
+  return (next, before, key, time) => {
+    for (const one of behind) one(next, before, key, time)
+  }
+}
+
+/** All nodes that these depend on, each behind those that it reads. */
+export function inOrder(ends: readonly Node[]): readonly Node[] {
+  const ordered = new Set<Node>()
+  const visit = (node: Node): void => {
+    if (ordered.has(node)) return
+    node.inputs.forEach(visit)
+    ordered.add(node)
+  }
+  ends.forEach(visit)
+  return [...ordered]
+}
+
+/** The time of a source, with defaults. */
+export const SOURCE_TIME: SourceTime = { of: undefined, disorder: 0, idle: 30_000, ahead: 86_400_000 }
