@@ -43,6 +43,7 @@
  * `npm run peers -- mail`: swaks and Python's clients at an SMTP door, envelopes of SOAP among their mails; Dovecot between a shop that is killed, and mailboxes that are read while it restarts.
  * `npm run peers -- pact`: pact-js and Pact JVM verify a provider of ours by our pacts, ours by theirs, and all refuse one that breaks a consumer (java, mvn).
  * `npm run peers -- socket [CASE…]`: Python's websockets and datagrams, netcat, and Autobahn on a socket door (`12.* 13.*`: compression).
+ * `npm run peers -- streams`: Kafka Streams' TopologyTestDriver and ours run the same random records through the same joins and windows.
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
@@ -68,6 +69,7 @@ import {
   h2spec,
   hystrix as hystrixJudge,
   jwcrypto,
+  kafkaStreams,
   keycloak,
   lambdaRie,
   missing,
@@ -149,6 +151,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   image,
   lambda,
   pact,
+  streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
 }
 
 async function openapi(): Promise<boolean> {

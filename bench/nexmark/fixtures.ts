@@ -34,7 +34,10 @@ export function fixtureEvents(folder: string): readonly NexmarkEvent[] {
   const kinds = ['person', 'auction', 'bid'] as const
   const events = kinds.flatMap((kind) =>
     tuples(readFileSync(join(folder, `e2e_test/nexmark/insert_${kind}.slt.part`), 'utf8')).map((cells) => {
-      const entries = COLUMNS[kind].map((name, at) => [name, name === 'dateTime' || name === 'expires' ? time(cells[at]!) : cells[at]!])
+      const entries = COLUMNS[kind].map((name, at) => [
+        name,
+        name === 'dateTime' || name === 'expires' ? time(cells[at]!) : cells[at]!,
+      ])
       return { kind, value: Object.fromEntries(entries) } as NexmarkEvent
     }),
   )
@@ -68,6 +71,8 @@ const written = (milliseconds: number): string =>
 /** The tuples of an INSERT whose cells are numbers and quoted texts. */
 function tuples(text: string): readonly (readonly (string | number)[])[] {
   return [...text.matchAll(/^\((?<cells>\d.*)\)[,;]?$/gm)].map(({ groups }) =>
-    [...groups!['cells']!.matchAll(/'(?<quoted>[^']*)'|(?<number>\d+)/g)].map(({ groups: cell }) => cell!['quoted'] ?? Number(cell!['number'])),
+    [...groups!['cells']!.matchAll(/'(?<quoted>[^']*)'|(?<number>\d+)/g)].map(
+      ({ groups: cell }) => cell!['quoted'] ?? Number(cell!['number']),
+    ),
   )
 }

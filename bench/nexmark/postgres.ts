@@ -24,9 +24,7 @@ const NUMBERS: readonly number[] = [20, 1700]
 
 const columns = {
   person: ['id', 'name', 'emailAddress', 'creditCard', 'city', 'state', 'dateTime', 'extra'],
-  auction: [
-    ...['id', 'itemName', 'description', 'initialBid', 'reserve', 'dateTime', 'expires', 'seller', 'category', 'extra'],
-  ],
+  auction: [...['id', 'itemName', 'description', 'initialBid', 'reserve', 'dateTime', 'expires', 'seller', 'category', 'extra']],
   bid: ['auction', 'bidder', 'price', 'channel', 'url', 'dateTime', 'extra', 'arrived'],
 } as const
 type Kind = keyof typeof columns
@@ -36,7 +34,9 @@ export async function openOracle(): Promise<Oracle> {
   const server = await startServer({ settings: SETTINGS })
   const client = new pg.Client({
     connectionString: server.socketUrl(),
-    types: { getTypeParser: (type, format) => (NUMBERS.includes(type as number) ? Number : pg.types.getTypeParser(type, format)) },
+    types: {
+      getTypeParser: (type, format) => (NUMBERS.includes(type as number) ? Number : pg.types.getTypeParser(type, format)),
+    },
   })
   const waiting: Record<Kind, unknown[]> = { person: [], auction: [], bid: [] }
   /** One statement a batch, its rows as one document: of all ways into a table the one with the least to say. */

@@ -29,7 +29,7 @@ function highOfProduct(a: number, b: number): number {
   const bLow = b & 0xffff
   const bHigh = b >>> 16
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16)
-  return (aHigh * bHigh + Math.floor(middle / 65_536) + (((middle & 0xffff) + aLow * bHigh) / 65_536)) >>> 0
+  return (aHigh * bHigh + Math.floor(middle / 65_536) + ((middle & 0xffff) + aLow * bHigh) / 65_536) >>> 0
 }
 
 /** The numbers that begin with a seed; `seed` is a whole number from 0 to 2^53. */
@@ -96,8 +96,8 @@ export function random(seed: number): Random {
       return (high >>> 8) / 16_777_216
     },
     letters: (length) => {
-      const codes = new Array<number>(length)
-      for (let index = 0; index < length; index += 1) codes[index] = letter()
+      const codes: number[] = []
+      for (let index = 0; index < length; index += 1) codes.push(letter())
       return String.fromCharCode.apply(undefined, codes)
     },
   }
@@ -123,7 +123,7 @@ function filled(seed: number): Int32Array {
     const mixedHigh = (high >>> 18) ^ high
     const shifted = (mixedLow >>> 27) | (mixedHigh << 5)
     const turn = high >>> 27
-    state[index] = (shifted >>> turn) | (shifted << (32 - turn) % 32)
+    state[index] = (shifted >>> turn) | (shifted << ((32 - turn) % 32))
   }
   return state
 }

@@ -28,7 +28,11 @@ export function comparison(shown = 3): {
     second: (rows) => add(rows, -1),
     difference: () => {
       const side = (sign: number): readonly string[] =>
-        [...counts].filter(([, count]) => Math.sign(count) === sign).map(([row]) => row).toSorted().slice(0, shown)
+        [...counts]
+          .filter(([, count]) => Math.sign(count) === sign)
+          .map(([row]) => row)
+          .toSorted()
+          .slice(0, shown)
       const count = [...counts.values()].reduce((sum, one) => sum + Math.abs(one), 0)
       return { onlyFirst: side(1), onlySecond: side(-1), count }
     },

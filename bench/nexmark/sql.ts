@@ -25,7 +25,12 @@ export const INDEXES = `
 
 const at = (format: string): string => `to_char(to_timestamp(date_time / 1000) AT TIME ZONE 'UTC', '${format}')`
 const DAY = at('YYYY-MM-DD')
-const RANKS = ['', ' FILTER (WHERE price < 10000)', ' FILTER (WHERE price >= 10000 AND price < 1000000)', ' FILTER (WHERE price >= 1000000)']
+const RANKS = [
+  '',
+  ' FILTER (WHERE price < 10000)',
+  ' FILTER (WHERE price >= 10000 AND price < 1000000)',
+  ' FILTER (WHERE price >= 1000000)',
+]
 const ranked = (what: string): string => RANKS.map((rank) => `count(${what})${rank}`).join(', ')
 const BY_RANK = ['*', 'DISTINCT bidder', 'DISTINCT auction'].map(ranked).join(', ')
 /** How many bids an auction had in each ten seconds, counted anew every two. */

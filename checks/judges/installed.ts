@@ -147,15 +147,22 @@ function npmPackages(name: string, pins: string): Judges {
   })
 }
 
-/** Libraries for programs in Java, which run from their source with `lib/*` as their class path. */
-function javaLibraries(name: string, pins: string): Judges {
+/** Libraries for programs in Java, which run from their source with `lib/*` as their class path; or one program, compiled into `classes`. */
+function javaLibraries(name: string, pins: string, program?: string): Judges {
   return judges(name, pins, {
+    sources: program === undefined ? [] : [program],
     possible: () => runs('javac', ['-version']) && runs('mvn', ['--version']),
-    steps: (folder) => [
-      ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${join(folder, 'lib')}`],
-    ],
+    steps: (folder) => {
+      const [lib, classes] = [join(folder, 'lib'), join(folder, 'classes')]
+      const copy = ['mvn', '--quiet', '--batch-mode', '--file', join(folder, 'pom.xml'), COPY, `-DoutputDirectory=${lib}`]
+      if (program === undefined) return [copy]
+      return [copy, ['javac', '-cp', join(lib, '*'), '-d', classes, join(folder, basename(program))]]
+    },
   })
 }
+
+/** Kafka Streams' driver for tests of topologies, which needs no broker. */
+export const kafkaStreams: Judges = javaLibraries('kafka-streams', 'kafka-streams/pom.xml', 'kafka-streams/KafkaStreams.java')
 
 /** spectral and redocly. */
 export const linters: Judges = npmPackages('openapi-linters', 'package.json')

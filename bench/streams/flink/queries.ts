@@ -1,7 +1,12 @@
 import type { QueryName } from '../../nexmark/sql.ts'
 
 const DAY = `DATE_FORMAT(date_time, 'yyyy-MM-dd')`
-const RANKS = ['', ' FILTER (WHERE price < 10000)', ' FILTER (WHERE price >= 10000 AND price < 1000000)', ' FILTER (WHERE price >= 1000000)']
+const RANKS = [
+  '',
+  ' FILTER (WHERE price < 10000)',
+  ' FILTER (WHERE price >= 10000 AND price < 1000000)',
+  ' FILTER (WHERE price >= 1000000)',
+]
 const ranked = (what: string, name: string): string => RANKS.map((rank, at) => `count(${what})${rank} AS ${name}${at}`).join(', ')
 const BY_RANK = [ranked('*', 'bids'), ranked('DISTINCT bidder', 'bidders'), ranked('DISTINCT auction', 'auctions')].join(', ')
 const CHANNEL_ID = `REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2)`

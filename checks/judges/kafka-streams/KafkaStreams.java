@@ -31,6 +31,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
+import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
 
 /**
  * Runs topologies of Kafka Streams over given records with its TopologyTestDriver. A line of the input is a case, `{ kind, size,
@@ -62,6 +63,9 @@ public final class KafkaStreams {
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "localhost:1");
     settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
     settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
+    // After each record it writes to the disk what it has there, and waits.
+    settings.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers.class);
+    settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
     settings.put(StreamsConfig.STATE_DIR_CONFIG, Files.createTempDirectory("judge").toString());
     // Results of outer joins wait for the clock otherwise, and there is none here.
