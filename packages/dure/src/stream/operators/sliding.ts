@@ -54,15 +54,17 @@ function openSliding(host: OperatorHost, size: number, policy: Policy, aggregati
   return {
     receive: [
       (value, _, key, time) => {
-        if (time + grace < closed) return tooLate(value, key, time)
+        if (time + size + grace < closed) return tooLate(value, key, time)
+        // Its own window may be closed while later ones, which it is in as well, are not.
+        const isOpen = time + grace >= closed
         const ends = endsOf(key, time).filter((end) =>
           results === 'updates' ? end + grace >= closed : end < closed && end + grace >= closed,
         )
         const before = new Map(ends.map((end) => [end, shown(key, end)]))
         const isNew = !endsOf(key, time).includes(time)
         put(key, { time, value })
-        if (results === 'updates' || time < closed) before.set(time, before.get(time)!)
-        else if (isNew) due.add(time, { key, time })
+        if (isOpen && (results === 'updates' || time < closed)) before.set(time, before.get(time)!)
+        else if (isOpen && isNew) due.add(time, { key, time })
         for (const [end, was] of before) emit(shown(key, end), was, windowKey(key, end - size), end)
       },
     ],

@@ -132,6 +132,14 @@ test('a sliding window is one for every event, with what came before it', () => 
   assert.deepEqual(outputs(run), ['x -10-0 1', 'x 0-10 3', 'x 1-11 6'])
 })
 
+test('what is too late for its own sliding window is in those after it that are open', () => {
+  const run = testStream(sums(sliding(10), { late: 'drop' }))
+  given(run, 'x:1@0', 'x:2@10', 'x:4@6', 'x:8@16', 'x:100@5')
+  run.end()
+  assert.deepEqual(outputs(run), ['x -10-0 1', 'x 0-10 7', 'x 6-16 14'])
+  assert.deepEqual(run.counts().late, { sum: 1 })
+})
+
 test('a session ends after its gap, and one event may join two', () => {
   const run = testStream(
     topology('sums', [
