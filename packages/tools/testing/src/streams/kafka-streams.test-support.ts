@@ -122,10 +122,12 @@ export function said(asked: Case): readonly Said[] {
       return
     }
     const now = new Map(test.view(name))
-    const isSame = (key: string): boolean => before.get(key) === now.get(key)
-    // A session that has become longer has another end.
-    for (const [key, value] of before) if (!isSame(key)) all.push({ ...shown(step, key, value), value: null })
-    for (const [key, value] of now) if (!isSame(key)) all.push(shown(step, key, value))
+    for (const [key, row] of before) {
+      // A session that has become longer has another end.
+      const isGone = endOf(now.get(key)) !== endOf(row) || !now.has(key)
+      if (isGone) all.push({ ...shown(step, key, row), value: null })
+    }
+    for (const [key, row] of now) if (before.get(key) !== row) all.push(shown(step, key, row))
     before = now
   }
   records.forEach((record, step) => {
@@ -143,6 +145,8 @@ function push(test: TestStream, { node }: Output, { side, key, value, time }: Si
   if (which === Right && node.kind.includes('window')) return
   test.push(which, { key, value }, { time })
 }
+
+const endOf = (row: unknown): number | undefined => (row as { readonly end?: number } | undefined)?.end
 
 function shown(step: number, key: string, row: unknown): Said {
   if (typeof row === 'string') return { step, key, value: row, time: 0 }
