@@ -8,20 +8,19 @@ import { bids, dayOf, hasty, minuteOf, published, tabled, type Query } from './q
 /** How many, and how many different bidders and auctions: of all, and by three ranks of price. */
 type Ranks = {
   readonly bids: number[]
-  readonly bidders: readonly Set<number>[]
-  readonly auctions: readonly Set<number>[]
+  readonly bidders: (Set<number> | undefined)[]
+  readonly auctions: (Set<number> | undefined)[]
   latest: number
 }
 
 const rankOf = (price: number): 1 | 2 | 3 => (price < 10_000 ? 1 : price < 1_000_000 ? 2 : 3)
-const sets = (): readonly Set<number>[] => [new Set(), new Set(), new Set(), new Set()]
 const ranking = {
-  init: (): Ranks => ({ bids: [0, 0, 0, 0], bidders: sets(), auctions: sets(), latest: 0 }),
+  init: (): Ranks => ({ bids: [0, 0, 0, 0], bidders: [], auctions: [], latest: 0 }),
   add: (ranks: Ranks, { price, bidder, auction, dateTime }: Bid): Ranks => {
     for (const rank of [0, rankOf(price)]) {
       ranks.bids[rank]!++
-      ranks.bidders[rank]!.add(bidder)
-      ranks.auctions[rank]!.add(auction)
+      ;(ranks.bidders[rank] ??= new Set()).add(bidder)
+      ;(ranks.auctions[rank] ??= new Set()).add(auction)
     }
     ranks.latest = Math.max(ranks.latest, dateTime)
     return ranks
@@ -29,8 +28,8 @@ const ranking = {
 }
 const counts = ({ bids: all, bidders, auctions }: Ranks): number[] => [
   ...all,
-  ...bidders.map(({ size }) => size),
-  ...auctions.map(({ size }) => size),
+  ...[0, 1, 2, 3].map((rank) => bidders[rank]?.size ?? 0),
+  ...[0, 1, 2, 3].map((rank) => auctions[rank]?.size ?? 0),
 ]
 
 export const q15 = (): Query =>

@@ -36,5 +36,17 @@ export function tabled<T>(name: QueryName, table: Table<T>, rowsOf: (value: T, k
   return { topology: topology(name, [table as Output]), table: { name, rowsOf } }
 }
 
-export const dayOf = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10)
-export const minuteOf = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(11, 16)
+export const dayOf: (milliseconds: number) => string = remembered(86_400_000, (text) => text.slice(0, 10))
+export const minuteOf: (milliseconds: number) => string = remembered(60_000, (text) => text.slice(11, 16))
+
+/** A part of a time's text, made once for all times that have it in common: most events are of the minute of the one before. */
+function remembered(width: number, part: (text: string) => string): (milliseconds: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (milliseconds) => {
+    const at = Math.floor(milliseconds / width)
+    if (at === last) return text
+    last = at
+    return (text = part(new Date(milliseconds).toISOString()))
+  }
+}
