@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { command, contract } from 'dure/contract'
-import { admit, DOOR_LIMITS, openState, operationDoor, servedOperations, steeringOf, traceRequest } from 'dure/door/internal'
+import {
+  admit,
+  Cancellation,
+  DOOR_LIMITS,
+  openState,
+  operationDoor,
+  servedOperations,
+  steeringOf,
+  traceRequest,
+} from 'dure/door/internal'
 import { service, start, system, type Door, type DoorHost, type World } from 'dure/service'
 import { silentLogger } from 'dure/telemetry'
 import { z } from 'zod'
@@ -93,7 +102,6 @@ function callsAt({ host, world }: { readonly host: DoorHost; readonly world: Wor
       const trace = traceRequest(state, { name: 'place', traceparent: undefined, tracestate: undefined, attributes: {} })
       const steering = steeringOf(header, state.limits.deadline)
       if (admit(state) !== undefined) throw new Error('There is no room')
-      const gone = new AbortController()
       const over = (failed: unknown): void => {
         state.calls--
         trace.end(failed)
@@ -101,7 +109,7 @@ function callsAt({ host, world }: { readonly host: DoorHost; readonly world: Wor
       }
       const read = () => ({ ok: true, input: order }) as const
       take(
-        { correlationId, steering, trace, header, read, signal: gone.signal },
+        { correlationId, steering, trace, header, read, gone: new Cancellation() },
         { succeed: () => over(undefined), send: () => {}, fail: over },
       )
     },

@@ -17,7 +17,7 @@ import type { CallOptions } from './context.ts'
 import { OUTSIDE, rpcAttributes, sampledBy } from './tracing.ts'
 import { refusedOptions } from './options.ts'
 import { outgoing, type Caller, type OutgoingCall, type Way } from './outgoing-call.ts'
-import type { Transport } from './transport.ts'
+import { settleWith, startCall, type Settle, type Transport } from './transport.ts'
 import { ValueStream, type Failure } from './value-stream.ts'
 
 /** A typed client of a contract: local or remote, it cannot tell. */
@@ -66,7 +66,7 @@ export function clientFactory<C extends AnyContract>(options: {
   /** Undefined: no spans are made, and trace context passes through as it came. */
   tracer?: Tracer | undefined
 }): (caller: Caller) => Client<C> {
-  const { contract, transport, runtime, tracer } = options
+  const { contract } = options
   class BoundClient {
     readonly caller: Caller
     constructor(caller: Caller) {
@@ -74,10 +74,7 @@ export function clientFactory<C extends AnyContract>(options: {
     }
   }
   for (const [name, operation] of Object.entries(contract.operations as Operations)) {
-    const { kind, idempotent: repeatable, policy } = operation
-    const route = transport.route({ service: contract.name, operation: name, kind, repeatable, policy })
-    const place = `${contract.name}.${name}`
-    const way: Way = { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
+    const way = wayTo({ ...options, name })
     const bind = { channel: bindChannel, stream: bindStream, query: bindCall, command: bindCall }[operation.kind](way)
     // A getter: most handlers use one or two of a client's operations, so the rest are never made.
     Object.defineProperty(BoundClient.prototype, name, {
@@ -92,35 +89,74 @@ export function clientFactory<C extends AnyContract>(options: {
   return (caller) => new BoundClient(caller) as unknown as Client<C>
 }
 
+/** Begins a call of one operation for whoever it is, and tells `to` of its end: the same as a client's, without a promise. */
+export type StartOperation = (caller: Caller, input: unknown, options: CallOptions, to: Settle) => void
+
+/** Prepares calls of one command or query, once for all who call it. */
+export function operationStarter(options: {
+  contract: AnyContract
+  name: string
+  transport: Transport
+  runtime: Runtime
+  tracer: Tracer | undefined
+}): StartOperation {
+  const way = wayTo(options)
+  const { place, route, tracer } = way
+  return (caller, input, options, to) => {
+    const refused = refusedOptions(place, options)
+    if (refused !== undefined) return to.reject(refused)
+    const context = prepared(way, caller, input, options)
+    if (tracer === undefined || route.local === true) startCall(route, input, context, to)
+    else settleWith(to, followed(way, tracer, input, context))
+  }
+}
+
+function wayTo(options: {
+  contract: AnyContract
+  name: string
+  transport: Transport
+  runtime: Runtime
+  tracer?: Tracer | undefined
+}): Way {
+  const { contract, name, transport, runtime, tracer } = options
+  const operation = (contract.operations as Operations)[name]!
+  const { kind, idempotent: repeatable, policy } = operation
+  const route = transport.route({ service: contract.name, operation: name, kind, repeatable, policy })
+  const place = `${contract.name}.${name}`
+  return { place, operation, route, runtime, tracer, attributes: rpcAttributes(place) }
+}
+
+function prepared(way: Way, caller: Caller, input: unknown, options: CallOptions | undefined): OutgoingCall {
+  const { keys } = caller
+  const { place, operation } = way
+  const keyed = keys !== undefined && operation.kind === 'command' && options?.idempotencyKey === undefined
+  const context = outgoing(way, caller, keyed ? { ...options, idempotencyKey: keys(operation, place, input) } : options)
+  if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
+  return context
+}
+
 type CallFunction = (input?: unknown, options?: CallOptions) => Promise<unknown>
 
 function bindCall(way: Way) {
-  const { place, operation, route, tracer } = way
+  const { place, route, tracer } = way
   const begin = (input: unknown, context: OutgoingCall): Promise<unknown> => {
     // In this process the callee makes the one span of a call, and tells of what fails; a call that leaves it may fail on
     // the way. Asked anew each time: a service may come to this process, and leave it.
     if (tracer === undefined || route.local === true) return route.call(input, context)
     return followed(way, tracer, input, context)
   }
-  const prepare = (caller: Caller, input: unknown, options: CallOptions | undefined): OutgoingCall => {
-    const { keys } = caller
-    const keyed = keys !== undefined && operation.kind === 'command' && options?.idempotencyKey === undefined
-    const context = outgoing(way, caller, keyed ? { ...options, idempotencyKey: keys(operation, place, input) } : options)
-    if (options?.signal !== undefined) context.cancellation = new CallerCancellation(options.signal, context.cancellation)
-    return context
-  }
   const refusal = (options: CallOptions | undefined): CallError | undefined =>
     options === undefined ? undefined : refusedOptions(place, options)
   return (caller: Caller): CallFunction => {
     const call: CallFunction = (input, options) => {
       const refused = refusal(options)
-      return refused === undefined ? begin(input, prepare(caller, input, options)) : Promise.reject(refused)
+      return refused === undefined ? begin(input, prepared(way, caller, input, options)) : Promise.reject(refused)
     }
     return Object.assign(call, {
       attempt: async (input?: unknown, options?: CallOptions): Promise<Attempt<unknown, DeclaredError>> => {
         const refused = refusal(options)
         if (refused !== undefined) throw refused
-        const context = prepare(caller, input, options)
+        const context = prepared(way, caller, input, options)
         return begin(input, context).then(
           (value) => {
             const { answeredBy: from } = context

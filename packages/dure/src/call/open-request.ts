@@ -31,10 +31,10 @@ export function beginSpan(
   const shape = { name: method, kind: 'client', service, attributes, numbers: [STATUS] } as const
   const { traceparent: parent, tracestate } = call
   const details = { 'url.full': `${url.origin}${url.pathname}` }
-  const { traceparent, end } = tracer.begin({ ...shape, parent, tracestate, details }, sampledBy(call, tracer))
+  const span = tracer.begin({ ...shape, parent, tracestate, details }, sampledBy(call, tracer))
   return {
-    headers: headersOf(traceparent, call),
-    end: (error, status) => end(error, status === undefined ? {} : { [STATUS]: status }),
+    headers: headersOf(span.traceparent, call),
+    end: (error, status) => span.end(error, status === undefined ? {} : { [STATUS]: status }),
   }
 }
 

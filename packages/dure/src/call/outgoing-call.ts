@@ -2,7 +2,7 @@ import type { AnyOperation, Metadata, Principal } from '../contract/contract.ts'
 import type { AnsweredBy } from '../resilience/resilience.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Attributes } from '../telemetry/telemetry.ts'
-import { isSampled, traceparentOf, type SpanPlace, type Tracer, type TraceWords } from '../telemetry/internal.ts'
+import { isSampled, traceparentOf, type ActiveSpan, type SpanPlace, type Tracer, type TraceWords } from '../telemetry/internal.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { CallContext, CallOptions } from './context.ts'
 import { placeOfCall } from './tracing.ts'
@@ -20,6 +20,10 @@ export type Caller = {
   /** Without a parent: on whose behalf, as a door has found out. */
   readonly principal?: Principal | undefined
   readonly metadata?: Metadata | undefined
+  /** Without a parent: the span that a door has begun, of which the call is a part. */
+  readonly span?: ActiveSpan | undefined
+  /** Without a parent: its own end, as the door knows of it. */
+  readonly cancellation?: Cancellation | undefined
   /** Whoever calls may be run again: its commands carry keys. */
   readonly keys?: CallKeys | undefined
 }
@@ -60,16 +64,17 @@ export class OutgoingCall implements CallContext {
   answeredBy: AnsweredBy = 'callee'
   readonly #way: Way
   readonly #parent: CallContext | undefined
+  readonly #span: ActiveSpan | undefined
   readonly #options: CallOptions | undefined
   #correlationId: string | undefined = undefined
   #traceparent: string | undefined = undefined
 
   constructor(way: Way, now: number, deadline: number, caller: Caller, options: CallOptions | undefined) {
-    const { parent } = caller
+    const { parent, span } = caller
     const { tracer } = way
     this.sentAt = now
     this.deadline = deadline
-    this.cancellation = parent?.cancellation
+    this.cancellation = parent === undefined ? caller.cancellation : parent.cancellation
     this.causationId = parent?.causationId
     this.caller = caller.service
     this.idempotencyKey = options?.idempotencyKey
@@ -77,12 +82,18 @@ export class OutgoingCall implements CallContext {
     const origin = parent ?? caller
     this.principal = origin.principal
     this.metadata = origin.metadata
-    this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer, now)
-    const before = options?.traceparent === undefined ? parent && placeOfCall(parent) : undefined
-    this.trace = before?.trace ?? tracer?.traceOf(options?.traceparent ?? parent?.traceparent)
+    if (span === undefined) {
+      this.sampled = tracer === undefined ? undefined : decide(options?.traceparent, parent, tracer, now)
+      const before = options?.traceparent === undefined ? parent && placeOfCall(parent) : undefined
+      this.trace = before?.trace ?? tracer?.traceOf(options?.traceparent ?? parent?.traceparent)
+    } else {
+      this.sampled = span.place === undefined
+      this.trace = span.place?.trace ?? tracer?.traceOf(span.traceparent)
+    }
     this.low = tracer === undefined ? 0 : tracer.next()
     this.#way = way
     this.#parent = parent
+    this.#span = span
     this.#options = options
   }
 
@@ -92,7 +103,7 @@ export class OutgoingCall implements CallContext {
 
   /** The trace context that this call is a child of. */
   get parentTrace(): string | undefined {
-    return this.#options?.traceparent ?? this.#parent?.traceparent
+    return this.#span?.traceparent ?? this.#options?.traceparent ?? this.#parent?.traceparent
   }
 
   get tracestate(): string | undefined {
@@ -115,6 +126,7 @@ export class OutgoingCall implements CallContext {
 
   get spanParent(): SpanPlace | string | undefined {
     const parent = this.#parent
+    if (this.#span !== undefined) return this.#span.place ?? this.#span.traceparent
     return this.#options?.traceparent ?? (parent && (placeOfCall(parent) ?? parent.traceparent))
   }
 

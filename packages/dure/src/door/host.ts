@@ -1,4 +1,5 @@
 import { type CallOptions } from '../call/call.ts'
+import type { Caller, Settle } from '../call/internal.ts'
 import type { Metadata, Principal } from '../contract/contract.ts'
 
 /** What a request says about who sends it. */
@@ -27,12 +28,20 @@ export type OnBehalf = {
 
 export type DoorCallOptions = CallOptions & OnBehalf
 
+/** A call as a door begins it: within its span, and with an end that the door itself tells of. */
+export type PreparedCall = DoorCallOptions & Pick<Caller, 'span' | 'cancellation'>
+
+/** Begins a call, and tells `to` of its end, at once or later. Never throws. */
+export type Prepared = (input: unknown, options: PreparedCall, to: Settle) => void
+
 /** The part of a door's host that calls services by name. */
 export type DoorCalls = {
   /** Who sends a request; undefined when the system asks nobody. @throws {CallError} UNAUTHENTICATED, or what the system's own `authenticate` throws */
   readonly authenticate: ((credentials: Credentials) => Promise<Principal | undefined>) | undefined
   /** Calls a command or a query that is known by its name only. @throws {CallError} UNIMPLEMENTED when there is none */
   readonly call: (service: string, operation: string, input: unknown, options: DoorCallOptions) => Promise<unknown>
+  /** The way to a command or a query, found once for all its calls: the same as `call`, for doors with many of them. */
+  readonly prepare: (service: string, operation: string) => Prepared
   /** The same for a stream. */
   readonly stream: (service: string, operation: string, input: unknown, options: DoorCallOptions) => AsyncIterable<unknown>
   /** The same for a channel: `incoming` is what its caller sends. */

@@ -1,4 +1,5 @@
 /** What Dure's own doors share, whatever their protocol, and no promise to anybody else. */
+export { Cancellation } from '../call/internal.ts'
 export { declaredErrors, failureOf, type DeclaredErrors, type Failure } from './failure.ts'
 export { admit, closeDoor, DOOR_LIMITS, DOOR_RANGES, openState, type DoorLimits, type OpenState } from './open-door.ts'
 export {
@@ -12,7 +13,7 @@ export {
 } from './operation.ts'
 export { requestHeaders, statusOfHttp, type RequestHeaders } from './outgoing.ts'
 export { Refusal } from './refusal.ts'
-export { traceRequest, type RequestTrace } from './span.ts'
+export { RequestTrace, traceRequest } from './span.ts'
 export { CORRELATION_ID, correlationIdOf, IDEMPOTENCY_KEY, steeringOf, type Steering } from './steering.ts'
 export { sendStream, type StreamSender } from './stream.ts'
 export { hostOfEnvironment, portOfEnvironment } from './server/environment.ts'

@@ -1,7 +1,7 @@
-import { accessCheck } from '../call/internal.ts'
+import { accessCheck, type Cancellation, type Settle } from '../call/internal.ts'
 import { CallError, type AnyContract, type AnyOperation, type Issue, type Principal } from '../contract/contract.ts'
 import { declaredErrors, failureOf, type Failure } from './failure.ts'
-import type { DoorCallOptions } from './host.ts'
+import type { PreparedCall } from './host.ts'
 import type { OpenState } from './open-door.ts'
 import { Refusal } from './refusal.ts'
 import type { Steering } from './steering.ts'
@@ -32,7 +32,7 @@ export type Gathered = { readonly ok: true; readonly input: unknown } | { readon
 export type DoorRequest = {
   readonly correlationId: string
   readonly steering: Steering
-  readonly trace: Pick<RequestTrace, 'traceparent' | 'tracestate'>
+  readonly trace: Pick<RequestTrace, 'span' | 'traceparent' | 'tracestate'>
   /** A header, or what the protocol has instead, by its name in lower case. */
   readonly header: (name: string) => string | undefined
   /** Who calls, where one request is several calls and it has been found out. */
@@ -41,17 +41,46 @@ export type DoorRequest = {
   readonly read: () => Gathered
   /** What a channel's caller sends. */
   readonly incoming?: AsyncIterable<unknown>
-  /** Whoever asked has gone. */
-  readonly signal: AbortSignal
+  /** Told when whoever asked has gone. */
+  readonly gone: Cancellation
 }
 
-/** How a request is answered: once, by one of these. None of them throws. */
+/** How a request is answered: once, by one of these, and never before `take` has returned but for what cannot be read. */
 export type DoorAnswer = {
   readonly succeed: (value: unknown) => void
   /** Of a stream or a channel: sends what comes, and ends. */
   readonly send: (values: AsyncIterable<unknown>) => void
   /** @param error for `tell` */
   readonly fail: (error: unknown) => void
+}
+
+/** Answers a request with what its call comes to. */
+class Answered implements Settle {
+  readonly #answer: DoorAnswer
+  /** What is asked has not returned yet: an answer now would come in the midst of what is being read. */
+  isBeginning = true
+
+  constructor(answer: DoorAnswer) {
+    this.#answer = answer
+  }
+
+  resolve(value: unknown): void {
+    if (this.isBeginning) return queueMicrotask(() => this.#succeed(value))
+    this.#succeed(value)
+  }
+
+  #succeed(value: unknown): void {
+    try {
+      this.#answer.succeed(value)
+    } catch (error) {
+      this.#answer.fail(error)
+    }
+  }
+
+  reject(error: Error): void {
+    if (this.isBeginning) queueMicrotask(() => this.#answer.fail(error))
+    else this.#answer.fail(error)
+  }
 }
 
 export type OperationDoor = {
@@ -75,6 +104,8 @@ export function operationDoor(
   const declared = declaredErrors(operation)
   // Who may not call is told so, and not what is wrong with its input.
   const refused = host.authenticate && accessCheck(place, operation)
+  const isCalled = operation.kind === 'command' || operation.kind === 'query'
+  const start = isCalled ? host.prepare(contract.name, name) : undefined
 
   const serve = (principal: Principal | undefined, request: DoorRequest, answer: DoorAnswer): void => {
     const gathered = request.read()
@@ -82,13 +113,24 @@ export function operationDoor(
       const what = `Cannot call ${place}: the input does not match its contract`
       return answer.fail(refused?.(principal) ?? new Refusal('INVALID_ARGUMENT', what, gathered.issues))
     }
-    const { correlationId, steering, trace, signal, incoming } = request
+    const { correlationId, steering, trace, gone, incoming } = request
     const { timeout, idempotencyKey, metadata } = steering
-    const { traceparent, tracestate } = trace
-    const call: DoorCallOptions = { correlationId, traceparent, tracestate, timeout, idempotencyKey, principal, metadata, signal }
+    const { span, tracestate } = trace
+    if (start !== undefined) {
+      // In numbers where it has them; as a text only where nothing is traced here.
+      const traceparent = span === undefined ? trace.traceparent : undefined
+      const told = { correlationId, traceparent, tracestate, timeout, idempotencyKey }
+      const call: PreparedCall = { ...told, principal, metadata, span, cancellation: gone }
+      const to = new Answered(answer)
+      start(gathered.input, call, to)
+      to.isBeginning = false
+      return
+    }
+    const { traceparent } = trace
+    const { signal } = gone
+    const call = { correlationId, traceparent, tracestate, timeout, idempotencyKey, principal, metadata, signal }
     if (operation.kind === 'stream') answer.send(host.stream(contract.name, name, gathered.input, call))
-    else if (operation.kind === 'channel') answer.send(host.channel(contract.name, name, gathered.input, incoming!, call))
-    else void host.call(contract.name, name, gathered.input, call).then(answer.succeed).catch(answer.fail)
+    else answer.send(host.channel(contract.name, name, gathered.input, incoming!, call))
   }
 
   return {

@@ -1,16 +1,29 @@
-import { isSampled, keepTracestate } from '../telemetry/internal.ts'
+import { isSampled, keepTracestate, type ActiveSpan } from '../telemetry/internal.ts'
 import type { Attributes, SpanKind } from '../telemetry/telemetry.ts'
 import type { OpenState } from './open-door.ts'
 
 /** A request's place in its trace. */
-export type RequestTrace = {
-  /** What the call is a child of. */
-  readonly traceparent: string | undefined
+export class RequestTrace {
+  /** What the call is a child of; undefined where nothing is traced. */
+  readonly span: ActiveSpan | undefined
   readonly tracestate: string | undefined
-  /** Whether a span was begun, which whoever asked may be told of. */
-  readonly begun: boolean
+  readonly #given: string | undefined
+
+  constructor(span: ActiveSpan | undefined, given: string | undefined, tracestate: string | undefined) {
+    this.span = span
+    this.tracestate = tracestate
+    this.#given = given
+  }
+
+  /** The same as a text, which is made when it is asked for; without a span what the request has brought. */
+  get traceparent(): string | undefined {
+    return this.span === undefined ? this.#given : this.span.traceparent
+  }
+
   /** The request was answered; `failure` is what it failed with, if it did. */
-  readonly end: (failure: unknown, attributes?: Attributes) => void
+  end(failure: unknown, attributes?: Attributes): void {
+    this.span?.end(failure, attributes)
+  }
 }
 
 /** Continues the trace that a request brings, or begins one; whether it is sampled is decided here if nobody has. */
@@ -30,10 +43,10 @@ export function traceRequest(
   const { name, kind = 'server', traceparent: given, attributes, details } = request
   const tracestate = given === undefined ? undefined : keepTracestate(request.tracestate)
   const tracer = state.world.telemetry?.tracer
-  if (tracer === undefined) return { traceparent: given, tracestate, begun: false, end: () => {} }
+  if (tracer === undefined) return new RequestTrace(undefined, given, tracestate)
   const start = { name, kind, service: state.door, parent: given, tracestate, attributes, details, numbers: STATUSES }
-  const { traceparent, end } = tracer.begin(start, given === undefined ? tracer.sample() : isSampled(given))
-  return { traceparent, tracestate, begun: true, end }
+  const span = tracer.begin(start, given === undefined ? tracer.sample() : isSampled(given))
+  return new RequestTrace(span, given, tracestate)
 }
 
 /** What a record of a request that is not sampled holds of its end. */

@@ -1,3 +1,4 @@
+import type { Cancellation, CancelListener } from '../call/internal.ts'
 import { CallError } from '../contract/contract.ts'
 import type { OpenState } from './open-door.ts'
 
@@ -18,11 +19,11 @@ export type StreamSender = {
 
 /**
  * Sends a stream to its end, no faster than the client reads; one that fails, or that the closing door ends, ends with the reason.
- * @param gone aborted when the client goes away; aborted here at the end, which ends the callee
+ * @param gone ended when the client goes away; ended here at the end, which ends the callee
  */
 export async function sendStream(
   values: AsyncIterable<unknown>,
-  options: { readonly state: OpenState; readonly gone: AbortController; readonly sender: StreamSender },
+  options: { readonly state: OpenState; readonly gone: Cancellation; readonly sender: StreamSender },
 ): Promise<void> {
   const { gone, sender } = options
   const iterator = values[Symbol.asyncIterator]()
@@ -48,7 +49,7 @@ export async function sendStream(
     await sender.fail(error)
   } finally {
     events.stop()
-    gone.abort()
+    gone.cancel('caller')
     pending?.catch(() => {})
     // Not awaited: a callee that never looks at its signal must not hold the connection.
     void Promise.resolve(iterator.return?.()).catch(() => {})
@@ -63,7 +64,7 @@ type Outside = {
 }
 
 /** What may happen to a stream from outside while it waits for its next value. */
-function outside({ state, gone }: { readonly state: OpenState; readonly gone: AbortController }): Outside {
+function outside({ state, gone }: { readonly state: OpenState; readonly gone: Cancellation }): Outside {
   const timers = state.world.runtime.timers
   let wake: ((what: typeof QUIET | typeof GONE | typeof CLOSING) => void) | undefined
   let came: typeof GONE | typeof CLOSING | undefined
@@ -72,9 +73,9 @@ function outside({ state, gone }: { readonly state: OpenState; readonly gone: Ab
     came ??= what
     wake?.(what)
   }
-  const onGone = happen(GONE)
+  const onGone: CancelListener = { onCancel: happen(GONE) }
   const onClosing = happen(CLOSING)
-  gone.signal.addEventListener('abort', onGone, { once: true })
+  gone.add(onGone)
   state.streams.add(onClosing)
   if (state.closing) onClosing()
 
@@ -100,7 +101,7 @@ function outside({ state, gone }: { readonly state: OpenState; readonly gone: Ab
     stop: () => {
       timer.cancel()
       state.streams.delete(onClosing)
-      gone.signal.removeEventListener('abort', onGone)
+      gone.remove(onGone)
     },
   }
 }

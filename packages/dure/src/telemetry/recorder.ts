@@ -163,22 +163,29 @@ const RECORDED = 'dure.recorded'
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
 const [MESSAGE_ID, CONVERSATION_ID] = ['messaging.message.id', 'messaging.message.conversation_id']
 
+const ADDRESS = 'server.address'
+
 const idOf = ({ a, b, c, d }: TraceWords): string => hexOf(a, b, c, d)
 
 function createShapes() {
-  const byKey = new Map<string, Shape>()
+  // Asked for with every span: by its name first, which few have in common.
+  const byName = new Map<string, Shape[]>()
   const byNumber: Shape[] = []
   const of = (given: SpanShape): Shape => {
     const { kind, service, name, attributes } = given
-    const key = `${kind} ${service} ${name} ${attributes['server.address'] ?? ''}`
-    const known = byKey.get(key)
-    if (known !== undefined) return known
+    const named = byName.get(name)
+    if (named !== undefined)
+      for (const one of named) {
+        const isAlike = one.service === service && one.kind === kind && one.attributes[ADDRESS] === attributes[ADDRESS]
+        if (isAlike) return one
+      }
     const number = byNumber.length < SHAPES ? byNumber.length + 1 : 0
     const numbers = given.numbers?.slice(0, MOST_NUMBERS) ?? []
     const mayKeep = createLimit(RATE_ALIKE)
     const shape: Shape = { kind, service, name, attributes, numbers, number, slowness: new Slowness(), mayKeep }
     if (number === 0) return shape
-    byKey.set(key, shape)
+    if (named === undefined) byName.set(name, [shape])
+    else named.push(shape)
     byNumber.push(shape)
     return shape
   }

@@ -66,11 +66,11 @@ export type SpanStart = SpanShape & {
 export type ActiveSpan = {
   /** What travels with everything that it leads to. */
   readonly traceparent: string
-  /** The same in numbers, where it is not sampled. */
+  /** The same in numbers, of those that are not sampled. */
   readonly place?: SpanPlace
   readonly tracestate: string | undefined
   /** Ends it; an error marks it as failed. Only the first end counts. */
-  readonly end: (error?: unknown, attributes?: Attributes) => void
+  end(error?: unknown, attributes?: Attributes): void
 }
 
 /** `error.type` of OpenTelemetry: the code of a declared error or a CallError, else the error's class. */

@@ -112,24 +112,48 @@ export function createTracer(options: {
 
   const traceOf: Tracer['traceOf'] = (traceparent) => placeOf(traceparent)?.trace ?? newTrace(random)
   const next = (): number => (last = (last + 1) | 0)
-  const follow = (start: SpanStart, at: number): ActiveSpan => {
-    const parent = start.parentPlace ?? placeOf(start.parent)
-    const place: SpanPlace = placeOf(start.own) ?? { trace: parent?.trace ?? newTrace(random), high, low: next() }
-    let own = start.own
-    let over = false
-    return {
-      get traceparent() {
-        return (own ??= traceparentOf(place, false))
-      },
-      place,
-      tracestate: start.tracestate,
-      end: (error, more) => {
-        if (over) return
-        over = true
-        if (error !== undefined) return emit(start, (own ??= traceparentOf(place, false)), at, error, more)
-        const attributes = start.details === undefined ? more : { ...start.details, ...more }
-        recorder.note(recorder.shape(start), place, parent, at, clock.monotonic() - at, attributes)
-      },
+  /** A span that is recorded: most are. Its place is itself, so that nothing more is made for it. */
+  class RecordedSpan implements ActiveSpan, SpanPlace {
+    readonly trace: TraceWords
+    readonly high: number
+    readonly low: number
+    readonly #start: SpanStart
+    readonly #parent: SpanPlace | undefined
+    readonly #at: number
+    #own: string | undefined
+    #over = false
+
+    constructor(start: SpanStart, at: number) {
+      const parent = start.parentPlace ?? placeOf(start.parent)
+      const own = placeOf(start.own)
+      this.trace = own?.trace ?? parent?.trace ?? newTrace(random)
+      this.high = own?.high ?? high
+      this.low = own?.low ?? next()
+      this.#start = start
+      this.#parent = parent
+      this.#at = at
+      this.#own = start.own
+    }
+
+    get place(): SpanPlace {
+      return this
+    }
+
+    get traceparent(): string {
+      return (this.#own ??= traceparentOf(this, false))
+    }
+
+    get tracestate(): string | undefined {
+      return this.#start.tracestate
+    }
+
+    end(error?: unknown, more?: Attributes): void {
+      if (this.#over) return
+      this.#over = true
+      const start = this.#start
+      if (error !== undefined) return emit(start, this.traceparent, this.#at, error, more)
+      const attributes = start.details === undefined ? more : { ...start.details, ...more }
+      recorder.note(recorder.shape(start), this, this.#parent, this.#at, clock.monotonic() - this.#at, attributes)
     }
   }
 
@@ -141,7 +165,7 @@ export function createTracer(options: {
     recorder,
     begin: (start, sampled = true) => {
       const at = start.at ?? clock.monotonic()
-      if (!sampled) return follow(start, at)
+      if (!sampled) return new RecordedSpan(start, at)
       const own = start.own ?? childTraceparent(parentOf(start), true, ids)
       let over = false
       return {

@@ -1,6 +1,15 @@
 /** A request of GraphQL over HTTP: https://graphql.github.io/graphql-over-http/draft/, and streams as server-sent events. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { failureOf, httpExchange, Refusal, sendStream, sendWhole, steeringOf, type OpenState } from 'dure/door/internal'
+import {
+  type Cancellation,
+  failureOf,
+  httpExchange,
+  Refusal,
+  sendStream,
+  sendWhole,
+  steeringOf,
+  type OpenState,
+} from 'dure/door/internal'
 import {
   execute,
   getOperationAST,
@@ -27,7 +36,7 @@ export type Served = {
   readonly documents: Documents
   readonly known: KnownDocuments
 }
-type Asked = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly gone: AbortController }
+type Asked = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly gone: Cancellation }
 export type Head = Omit<Parameters<typeof requestContext>[1], 'commands'>
 
 /** Makes what answers requests at the door's path. It never rejects. */
@@ -51,7 +60,7 @@ export function executor(served: Served): (request: IncomingMessage, response: S
       const asked: Request<Asked, Head> = {
         ...{ method: request.method!, url: request.url!, headers: request.headers, body },
         raw: { request, response, gone },
-        context: { correlationId, steering, trace, header, signal: gone.signal },
+        context: { correlationId, steering, trace, header, gone },
       }
       if (wantsEvents(header('accept'))) return await sendEvents(served, asked)
       send(response, state, await handle(asked))
@@ -80,7 +89,7 @@ export function argsOf(
     return {
       ...{ schema, document, contextValue, variableValues: variables },
       operationName: operationName ?? null,
-      abortSignal: head.signal,
+      abortSignal: head.gone.signal,
       options: { maxCoercionErrors: 20 },
     } as ExecutionArgs
   } catch (error) {

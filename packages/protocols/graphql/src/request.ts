@@ -1,6 +1,13 @@
 /** One request: what it steers, whose it is, and the calls that its fields are. */
 import type { Principal } from 'dure/contract'
-import { type Failure, type OpenState, type OperationDoor, type RequestTrace, type Steering } from 'dure/door/internal'
+import {
+  type Cancellation,
+  type Failure,
+  type OpenState,
+  type OperationDoor,
+  type RequestTrace,
+  type Steering,
+} from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { GraphQLError } from 'graphql'
 
@@ -10,10 +17,10 @@ export type Waiting = Map<unknown, PromiseWithResolvers<readonly unknown[]> & { 
 export type RequestContext = {
   readonly correlationId: string
   readonly steering: Steering
-  readonly trace: Pick<RequestTrace, 'traceparent' | 'tracestate'>
+  readonly trace: Pick<RequestTrace, 'span' | 'traceparent' | 'tracestate'>
   readonly header: (name: string) => string | undefined
   /** Whoever asked has gone. */
-  readonly signal: AbortSignal
+  readonly gone: Cancellation
   /** Found out once, when the first field asks. */
   readonly principal: () => Promise<Principal | undefined> | undefined
   /** Calls that links of one level share. */
@@ -24,7 +31,7 @@ export type RequestContext = {
 
 export function requestContext(
   state: OpenState,
-  of: Pick<RequestContext, 'correlationId' | 'header' | 'signal' | 'trace' | 'steering' | 'commands'> & {
+  of: Pick<RequestContext, 'correlationId' | 'header' | 'gone' | 'trace' | 'steering' | 'commands'> & {
     /** Finds out who calls. Default: by the headers. */
     readonly authenticate?: RequestContext['principal']
   },
@@ -48,13 +55,13 @@ export function callField(
 }
 
 function requestOf(context: RequestContext, { input, path }: { readonly input: () => unknown; readonly path: string }) {
-  const { correlationId, trace, header, signal, commands } = context
+  const { correlationId, trace, header, gone, commands } = context
   const key = context.steering.idempotencyKey
   const steering =
     key === undefined || commands < 2 ? context.steering : { ...context.steering, idempotencyKey: `${key}/${path}` }
   const principal = context.principal()
   const read = () => ({ ok: true, input: input() }) as const
-  return { correlationId, steering, trace, header, signal, read, ...(principal === undefined ? {} : { principal }) }
+  return { correlationId, steering, trace, header, gone, read, ...(principal === undefined ? {} : { principal }) }
 }
 
 export function tellOf(door: OperationDoor, { correlationId, trace }: RequestContext, error: unknown): Failure {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { CallError, type Principal } from 'dure/contract'
 import {
   admit,
+  Cancellation,
   correlationIdOf,
   failureOf,
   originRefusal,
@@ -31,7 +32,7 @@ type Extra = {
 type Line = Context<Readonly<Record<string, unknown>> | undefined, Extra>
 
 type Operation = {
-  readonly gone: AbortController
+  readonly gone: Cancellation
   readonly correlationId: string
   readonly trace: RequestTrace
   /** It goes on until somebody ends it. */
@@ -168,11 +169,11 @@ function begin(
     const attributes = { 'network.protocol.name': 'websocket' }
     const tracestate = header('tracestate')
     const trace = traceRequest(state, { name: 'WS graphql', traceparent: steering.traceparent, tracestate, attributes })
-    const operation: Operation = { gone: new AbortController(), correlationId, trace, streams: false }
+    const operation: Operation = { gone: new Cancellation(), correlationId, trace, streams: false }
     extra.operations.set(id, operation)
-    const { signal } = operation.gone
+    const { gone } = operation
     const authenticate = state.host.authenticate && (() => callerOf(served, extra))
-    const head: Head = { correlationId, steering, trace, header, signal, ...(authenticate && { authenticate }) }
+    const head: Head = { correlationId, steering, trace, header, gone, ...(authenticate && { authenticate }) }
     const args = argsOf(served, head, params)
     if ('schema' in args) return { ...args, contextValue: { ...(args.contextValue as RequestContext), operation } }
     return args
@@ -186,7 +187,7 @@ function over({ state }: Served, { operations }: Extra, id: string): void {
   if (operation === undefined) return
   operations.delete(id)
   state.calls--
-  operation.gone.abort()
+  operation.gone.cancel('caller')
   operation.trace.end(undefined)
 }
 
@@ -200,12 +201,12 @@ function endable(results: AsyncGenerator<ExecutionResult>, operation: Operation)
       try {
         return await results.next()
       } catch (error) {
-        if (gone.signal.aborted) return done
+        if (gone.reason !== undefined) return done
         throw error
       }
     },
     return: async () => {
-      gone.abort()
+      gone.cancel('caller')
       results.return(undefined).catch(() => {})
       return done
     },
@@ -214,7 +215,7 @@ function endable(results: AsyncGenerator<ExecutionResult>, operation: Operation)
       return this
     },
     [Symbol.asyncDispose]: async () => {
-      gone.abort()
+      gone.cancel('caller')
     },
   }
 }

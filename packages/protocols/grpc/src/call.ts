@@ -3,6 +3,7 @@ import type { Http2Headers, Http2Receiver, Http2Stream } from '@dure/http2'
 import { CallError } from 'dure/contract'
 import {
   admit,
+  Cancellation,
   correlationIdOf,
   sendStream,
   steeringOf,
@@ -43,7 +44,7 @@ type Call = {
   readonly method: CompiledMethod
   readonly exchange: Exchange
   readonly correlationId: string
-  readonly gone: AbortController
+  readonly gone: Cancellation
   readonly trace: ReturnType<typeof traceRequest>
   /** Of a channel. */
   readonly incoming: Incoming | undefined
@@ -72,7 +73,7 @@ export function takeCall(method: CompiledMethod): Take {
         method,
         exchange,
         correlationId,
-        gone: new AbortController(),
+        gone: new Cancellation(),
         admitted: false,
         taken: false,
         over: false,
@@ -110,7 +111,7 @@ function begin(call: Call): Http2Receiver {
     call.taken = true
     const { correlationId, trace } = call
     const more = incoming === undefined ? {} : { incoming: incoming.values }
-    method.door.take({ correlationId, steering, trace, header, read, signal: gone.signal, ...more }, answer)
+    method.door.take({ correlationId, steering, trace, header, read, gone, ...more }, answer)
   }
   if (method.sends === 'values') take(() => ({ ok: true, input: undefined }))
   const parser = messageParser({ limit: limits.message, encoding, message: (bytes) => takeMessage(call, bytes, take) })
@@ -131,7 +132,7 @@ function begin(call: Call): Http2Receiver {
         incoming?.end()
       }),
     aborted: () => {
-      gone.abort()
+      gone.cancel('caller')
       incoming?.fail(new CallError('CANCELLED', 'The caller has gone'))
       finish(call, undefined, numberOf('CANCELLED'))
     },
@@ -178,7 +179,7 @@ function answerOf(call: Call): DoorAnswer {
     send: (values) => {
       const { stream } = exchange
       const send = (value: unknown): Promise<void> | undefined =>
-        exchange.send(encode(value, PREFIX)) ? undefined : drained(stream, gone.signal)
+        exchange.send(encode(value, PREFIX)) ? undefined : drained(stream, gone)
       const sender = { send, end, fail: (error: unknown) => fail(call, error) }
       void sendStream(values, { state: method.state, gone, sender })
     },
@@ -200,7 +201,7 @@ function fail(call: Call, error: unknown): void {
   const failure = method.door.tell(error, { correlationId, traceId: traceIdOf(trace.traceparent) })
   call.exchange.end(trailersOf(failure, { error, domain: method.domain, data: method.data }))
   finish(call, SERVER_FAILED.has(failure.status) ? error : undefined, numberOf(failure.status))
-  gone.abort()
+  gone.cancel('caller')
   incoming?.fail(new CallError('CANCELLED', 'The call has ended'))
 }
 
@@ -209,14 +210,15 @@ const SERVER_FAILED: ReadonlySet<string> = new Set([
   ...['UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS'],
 ])
 
-function drained(stream: Http2Stream, gone: AbortSignal): Promise<void> {
+function drained(stream: Http2Stream, gone: Cancellation): Promise<void> {
   return new Promise((resolve) => {
-    if (gone.aborted || stream.closed) return resolve()
+    if (gone.reason !== undefined || stream.closed) return resolve()
     const done = (): void => {
-      gone.removeEventListener('abort', done)
+      gone.remove(ended)
       resolve()
     }
-    gone.addEventListener('abort', done)
+    const ended = { onCancel: done }
+    gone.add(ended)
     stream.drained(done)
   })
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { AnyContract, AnyOperation, OperationInput, Principal } from 'dure/contract'
 import {
+  Cancellation,
   correlationIdOf,
   operationDoor,
   servedOperations,
@@ -156,7 +157,7 @@ function taker(
       }
       door.take(
         {
-          ...{ correlationId, steering, trace, header, signal: NEVER },
+          ...{ correlationId, steering, trace, header, gone: new Cancellation() },
           principal: Promise.resolve(principal),
           read: () => ({ ok: true, input: input(mail) }),
         },
@@ -172,9 +173,6 @@ function taker(
     })
   }
 }
-
-/** Whoever sent a mail does not wait. */
-const NEVER = new AbortController().signal
 
 /** Statuses after which the same may succeed: also those that others do not repeat, for the command is known by its key. */
 const LATER: ReadonlySet<string> = new Set([

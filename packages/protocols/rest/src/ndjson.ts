@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { sendStream } from 'dure/door/internal'
+import { sendStream, type Cancellation } from 'dure/door/internal'
 import type { Problem } from './problem.ts'
 import { sendProblem, type DoorState } from './reply.ts'
 
@@ -9,8 +9,8 @@ export type LinesOptions = {
   readonly state: DoorState
   readonly status: number
   readonly toJson: (value: unknown) => unknown
-  /** Aborted when the client goes away; aborting it ends the callee. */
-  readonly gone: AbortController
+  /** Ended when the client goes away; ending it ends the callee. */
+  readonly gone: Cancellation
   readonly describe: (error: unknown) => Problem
 }
 

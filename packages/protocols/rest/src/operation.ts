@@ -1,6 +1,6 @@
 import type { HttpMapping } from 'dure/contract'
 import { wireOf, type Route } from 'dure/contract/internal'
-import { operationDoor, Refusal, steeringOf, traceRequest, type Served as AnyServed } from 'dure/door/internal'
+import { Cancellation, operationDoor, Refusal, steeringOf, traceRequest, type Served as AnyServed } from 'dure/door/internal'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceIdOf } from 'dure/telemetry/internal'
 import { problemOf, type Problem } from './problem.ts'
@@ -55,18 +55,18 @@ export function operationHandler(served: Served, route: Route, state: DoorState,
       })
       traceId = traceIdOf(trace.traceparent)
       // W3C Trace Context level 2: whoever asked can look the trace up.
-      if (trace.begun) reply.header('traceresponse', trace.traceparent)
+      if (trace.span !== undefined) reply.header('traceresponse', trace.span.traceparent)
       // The client may go away at any moment; what it asked for is then nobody's.
-      const gone = new AbortController()
+      const gone = new Cancellation()
       reply.raw.once('close', () => {
-        if (!reply.raw.writableEnded) gone.abort()
+        if (!reply.raw.writableEnded) gone.cancel('caller')
         trace.end(failed(reply.statusCode, failure), { 'http.response.status_code': reply.statusCode })
       })
       const send = (values: AsyncIterable<unknown>): void =>
         void sendLines(values, { reply, state, status: http.status, toJson, gone, describe }).catch(fail)
       take(
         {
-          ...{ correlationId, steering, trace, header, signal: gone.signal },
+          ...{ correlationId, steering, trace, header, gone },
           read: () => read(request as unknown as RequestParts),
         },
         { succeed, send, fail },

@@ -103,6 +103,11 @@ export function hostOf(own: Pick<DoorHost, 'contracts' | 'call' | 'stream'> & Pa
     },
     authenticate: undefined,
     registry: () => Promise.reject(new Error('There is none here')),
+    prepare: (service, operation) => (input, options, to) =>
+      void own.call(service, operation, input, { ...options, signal: options.cancellation?.signal }).then(
+        (value) => to.resolve(value),
+        (error) => to.reject(error),
+      ),
     channel: () => {
       throw new Error('HTTP opens none')
     },

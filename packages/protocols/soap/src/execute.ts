@@ -77,10 +77,7 @@ function serve({ called, content, header, steering }: Asked, { state, doors, soa
       fail(asInternal(error))
     }
   }
-  door.take(
-    { correlationId, steering, trace, header, signal: gone.signal, read: () => called.read(content) },
-    { succeed, send: fail, fail },
-  )
+  door.take({ correlationId, steering, trace, header, gone, read: () => called.read(content) }, { succeed, send: fail, fail })
 }
 
 /** What a service answers and SOAP has no word for is nothing that whoever asked has done. */

@@ -1,5 +1,5 @@
 /** One call, whatever it came by: what steers it, its trace, and what is answered. */
-import { correlationIdOf, Refusal, steeringOf, traceRequest } from 'dure/door/internal'
+import { type Cancellation, correlationIdOf, Refusal, steeringOf, traceRequest } from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
 import type { Incoming } from './incoming.ts'
 import { valueText, type ClientMessage, type Headers } from './messages.ts'
@@ -15,10 +15,11 @@ export const ownHeader =
 
 /**
  * @param options.header of the connection, for what a call does not say itself: its credentials
- * @param options.gone aborted when nobody is there for the answer; ends the call
+ * @param options.gone ended when nobody is there for the answer; ends the call
  * @param options.send sends a message, until the call is over
  * @param options.stream sends what a stream or a channel answers
  * @param options.over told once, when it is over
+ * @returns what makes it over when nobody is there for the answer: say so before `gone` is ended
  * @throws {Refusal} for what steers it and cannot be
  */
 export function beginCall(options: {
@@ -26,7 +27,7 @@ export function beginCall(options: {
   readonly served: Served
   readonly message: CallMessage
   readonly header: HeaderOf
-  readonly gone: AbortController
+  readonly gone: Cancellation
   readonly incoming?: Incoming | undefined
   readonly send: (text: string) => void
   readonly stream?: (
@@ -34,7 +35,7 @@ export function beginCall(options: {
     how: { readonly fail: (error: unknown) => void; readonly done: () => void },
   ) => void
   readonly over: () => void
-}): void {
+}): () => void {
   const { state, served, message, gone, incoming, send } = options
   const { id } = message
   const own = ownHeader(message.headers)
@@ -64,14 +65,14 @@ export function beginCall(options: {
     send(valueText('answer', id, served.toJson(value)))
     done()
   }
-  gone.signal.addEventListener('abort', () => done(), { once: true })
   served.door.take(
     {
-      ...{ correlationId, steering, trace, signal: gone.signal },
+      ...{ correlationId, steering, trace, gone },
       header: (name) => own(name) ?? options.header(name),
       read: () => served.read(message.input),
       ...(incoming === undefined ? {} : { incoming }),
     },
     { succeed, fail, send: (values) => options.stream?.(values, { fail, done }) },
   )
+  return done
 }

@@ -1,6 +1,6 @@
 /** The calls of one session. */
 import { CallError } from 'dure/contract'
-import { admit, failureOf, Refusal, sendStream } from 'dure/door/internal'
+import { admit, Cancellation, failureOf, Refusal, sendStream } from 'dure/door/internal'
 import { beginCall, type CallMessage, type HeaderOf } from './call.ts'
 import { createIncoming, type Incoming } from './incoming.ts'
 import { valueText } from './messages.ts'
@@ -26,7 +26,9 @@ export type Calls = {
 
 type Call = {
   readonly served: Served
-  readonly gone: AbortController
+  readonly gone: Cancellation
+  /** Nobody waits for its answer any more. */
+  leave: (() => void) | undefined
   readonly incoming: Incoming | undefined
   /** Bytes that its client takes; undefined: as many as come. */
   credit: number | undefined
@@ -61,7 +63,7 @@ export function createCalls(
     const refusal = refusalOf(served, message)
     if (served === undefined || refusal !== undefined) return refuse(id, refusal)
     const call: Call = {
-      ...{ served, gone: new AbortController(), credit: message.window, resume: undefined },
+      ...{ served, gone: new Cancellation(), leave: undefined, credit: message.window, resume: undefined },
       incoming:
         served.operation.kind === 'channel'
           ? createIncoming({
@@ -96,7 +98,7 @@ export function createCalls(
   const serve = (call: Call, message: CallMessage): void => {
     const { id } = message
     const { served, gone, incoming } = call
-    beginCall({
+    call.leave = beginCall({
       ...{ state, served, message, gone, incoming },
       header: (name) => connection.header(name),
       send: session.send,
@@ -125,7 +127,8 @@ export function createCalls(
     if (call === undefined) return
     call.incoming?.fail(new CallError('CANCELLED', 'Whoever called has gone'))
     call.resume?.()
-    call.gone.abort()
+    call.leave?.()
+    call.gone.cancel('caller')
   }
 
   return {

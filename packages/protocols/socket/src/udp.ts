@@ -1,7 +1,7 @@
 /** Datagrams: a call each, by numbers that go up; of one key the newest counts, and nobody is sent more bytes than came. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { admit } from 'dure/door/internal'
+import { admit, Cancellation } from 'dure/door/internal'
 import { beginCall, type CallMessage } from './call.ts'
 import { cannotListen, type Listener } from './listener.ts'
 import { MalformedMessage, readMessage } from './messages.ts'
@@ -83,7 +83,7 @@ export async function listenUdp(options: {
     const { message, served } = one
     try {
       const send = (text: string): void => answer(socket, one, text, limits.buffer)
-      beginCall({ ...{ state, served, message, send, over }, header: nothing, gone: new AbortController() })
+      beginCall({ ...{ state, served, message, send, over }, header: nothing, gone: new Cancellation() })
     } catch {
       // What steers it cannot be: as one that never came.
       over()

@@ -1,6 +1,6 @@
 /** One connection of a client: its messages are served side by side, and answered in the order in which they came. */
 import type { Socket } from 'node:net'
-import type { TcpConnection } from 'dure/door/internal'
+import { Cancellation, type TcpConnection } from 'dure/door/internal'
 import type { ThriftState, Asker } from './serve.ts'
 import { Frames } from './wire/wire.ts'
 
@@ -14,7 +14,7 @@ export function serveConnection(
   const { limits, world } = state
   const frames = new Frames(limits.message)
   const slots: Slot[] = []
-  const gone = new AbortController()
+  const gone = new Cancellation()
   let [reading, writing, finishing, served] = [false, false, false, 0]
 
   const take = (): void => {
@@ -29,7 +29,7 @@ export function serveConnection(
         slots.push(slot)
         served++
         serve(message, {
-          signal: gone.signal,
+          gone,
           answer: (frame) => {
             slot.frame = frame
             slot.done = true
@@ -89,7 +89,7 @@ export function serveConnection(
   socket.on('error', () => {})
   socket.once('close', () => {
     timer.cancel()
-    gone.abort()
+    gone.cancel('caller')
   })
   return {
     finish: () => {

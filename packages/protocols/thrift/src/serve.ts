@@ -2,6 +2,7 @@
 import { DeclaredError } from 'dure/contract'
 import {
   admit,
+  type Cancellation,
   correlationIdOf,
   operationDoor,
   Refusal,
@@ -42,7 +43,7 @@ export type ServedMethod = {
 export type Methods = ReadonlyMap<string, ServedMethod | 'ambiguous'>
 
 /** Whoever sent a message. `answer` is called once: with a frame, or with nothing when none is waited for. */
-export type Asker = { readonly answer: (frame: Buffer | undefined) => void; readonly signal: AbortSignal }
+export type Asker = { readonly answer: (frame: Buffer | undefined) => void; readonly gone: Cancellation }
 
 type FramedWriter = Writer & { readonly frame: () => void; readonly framed: () => Buffer }
 
@@ -149,7 +150,7 @@ function serve({ codec, oneway, door, attributes }: ServedMethod, { state, head,
       return { ok: true, input: args.input } as const
     }
     door.take(
-      { correlationId, steering, trace, header, signal: asker.signal, read },
+      { correlationId, steering, trace, header, gone: asker.gone, read },
       {
         succeed: (value) =>
           settle(

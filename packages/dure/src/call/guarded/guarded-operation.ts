@@ -16,7 +16,7 @@ import type { CallContext } from '../context.ts'
 import { cancelledError } from '../failure.ts'
 import { OutgoingCall } from '../outgoing-call.ts'
 import { OUTSIDE, rpcAttributes } from '../tracing.ts'
-import type { Route, Target } from '../transport.ts'
+import { settleWith, startCall, type Route, type Settle, type Target } from '../transport.ts'
 import { ValueStream } from '../value-stream.ts'
 import { CallWindow } from './call-window.ts'
 import { GatedCall, hasHardlyTime, noteSilence, type Gated } from './gated-call.ts'
@@ -130,11 +130,20 @@ export class GuardedOperation {
     return { gates, priority: this.#policy.priority, window: this.window, clock: this.options.runtime.clock }
   }
 
+  /** The same without a promise, where no policy needs one. */
+  start(route: Route, input: unknown, given: CallContext, to: Settle): void {
+    const around = this.#around
+    if (typeof around === 'function') return settleWith(to, this.call(route, input, given))
+    this.asked++
+    const context = this.#inTime(given)
+    if (around === undefined) startCall(route, input, context, to)
+    else new GatedCall(around, context, to).start(route, input)
+  }
+
   call(route: Route, input: unknown, given: CallContext): Promise<unknown> {
     this.asked++
     const around = this.#around
-    const { timeout } = this.#policy
-    const context = timeout === undefined || timeout === false ? given : this.#within(timeout, given)
+    const context = this.#inTime(given)
     if (around === undefined) return route.call(input, context)
     if (typeof around === 'function') return this.#callWithin(around, route, input, context, given)
     return new Promise((resolve, reject) => new GatedCall(around, context, { resolve, reject }).start(route, input))
@@ -206,7 +215,9 @@ export class GuardedOperation {
     })
   }
 
-  #within(timeout: number, context: CallContext): CallContext {
+  #inTime(context: CallContext): CallContext {
+    const { timeout } = this.#policy
+    if (timeout === undefined || timeout === false) return context
     const deadline = context.sentAt + timeout
     return deadline >= context.deadline ? context : new NarrowedCall(context, { deadline, cancellation: context.cancellation })
   }

@@ -147,6 +147,7 @@ function guarded(route: Route, operation: GuardedOperation): Route {
       return route.local === true
     },
     call: (input, context) => operation.call(route, input, context),
+    start: (input, context, to) => operation.start(route, input, context, to),
     stream: (input, context, incoming) => operation.stream(route, input, context, incoming),
   }
 }

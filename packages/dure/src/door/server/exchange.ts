@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Cancellation } from '../../call/internal.ts'
 import type { OpenState } from '../open-door.ts'
 import { traceRequest, type RequestTrace } from '../span.ts'
 import { correlationIdOf, type Steering } from '../steering.ts'
@@ -8,8 +9,8 @@ export type HttpExchange = {
   /** A header by its name in lower case; one that is there several times is joined. */
   readonly header: (name: string) => string | undefined
   readonly correlationId: string
-  /** Aborted when whoever asked goes away before there is an answer. */
-  readonly gone: AbortController
+  /** Ended when whoever asked goes away before there is an answer. */
+  readonly gone: Cancellation
   /** Continues or begins its trace, which ends with the answer. */
   readonly trace: (
     steering: Pick<Steering, 'traceparent'>,
@@ -28,15 +29,15 @@ export function httpExchange(
   }
   const correlationId = correlationIdOf(header('x-correlation-id')) ?? state.world.runtime.ids.next()
   response.setHeader('x-correlation-id', correlationId)
-  const gone = new AbortController()
+  const gone = new Cancellation()
   response.once('close', () => {
-    if (!response.writableEnded) gone.abort()
+    if (!response.writableEnded) gone.cancel('caller')
   })
   return {
     ...{ header, correlationId, gone },
     trace: ({ traceparent }, of) => {
       const trace = traceRequest(state, { ...of, traceparent, tracestate: header('tracestate') })
-      if (trace.begun) response.setHeader('traceresponse', trace.traceparent!)
+      if (trace.span !== undefined) response.setHeader('traceresponse', trace.span.traceparent)
       response.once('close', () => {
         const failed = response.statusCode >= 500 ? new Error(`It was answered with ${response.statusCode}`) : undefined
         trace.end(failed, { 'http.response.status_code': response.statusCode })
