@@ -32,3 +32,24 @@ export function bytesFromText(text: unknown): Uint8Array | undefined {
   if (typeof Buffer === 'undefined') return (Uint8Array as unknown as InPages).fromBase64(text)
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
+
+/** Longer texts are faster read by the platform. */
+const SHORT = 20
+
+/** A short text of ASCII in bytes; undefined when it is longer, or something else. For a few letters a call of the platform costs more than reading them. */
+export function shortText(bytes: Uint8Array, from: number, to: number): string | undefined {
+  if (to - from > SHORT) return undefined
+  let text = ''
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    const [one, two, three, four] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!]
+    if ((one | two | three | four) > 127) return undefined
+    text += String.fromCharCode(one, two, three, four)
+  }
+  for (; at < to; at++) {
+    const one = bytes[at]!
+    if (one > 127) return undefined
+    text += String.fromCharCode(one)
+  }
+  return text
+}

@@ -36,11 +36,11 @@ export type DoorRequest = {
   /** A header, or what the protocol has instead, by its name in lower case. */
   readonly header: (name: string) => string | undefined
   /** Who calls, where one request is several calls and it has been found out. */
-  readonly principal?: Promise<Principal | undefined>
+  readonly principal?: Promise<Principal | undefined> | undefined
   /** Reads the input; after it is known who calls. */
   readonly read: () => Gathered
   /** What a channel's caller sends. */
-  readonly incoming?: AsyncIterable<unknown>
+  readonly incoming?: AsyncIterable<unknown> | undefined
   /** Told when whoever asked has gone. */
   readonly gone: Cancellation
 }
@@ -140,7 +140,7 @@ export function operationDoor(
         if (forgets && request.steering.idempotencyKey !== undefined) throw new Refusal('INVALID_HEADER', NO_MEMORY)
         if (host.authenticate === undefined) return serve(undefined, request, answer)
         const { header, principal = host.authenticate({ door: state.door, header }) } = request
-        void principal.then((principal) => serve(principal, request, answer)).catch(answer.fail)
+        void principal.then((principal) => serve(principal, request, answer)).catch((error: unknown) => answer.fail(error))
       } catch (error) {
         answer.fail(error)
       }

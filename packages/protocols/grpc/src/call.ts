@@ -1,5 +1,5 @@
 /** One call of an operation: its request as it comes, and its answer. */
-import type { Http2Headers, Http2Receiver, Http2Stream } from '@dure/http2'
+import type { Http2Receiver, Http2Stream } from '@dure/http2'
 import { CallError } from 'dure/contract'
 import {
   admit,
@@ -10,14 +10,17 @@ import {
   traceRequest,
   type DoorAnswer,
   type DoorRequest,
+  type Gathered,
   type OperationDoor,
+  type RequestTrace,
+  type Steering,
 } from 'dure/door/internal'
 import { traceIdOf } from 'dure/telemetry/internal'
-import { checkEncoding, exchangeOf, timeoutOf, type Exchange } from './exchange.ts'
-import { messageParser, PREFIX } from './framing.ts'
+import { checkEncoding, Exchange, timeoutOf } from './exchange.ts'
+import { MessageParser, PREFIX, type MessageTaker } from './framing.ts'
 import { incomingOf, type Incoming } from './incoming.ts'
 import type { Codec } from './protobuf/codec.ts'
-import type { GrpcState } from './state.ts'
+import type { GrpcState, UnderWay } from './state.ts'
 import { numberOf, trailersOf, type ErrorData } from './status.ts'
 
 /** What calls of one method share. */
@@ -40,170 +43,188 @@ export type CompiledMethod = {
 /** Takes a call, whatever it is for. */
 export type Take = (stream: Http2Stream) => Http2Receiver
 
-type Call = {
-  readonly method: CompiledMethod
-  readonly exchange: Exchange
-  readonly correlationId: string
-  readonly gone: Cancellation
-  readonly trace: ReturnType<typeof traceRequest>
-  /** Of a channel. */
-  readonly incoming: Incoming | undefined
-  /** Counted among those in hand. */
-  admitted: boolean
-  /** Handed to the service. */
-  taken: boolean
-  /** Answered, or nobody waits any more. */
-  over: boolean
-  /** Ends it, as its server does. */
-  stopping: () => void
-}
-
 export function takeCall(method: CompiledMethod): Take {
-  const { state, name, attributes, sends } = method
   return (stream) => {
-    const given = correlationIdOf(stream.headers.get('x-correlation-id'))
-    const correlationId = given ?? state.world.runtime.ids.next()
+    const call = new GrpcCall(method, stream)
+    call.begin()
+    return call
+  }
+}
+
+/**
+ * A call under way, in one object, for there are tens of thousands a second: what its stream tells, the request that the operation's door takes, and
+ * how that is answered.
+ */
+class GrpcCall implements Http2Receiver, MessageTaker, DoorRequest, DoorAnswer, UnderWay {
+  readonly correlationId: string
+  readonly gone = new Cancellation()
+  readonly trace: RequestTrace
+  readonly header: (name: string) => string | undefined
+  readonly limit: number
+  steering: Steering = NOT_READ
+  readonly #method: CompiledMethod
+  readonly #exchange: Exchange
+  /** Of a channel. */
+  readonly #incoming: Incoming | undefined
+  readonly #parser: MessageParser
+  /** The message with its input. */
+  #message: Buffer | undefined
+  /** The input of a channel, whose first message has been read. */
+  #input: unknown
+  /** Counted among those in hand. */
+  #admitted = false
+  /** Handed to the service. */
+  #taken = false
+  /** Answered, or nobody waits any more. */
+  #over = false
+
+  constructor(method: CompiledMethod, stream: Http2Stream) {
+    const { state, name, attributes, sends } = method
+    const { headers } = stream
+    const given = correlationIdOf(headers.get('x-correlation-id'))
+    this.correlationId = given ?? state.world.runtime.ids.next()
+    this.header = (name) => headers.get(name)
+    this.limit = state.limits.message
+    this.#method = method
     // Whoever has given one knows it.
-    const metadata: Http2Headers = given === undefined ? [['x-correlation-id', correlationId]] : []
-    const exchange = exchangeOf(stream, metadata)
-    const { header } = exchange
-    const traceparent = header('traceparent')
-    const call: Call = {
-      ...{
-        method,
-        exchange,
-        correlationId,
-        gone: new Cancellation(),
-        admitted: false,
-        taken: false,
-        over: false,
-        stopping: () => {},
-      },
-      trace: traceRequest(state, { name, traceparent, tracestate: header('tracestate'), attributes }),
-      incoming: sends === 'one' ? undefined : incomingOf(stream),
-    }
-    call.stopping = () => fail(call, new CallError('UNAVAILABLE', 'The server is stopping; ask again'))
+    this.#exchange = new Exchange(stream, given === undefined ? [['x-correlation-id', this.correlationId]] : undefined)
+    this.#incoming = sends === 'one' ? undefined : incomingOf(stream)
+    this.#parser = new MessageParser(this)
+    const traceparent = headers.get('traceparent')
+    this.trace = traceRequest(state, { name, traceparent, tracestate: headers.get('tracestate'), attributes })
+  }
+
+  get encoding(): string | undefined {
+    return this.#exchange.encoding
+  }
+
+  get incoming(): AsyncIterable<unknown> | undefined {
+    return this.#incoming?.values
+  }
+
+  begin(): void {
     try {
-      return begin(call)
+      const { state, sends } = this.#method
+      checkEncoding(this.encoding)
+      const said = steeringOf(this.header, state.limits.deadline)
+      const timeout = timeoutOf(this.header('grpc-timeout'), state.limits.deadline)
+      this.steering = timeout === undefined ? said : { ...said, timeout }
+      const refusal = admit(state)
+      if (refusal !== undefined) throw refusal
+      this.#admitted = true
+      state.underWay.add(this)
+      if (sends === 'values') this.#take()
     } catch (error) {
-      fail(call, error)
-      return IGNORES
+      this.fail(error)
     }
+  }
+
+  #take(): void {
+    this.#taken = true
+    this.#method.door.take(this, this)
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#over) return
+    try {
+      this.#parser.push(bytes)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  end(): void {
+    if (this.#over) return
+    if (!this.#parser.isWhole) this.fail(wrong('Cannot read the request: it ends in the middle of a message'))
+    else if (!this.#taken) this.fail(wrong('Cannot read the request: it has no message'))
+    else this.#incoming?.end()
+  }
+
+  aborted(): void {
+    this.gone.cancel('caller')
+    this.#incoming?.fail(new CallError('CANCELLED', 'The caller has gone'))
+    this.#finish(undefined, numberOf('CANCELLED'))
+  }
+
+  /** Ends it, as its server does. */
+  stop(): void {
+    this.fail(new CallError('UNAVAILABLE', 'The server is stopping; ask again'))
+  }
+
+  message(bytes: Buffer): void {
+    const { decode, sends } = this.#method
+    const incoming = this.#incoming
+    const taken = this.#taken
+    if (incoming === undefined) {
+      if (taken) throw wrong('Cannot take more than one message: the call is no stream of them')
+      this.#message = bytes
+      return this.#take()
+    }
+    if (sends === 'values') return incoming.push(decode(bytes))
+    const part = decode(bytes) as { readonly input?: unknown; readonly value?: unknown }
+    const key = taken ? 'value' : 'input'
+    if (part[key] === undefined)
+      throw wrong(`Cannot take the message: it has no "${key}", which the ${taken ? 'later ones have' : 'first one has'}`)
+    if (taken) return incoming.push(part.value)
+    this.#input = part.input
+    this.#take()
+  }
+
+  /** What it is made of is read once it is known who calls. */
+  read(): Gathered {
+    const message = this.#message
+    return { ok: true, input: message === undefined ? this.#input : this.#method.decode(message) }
+  }
+
+  succeed(value: unknown): void {
+    if (this.#over) return
+    try {
+      this.#exchange.send(this.#method.response.encode(value, PREFIX))
+      this.#end()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  send(values: AsyncIterable<unknown>): void {
+    const exchange = this.#exchange
+    const { state, response } = this.#method
+    const send = (value: unknown): Promise<void> | undefined =>
+      exchange.send(response.encode(value, PREFIX)) ? undefined : drained(exchange.stream, this.gone)
+    const sender = { send, end: () => this.#end(), fail: (error: unknown) => this.fail(error) }
+    void sendStream(values, { state, gone: this.gone, sender })
+  }
+
+  #end(): void {
+    this.#exchange.end()
+    this.#finish(undefined, 0)
+    this.#incoming?.end()
+  }
+
+  fail(error: unknown): void {
+    if (this.#over) return
+    const { door, domain, data } = this.#method
+    const failure = door.tell(error, { correlationId: this.correlationId, traceId: traceIdOf(this.trace.traceparent) })
+    this.#exchange.end(trailersOf(failure, { error, domain, data }))
+    this.#finish(SERVER_FAILED.has(failure.status) ? error : undefined, numberOf(failure.status))
+    this.gone.cancel('caller')
+    this.#incoming?.fail(new CallError('CANCELLED', 'The call has ended'))
+  }
+
+  #finish(failed: unknown, status: number): void {
+    if (this.#over) return
+    this.#over = true
+    const { state } = this.#method
+    if (this.#admitted) state.calls--
+    state.underWay.delete(this)
+    this.trace.end(failed, status === 0 ? ENDED_WELL : { 'rpc.grpc.status_code': status })
   }
 }
 
-/** @throws what the call is to fail with */
-function begin(call: Call): Http2Receiver {
-  const { method, exchange, gone, incoming } = call
-  const { limits } = method.state
-  const { header, encoding } = exchange
-  checkEncoding(encoding)
-  const said = steeringOf(header, limits.deadline)
-  const timeout = timeoutOf(header('grpc-timeout'), limits.deadline)
-  const steering = timeout === undefined ? said : { ...said, timeout }
-  const refusal = admit(method.state)
-  if (refusal !== undefined) throw refusal
-  call.admitted = true
-  method.state.underWay.add(call.stopping)
-
-  const answer = answerOf(call)
-  const take = (read: DoorRequest['read']): void => {
-    call.taken = true
-    const { correlationId, trace } = call
-    const more = incoming === undefined ? {} : { incoming: incoming.values }
-    method.door.take({ correlationId, steering, trace, header, read, gone, ...more }, answer)
-  }
-  if (method.sends === 'values') take(() => ({ ok: true, input: undefined }))
-  const parser = messageParser({ limit: limits.message, encoding, message: (bytes) => takeMessage(call, bytes, take) })
-  const guarded = (work: () => void): void => {
-    if (call.over) return
-    try {
-      work()
-    } catch (error) {
-      fail(call, error)
-    }
-  }
-  return {
-    data: (bytes) => guarded(() => parser.push(bytes)),
-    end: () =>
-      guarded(() => {
-        if (!parser.whole()) throw wrong('Cannot read the request: it ends in the middle of a message')
-        if (!call.taken) throw wrong('Cannot read the request: it has no message')
-        incoming?.end()
-      }),
-    aborted: () => {
-      gone.cancel('caller')
-      incoming?.fail(new CallError('CANCELLED', 'The caller has gone'))
-      finish(call, undefined, numberOf('CANCELLED'))
-    },
-  }
-}
-
-const IGNORES: Http2Receiver = { data: () => {}, end: () => {}, aborted: () => {} }
+const NOT_READ: Steering = { traceparent: undefined, idempotencyKey: undefined, metadata: undefined, timeout: undefined }
+const ENDED_WELL = { 'rpc.grpc.status_code': 0 }
 
 const wrong = (message: string): CallError => new CallError('INVALID_ARGUMENT', message)
-
-function takeMessage({ method, incoming, taken }: Call, bytes: Buffer, take: (read: DoorRequest['read']) => void): void {
-  const { decode, sends } = method
-  if (incoming === undefined) {
-    if (taken) throw wrong('Cannot take more than one message: the call is no stream of them')
-    // What it is made of is read once it is known who calls.
-    return take(() => ({ ok: true, input: decode(bytes) }))
-  }
-  if (sends === 'values') return incoming.push(decode(bytes))
-  const part = decode(bytes) as { readonly input?: unknown; readonly value?: unknown }
-  const key = taken ? 'value' : 'input'
-  if (part[key] === undefined)
-    throw wrong(`Cannot take the message: it has no "${key}", which the ${taken ? 'later ones have' : 'first one has'}`)
-  if (taken) incoming.push(part.value)
-  else take(() => ({ ok: true, input: part.input }))
-}
-
-function answerOf(call: Call): DoorAnswer {
-  const { exchange, gone, method } = call
-  const { encode } = method.response
-  const end = (): void => {
-    exchange.end()
-    finish(call, undefined, 0)
-    call.incoming?.end()
-  }
-  return {
-    succeed: (value) => {
-      try {
-        exchange.send(encode(value, PREFIX))
-        end()
-      } catch (error) {
-        fail(call, error)
-      }
-    },
-    send: (values) => {
-      const { stream } = exchange
-      const send = (value: unknown): Promise<void> | undefined =>
-        exchange.send(encode(value, PREFIX)) ? undefined : drained(stream, gone)
-      const sender = { send, end, fail: (error: unknown) => fail(call, error) }
-      void sendStream(values, { state: method.state, gone, sender })
-    },
-    fail: (error) => fail(call, error),
-  }
-}
-
-function finish(call: Call, failed: unknown, status: number): void {
-  if (call.over) return
-  call.over = true
-  if (call.admitted) call.method.state.calls--
-  call.method.state.underWay.delete(call.stopping)
-  call.trace.end(failed, { 'rpc.grpc.status_code': status })
-}
-
-function fail(call: Call, error: unknown): void {
-  if (call.over) return
-  const { method, correlationId, trace, gone, incoming } = call
-  const failure = method.door.tell(error, { correlationId, traceId: traceIdOf(trace.traceparent) })
-  call.exchange.end(trailersOf(failure, { error, domain: method.domain, data: method.data }))
-  finish(call, SERVER_FAILED.has(failure.status) ? error : undefined, numberOf(failure.status))
-  gone.cancel('caller')
-  incoming?.fail(new CallError('CANCELLED', 'The call has ended'))
-}
 
 /** What is a failure of whoever serves; the rest is an answer to what a client sent. */
 const SERVER_FAILED: ReadonlySet<string> = new Set([

@@ -16,42 +16,46 @@ const HEAD: Http2Headers = [STATUS, TYPE, TAKES]
 const HEAD_GZIP: Http2Headers = [STATUS, TYPE, TAKES, GZIP]
 const OK: Http2Headers = [['grpc-status', '0']]
 
-export type Exchange = {
+export class Exchange {
   readonly stream: Http2Stream
-  readonly header: (name: string) => string | undefined
   /** How messages of the request are compressed; `identity` or `gzip`. */
   readonly encoding: string | undefined
-  /** Sends a message, which has `PREFIX` bytes free before it. @returns false: it waits for the client */
-  readonly send: (message: Buffer) => boolean
-  /** Ends the call; without trailers all is well. Once. */
-  readonly end: (trailers?: Http2Headers) => void
-}
+  readonly #metadata: Http2Headers | undefined
+  readonly #gzip: boolean
+  #begun = false
 
-/** @param metadata that goes before the first message */
-export function exchangeOf(stream: Http2Stream, metadata: Http2Headers): Exchange {
-  const { headers } = stream
-  const encoding = headers.get('grpc-encoding')
-  // As the client does it, where it can read it: whoever does not compress has reasons, or none to wait for it.
-  const gzip = encoding === 'gzip' && (headers.get('grpc-accept-encoding') ?? '').includes('gzip')
-  let begun = false
-  const head = gzip ? HEAD_GZIP : HEAD
-  const begin = (): void => {
-    begun = true
-    stream.respond(metadata.length === 0 ? head : [...head, ...metadata])
+  /** @param metadata of this call alone, that goes before the first message */
+  constructor(stream: Http2Stream, metadata?: Http2Headers) {
+    const { headers } = stream
+    this.stream = stream
+    this.#metadata = metadata
+    this.encoding = headers.get('grpc-encoding')
+    // As the client does it, where it can read it: whoever does not compress has reasons, or none to wait for it.
+    this.#gzip = this.encoding === 'gzip' && (headers.get('grpc-accept-encoding') ?? '').includes('gzip')
   }
-  return {
-    ...{ stream, encoding, header: (name) => headers.get(name) },
-    send: (message) => {
-      if (stream.closed) return true
-      if (!begun) begin()
-      return stream.write(framed(message, gzip))
-    },
-    end: (trailers = OK) => {
-      if (stream.closed) return
-      if (begun) return stream.end(trailers)
-      begun = true
-      stream.respond([...head, ...metadata, ...trailers], { end: true })
-    },
+
+  /** Sends a message, which has `PREFIX` bytes free before it. @returns false: it waits for the client */
+  send(message: Buffer): boolean {
+    const { stream } = this
+    if (stream.closed) return true
+    if (!this.#begun) {
+      this.#begun = true
+      stream.respond(this.#head, { own: this.#metadata })
+    }
+    return stream.write(framed(message, this.#gzip))
+  }
+
+  /** Ends the call; without trailers all is well. Once. */
+  end(trailers: Http2Headers = OK): void {
+    const { stream } = this
+    if (stream.closed) return
+    if (this.#begun) return stream.end(trailers)
+    this.#begun = true
+    stream.respond(this.#head, { own: [...(this.#metadata ?? []), ...trailers], end: true })
+  }
+
+  get #head(): Http2Headers {
+    return this.#gzip ? HEAD_GZIP : HEAD
   }
 }
 

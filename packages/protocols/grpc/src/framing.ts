@@ -5,32 +5,76 @@ import { CallError } from 'dure/contract'
 /** Bytes before each message. */
 export const PREFIX = 5
 
-export type MessageParser = {
-  /** @throws {CallError} RESOURCE_EXHAUSTED for one that is too large, INVALID_ARGUMENT for bytes that are none */
-  readonly push: (bytes: Uint8Array) => void
-  /** Whether all that came is whole messages. */
-  readonly whole: () => boolean
-}
-
-/** Takes bytes as they come, and gives on messages as they are whole. */
-export function messageParser(options: {
+/** Whoever messages are for. */
+export type MessageTaker = {
   /** The largest message, compressed or not. */
   readonly limit: number
   readonly encoding: string | undefined
   readonly message: (bytes: Buffer) => void
-}): MessageParser {
-  const { limit, message } = options
-  // Of the message at hand, with its prefix.
-  let parts: Buffer[] = []
-  let have = 0
-  let need = PREFIX
+}
 
-  const take = (whole: Buffer): void => {
-    const body = whole.subarray(PREFIX)
-    message(whole[0] === 0 ? body : inflated(body, options))
+/** Takes bytes as they come, and gives on messages as they are whole. */
+export class MessageParser {
+  readonly #taker: MessageTaker
+  /** Of the message at hand, with its prefix. */
+  #parts: Buffer[] | undefined
+  #have = 0
+  #need = PREFIX
+
+  constructor(taker: MessageTaker) {
+    this.#taker = taker
   }
+
+  /** Whether all that came is whole messages. */
+  get isWhole(): boolean {
+    return this.#have === 0
+  }
+
+  /** @throws {CallError} RESOURCE_EXHAUSTED for one that is too large, INVALID_ARGUMENT for bytes that are none */
+  push(given: Uint8Array): void {
+    const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.byteLength)
+    let at = 0
+    while (at < bytes.length) {
+      // All of it is here: most messages are.
+      if (this.#have === 0 && bytes.length - at >= PREFIX) {
+        const size = this.#sizeOf(bytes, at)
+        if (bytes.length - at >= size) {
+          this.#take(bytes.subarray(at, at + size))
+          at += size
+          continue
+        }
+        this.#need = size
+      }
+      at += this.#keep(bytes.subarray(at, at + this.#need - this.#have))
+    }
+  }
+
+  /** Adds to the message at hand, and gives it on when it is whole. @returns how much it was */
+  #keep(part: Buffer): number {
+    const parts = (this.#parts ??= [])
+    parts.push(part)
+    this.#have += part.length
+    if (this.#have < this.#need) return part.length
+    const whole = Buffer.concat(parts, this.#have)
+    if (this.#need === PREFIX && this.#sizeOf(whole, 0) > PREFIX) {
+      this.#need = this.#sizeOf(whole, 0)
+      this.#parts = [whole]
+      return part.length
+    }
+    this.#parts = undefined
+    this.#have = 0
+    this.#need = PREFIX
+    this.#take(whole)
+    return part.length
+  }
+
+  #take(whole: Buffer): void {
+    const body = whole.subarray(PREFIX)
+    this.#taker.message(whole[0] === 0 ? body : inflated(body, this.#taker))
+  }
+
   /** The size of a message with its prefix. */
-  const sizeOf = (prefix: Buffer, at: number): number => {
+  #sizeOf(prefix: Buffer, at: number): number {
     const flag = prefix[at]!
     if (flag > 1)
       throw new CallError(
@@ -38,42 +82,8 @@ export function messageParser(options: {
         `Cannot read the request: a message in it begins with ${flag}, which is neither 0 nor 1`,
       )
     const size = prefix.readUInt32BE(at + 1)
-    if (size > limit) throw tooLarge(size, limit)
+    if (size > this.#taker.limit) throw tooLarge(size, this.#taker.limit)
     return PREFIX + size
-  }
-  return {
-    push: (given) => {
-      const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.byteLength)
-      let at = 0
-      while (at < bytes.length) {
-        // All of it is here: most messages are.
-        if (have === 0 && bytes.length - at >= PREFIX) {
-          const size = sizeOf(bytes, at)
-          if (bytes.length - at >= size) {
-            take(bytes.subarray(at, at + size))
-            at += size
-            continue
-          }
-          need = size
-        }
-        const part = bytes.subarray(at, at + need - have)
-        parts.push(part)
-        have += part.length
-        at += part.length
-        if (have < need) continue
-        const whole = Buffer.concat(parts, have)
-        if (need === PREFIX && sizeOf(whole, 0) > PREFIX) {
-          need = sizeOf(whole, 0)
-          parts = [whole]
-          continue
-        }
-        parts = []
-        have = 0
-        need = PREFIX
-        take(whole)
-      }
-    },
-    whole: () => have === 0,
   }
 }
 

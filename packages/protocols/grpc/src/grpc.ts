@@ -3,7 +3,7 @@ import { serveHttp2, type Http2Connection, type Http2Receiver, type Http2Stream 
 import type { AnyContract } from 'dure/contract'
 import { type DoorTls, hostOfEnvironment, openState, openTcp, servedOperations } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
-import { exchangeOf, strangerOf } from './exchange.ts'
+import { Exchange, strangerOf } from './exchange.ts'
 import { healthMethods } from './health.ts'
 import { http1Server } from './http1.ts'
 import type { Take } from './call.ts'
@@ -100,7 +100,7 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
 
   /** A client asks again after `UNAVAILABLE`, and not after what HTTP/2 makes of a connection that breaks off. */
   function cut(connection: Http2Connection): void {
-    for (const end of state.underWay) end()
+    for (const call of state.underWay) call.stop()
     connection.destroy()
   }
 
@@ -124,7 +124,7 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
     const method = methods.get(path)
     if (method !== undefined) return method(stream)
     const text = `Nothing is served at "${path.slice(0, 200).replaceAll(/[^!-~]|%/g, '?')}"`
-    exchangeOf(stream, []).end([
+    new Exchange(stream).end([
       ['grpc-status', String(numberOf('UNIMPLEMENTED'))],
       ['grpc-message', text],
     ])

@@ -83,7 +83,7 @@ function streamOf(request: IncomingMessage, response: ServerResponse): Http2Stre
     respond: ([[, status] = ['', '500'], ...fields], how) => {
       response.writeHead(
         Number(status),
-        fields.flatMap(([name, value]) => [name, value]),
+        [...fields, ...(how?.own ?? [])].flatMap(([name, value]) => [name, value]),
       )
       if (how?.end === true) response.end()
     },

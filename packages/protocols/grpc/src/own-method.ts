@@ -1,8 +1,8 @@
 /** Methods that gRPC itself brings along, and no contract has. */
 import { CallError } from 'dure/contract'
 import { admit, failureOf } from 'dure/door/internal'
-import { checkEncoding, exchangeOf, type Exchange } from './exchange.ts'
-import { messageParser } from './framing.ts'
+import { checkEncoding, Exchange } from './exchange.ts'
+import { MessageParser } from './framing.ts'
 import type { Take } from './call.ts'
 import { MalformedMessage } from './protobuf/reader.ts'
 import type { GrpcState } from './state.ts'
@@ -24,7 +24,7 @@ export function ownMethod(
   },
 ): Take {
   return (stream) => {
-    const exchange = exchangeOf(stream, [])
+    const exchange = new Exchange(stream)
     let over = false
     let admitted = false
     const ends: (() => void)[] = []
@@ -47,9 +47,9 @@ export function ownMethod(
       exchange.end()
       finish()
     }
-    const answer: Answer = { send: exchange.send, end, onEnd: (then) => void ends.push(then) }
+    const answer: Answer = { send: (message) => exchange.send(message), end, onEnd: (then) => void ends.push(then) }
     const closing = (): void => fail(new CallError('UNAVAILABLE', 'The server is stopping; ask again'))
-    const parser = messageParser({
+    const parser = new MessageParser({
       ...{ limit: LARGEST, encoding: exchange.encoding },
       message: (bytes) => void (over || method.message(bytes, answer)),
     })

@@ -15,8 +15,10 @@ export type GrpcLimits = DoorLimits & {
 export type GrpcState = OpenState<GrpcLimits> & {
   readonly host: Pick<DoorHost, 'pulse'>
   /** Ends each call that is under way, when the door does not wait for it any longer. */
-  readonly underWay: Set<() => void>
+  readonly underWay: Set<UnderWay>
 }
+
+export type UnderWay = { readonly stop: () => void }
 
 const DEFAULTS: GrpcLimits = {
   ...DOOR_LIMITS,

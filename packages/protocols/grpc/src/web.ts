@@ -36,10 +36,9 @@ export function webCallOf(stream: Http2Stream, origins: readonly string[]): WebC
     pause: () => stream.pause(),
     resume: () => stream.resume(),
     respond: (headers, how) => {
-      const last = headers.filter(
-        ([name]) => name.startsWith('grpc-') && name !== 'grpc-encoding' && name !== 'grpc-accept-encoding',
-      )
-      stream.respond([...headers.filter((one) => one[0] !== 'content-type' && !last.includes(one)), ...own])
+      const all = [...headers, ...(how?.own ?? [])]
+      const last = all.filter(([name]) => name.startsWith('grpc-') && name !== 'grpc-encoding' && name !== 'grpc-accept-encoding')
+      stream.respond([...all.filter((one) => one[0] !== 'content-type' && !last.includes(one)), ...own])
       if (how?.end === true) end(last)
     },
     write,

@@ -129,7 +129,7 @@ export function greet({ output, limits }: Connection): void {
 function hostOf(get: () => Connection, limits: Http2Limits): StreamHost {
   return {
     window: limits.window,
-    headers: (id, headers, end) => get().output.headers(id, get().encoder.encode(headers), end),
+    headers: (id, headers, own, end) => get().output.headers(id, get().encoder.encode(headers, own), end),
     lastData: (id) => get().output.data(id, LEAVING, 0, 0, true),
     send: (stream) => get().sender.send(stream),
     credit: (stream, bytes, open) => {

@@ -144,7 +144,7 @@ function onBlock(c: Connection, id: number, flags: number, bytes: Buffer, from: 
   if (c.streams.size >= c.limits.streams) return void (spend(c, 'streams at once') && giveUp(c, id, REFUSED_STREAM))
   if (block === 'large') {
     if (!spend(c, 'headers')) return
-    c.host.headers(id, TOO_LARGE, true)
+    c.host.headers(id, TOO_LARGE, undefined, true)
     return ends ? undefined : giveUp(c, id, NO_ERROR)
   }
   const head = (block.read ??= readRequest(block.fields) ?? 'malformed')
@@ -158,7 +158,8 @@ function open(c: Connection, stream: ServerStream): void {
   stream.isWhole = stream.bodiless
   stream.open(c.options.onStream)
   if (stream.bodiless) stream.receiveEnd(undefined)
-  else if (!stream.hasAnswered && stream.headers.get('expect') === '100-continue') c.host.headers(stream.id, CONTINUE, false)
+  else if (!stream.hasAnswered && stream.headers.get('expect') === '100-continue')
+    c.host.headers(stream.id, CONTINUE, undefined, false)
 }
 
 function onTrailers(c: Connection, stream: ServerStream, ends: boolean, trailers: ReadonlyMap<string, string> | undefined): void {

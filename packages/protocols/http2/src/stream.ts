@@ -8,7 +8,8 @@ import type { Http2Headers, Http2Receiver, Http2Stream } from './types.ts'
 export type StreamHost = {
   /** What a client may send on a stream before it is taken. */
   readonly window: number
-  readonly headers: (id: number, headers: Http2Headers, end: boolean) => void
+  /** @param own of this list alone, behind the others */
+  readonly headers: (id: number, headers: Http2Headers, own: Http2Headers | undefined, end: boolean) => void
   readonly lastData: (id: number) => void
   readonly send: (stream: ServerStream) => void
   /** Bytes are taken: the client may send as many more. @param open on this stream, too */
@@ -133,10 +134,11 @@ export class ServerStream implements Http2Stream, Outgoing {
     this.#endRequest(end.trailers)
   }
 
-  respond(headers: Http2Headers, { end = false }: { readonly end?: boolean } = {}): void {
+  respond(headers: Http2Headers, how?: { readonly own?: Http2Headers | undefined; readonly end?: boolean }): void {
     if (this.#over) return
     if (this.#state !== 'open') throw new Error(`Cannot answer the stream ${this.id}: it has been answered already`)
-    this.#host.headers(this.id, headers, end)
+    const end = how?.end === true
+    this.#host.headers(this.id, headers, how?.own, end)
     this.#state = 'begun'
     if (end) this.#ended()
   }
@@ -160,9 +162,12 @@ export class ServerStream implements Http2Stream, Outgoing {
   end(trailers?: Http2Headers): void {
     if (this.#over) return
     this.#mustBeBegun('end')
-    if (trailers !== undefined) checkHeaders(trailers)
+    if (this.queue.length > 0) {
+      // They are looked at when they are written, which is later.
+      if (trailers !== undefined) checkHeaders(trailers)
+      this.#state = 'ending'
+    }
     this.#trailers = trailers
-    this.#state = 'ending'
     if (this.queue.length === 0) this.#finish()
   }
 
@@ -178,7 +183,7 @@ export class ServerStream implements Http2Stream, Outgoing {
 
   #finish(): void {
     if (this.#trailers === undefined) this.#host.lastData(this.id)
-    else this.#host.headers(this.id, this.#trailers, true)
+    else this.#host.headers(this.id, this.#trailers, undefined, true)
     this.#ended()
   }
 

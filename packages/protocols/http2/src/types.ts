@@ -38,10 +38,10 @@ export type Http2Stream = {
   /** Gives on what was held back, and credits it. */
   readonly resume: () => void
   /**
-   * Begins the answer, once. @param how `end`: and ends it
+   * Begins the answer, once. @param how `own`: headers of this answer alone, behind the others; `end`: and ends it
    * @throws {TypeError} when a name or a value cannot be sent, so that none can smuggle another in
    */
-  readonly respond: (headers: Http2Headers, how?: { readonly end?: boolean }) => void
+  readonly respond: (headers: Http2Headers, how?: { readonly own?: Http2Headers | undefined; readonly end?: boolean }) => void
   /**
    * Sends a part of the body, which must not be changed afterwards. What is written in one turn leaves in one packet.
    * @returns false: it waits for the client, as all that is written before `drained` will

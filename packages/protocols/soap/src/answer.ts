@@ -4,7 +4,7 @@ import { statusOfHttp } from 'dure/door/internal'
 import { readEnvelope, V12, type Envelope } from './envelope.ts'
 import type { SoapModel, SoapOperation } from './model.ts'
 import { FAULT } from './names.ts'
-import type { XmlReader } from './read.ts'
+import { whole, type XmlReader } from './read.ts'
 import { childOf, type XmlElement } from './xml.ts'
 
 export type SoapAnswer = {
@@ -43,7 +43,7 @@ export function answerReader(model: SoapModel, reader: XmlReader): (operation: S
         )
       }
       const issues: Issue[] = []
-      const value = output(content, { path: [], issues }).get('result')
+      const value = output(content, whole(issues)).get('result')
       if (issues.length === 0) return value
       const [first] = issues as [Issue]
       return new CallError(
@@ -75,7 +75,7 @@ function faultReader({ namespace }: SoapModel, reader: XmlReader, { faults, type
       const known = one.uri === namespace ? declared.get(one.local) : undefined
       if (known === undefined) continue
       const issues: Issue[] = []
-      const data = known.read(one, { path: [], issues }).get('data')
+      const data = known.read(one, whole(issues)).get('data')
       if (issues.length === 0) return new DeclaredError({ code: known.code, status: known.status, message, data })
       return new CallError('INTERNAL', `Call to ${place} failed with "${known.code}", whose data do not match its contract`)
     }

@@ -1,7 +1,8 @@
 /** Envelopes of SOAP 1.1 and 1.2. */
 import { Refusal } from 'dure/door/internal'
 import { CALL, SOAP11, SOAP12, WSSE, XSI } from './names.ts'
-import { childOf, XmlError, readXml, type XmlElement, type XmlLimits } from './xml.ts'
+import { readXml } from './xml-reader.ts'
+import { childOf, XmlError, type XmlElement, type XmlLimits } from './xml.ts'
 
 export type SoapVersion = {
   readonly uri: string

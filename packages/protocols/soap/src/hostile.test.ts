@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { SOAP11 } from './names.ts'
 import { at, post, shop } from './shop.test-support.ts'
-import { readXml, XmlError } from './xml.ts'
+import { readXml } from './xml-reader.ts'
+import { XmlError } from './xml.ts'
 
 const NS = 'urn:dure:orders:1'
 const enveloped = (content: string): string => `<e:Envelope xmlns:e="${SOAP11}"><e:Body>${content}</e:Body></e:Envelope>`

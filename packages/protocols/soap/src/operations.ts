@@ -4,7 +4,7 @@ import { Refusal, steeringOf, type Gathered, type Steering } from 'dure/door/int
 import { refuseStrangeHeaders, type Envelope } from './envelope.ts'
 import { headersOf } from './headers.ts'
 import type { SoapModel, SoapOperation } from './model.ts'
-import { xmlReader, type XmlReader } from './read.ts'
+import { whole, xmlReader, type XmlReader } from './read.ts'
 import { xmlWriter, type XmlWriter } from './write.ts'
 import type { XmlElement } from './xml.ts'
 
@@ -85,10 +85,10 @@ function inputReader(reader: XmlReader, input: SoapOperation['input']): Envelope
   }
   if (input !== undefined && 'fields' in input) {
     const read = reader.fields(input.fields)
-    return (content) => gathered((issues) => read(content, { path: [], issues }))
+    return (content) => gathered((issues) => read(content, whole(issues)))
   }
   const read = reader.parts(input === undefined ? [] : [input.whole])
-  return (content) => gathered((issues) => read(content, { path: [], issues }).get('input'))
+  return (content) => gathered((issues) => read(content, whole(issues)).get('input'))
 }
 
 function unknownOperation({ contract, namespace, operations }: SoapModel, content: XmlElement | undefined): Refusal {

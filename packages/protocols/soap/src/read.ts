@@ -7,8 +7,11 @@ import { SCALARS } from './scalars.ts'
 import { TEXT } from './write.ts'
 import type { XmlElement } from './xml.ts'
 
-/** Where in the value it is, and what is wrong so far. */
-type At = { readonly path: readonly (string | number)[]; readonly issues: Issue[] }
+/** Where in the value it is, and what is wrong so far: what it is called in what is around it, as far as anybody asks. */
+type At = { readonly around: At | undefined; readonly key: string | number | undefined; readonly issues: Issue[] }
+
+/** The value itself. */
+export const whole = (issues: Issue[]): At => ({ around: undefined, key: undefined, issues })
 
 type Read = (element: XmlElement, at: At) => unknown
 
@@ -74,30 +77,46 @@ export function xmlReader(model: SoapModel): XmlReader {
     return type.kind === 'tuple' ? placesContent(type) : fields(type)
   }
 
-  function parts(parts: readonly Part[]): ReturnType<XmlReader['parts']> {
+  /** Calls with each part that is there, by its element and by its field. */
+  function eachPart(parts: readonly Part[]) {
     const known = new Map(parts.map((part) => [part.element, { read: value(part.type), name: part.field?.name ?? part.element }]))
-    return (element, at) => {
-      const found = new Map<string, unknown>()
+    type Found = {
+      readonly has: (element: string, name: string) => boolean
+      readonly set: (value: unknown, element: string, name: string) => void
+    }
+    return (element: XmlElement, at: At, found: Found): void => {
       refuseText(element, at)
       for (const child of element.children) {
-        const part = child.uri === namespace ? known.get(child.local) : undefined
-        if (part === undefined) refuse(at, child.local, unknownElement(child, namespace, known.keys()))
-        else if (found.has(child.local)) refuse(at, part.name, `"${child.local}" is there twice`)
-        else found.set(child.local, part.read(child, inside(at, part.name)))
+        const { local } = child
+        const part = child.uri === namespace ? known.get(local) : undefined
+        if (part === undefined) refuse(at, local, unknownElement(child, namespace, known.keys()))
+        else if (found.has(local, part.name)) refuse(at, part.name, `"${local}" is there twice`)
+        else found.set(part.read(child, inside(at, part.name)), local, part.name)
       }
+    }
+  }
+
+  function parts(parts: readonly Part[]): ReturnType<XmlReader['parts']> {
+    const each = eachPart(parts)
+    return (element, at) => {
+      const found = new Map<string, unknown>()
+      each(element, at, { has: (local) => found.has(local), set: (one, local) => found.set(local, one) })
       return found
     }
   }
 
   function fields(type: NamedType & { readonly kind: 'object' }): Read {
     const own = model.partsOf(type)
-    const read = parts(own)
-    const names = new Map(own.map(({ element, field }) => [element, field!.name]))
-    const undefinable = own.flatMap(({ element, field }) => (field!.undefinable === true ? [element] : []))
+    const each = eachPart(own)
+    const undefinable = own.flatMap(({ field }) => (field!.undefinable === true ? [field!.name] : []))
     return (element, at) => {
-      const found = read(element, at) as Map<string, unknown>
-      for (const name of undefinable) if (!found.has(name)) found.set(name, undefined)
-      return Object.fromEntries(Array.from(found, ([name, one]) => [names.get(name)!, one]))
+      const object: Record<string, unknown> = {}
+      each(element, at, {
+        has: (_, name) => Object.hasOwn(object, name),
+        set: (one, _, name) => setField(object, name, one),
+      })
+      for (const name of undefinable) if (!Object.hasOwn(object, name)) setField(object, name, undefined)
+      return object
     }
   }
 
@@ -150,7 +169,7 @@ export function xmlReader(model: SoapModel): XmlReader {
       if (name !== undefined && one !== undefined && element.children.length === 2)
         return [key(name, inside(at, 'key')), of(one, inside(at, 'value'))]
       refuse(at, undefined, 'An entry is one "key" and one "value"')
-      return [at.path.at(-1), undefined]
+      return [at.key, undefined]
     }) as ReturnType<typeof entries>
   }
 
@@ -192,8 +211,17 @@ function unknownElement({ uri, local }: XmlElement, namespace: string, known: It
   return `${shown} is not known; known are ${[...known].slice(0, 20).join(', ') || 'none'}`
 }
 
-function refuse({ path, issues }: At, key: string | number | undefined, message: string): void {
-  if (issues.length < MOST_ISSUES) issues.push({ path: key === undefined ? path : [...path, key], message })
+function refuse(at: At, key: string | number | undefined, message: string): void {
+  if (at.issues.length >= MOST_ISSUES) return
+  const path = key === undefined ? [] : [key]
+  for (let one: At | undefined = at; one?.key !== undefined; one = one.around) path.unshift(one.key)
+  at.issues.push({ path, message })
 }
 
-const inside = ({ path, issues }: At, key: string | number): At => ({ path: [...path, key], issues })
+const inside = (around: At, key: string | number): At => ({ around, key, issues: around.issues })
+
+/** Also of what would be an object's prototype. */
+function setField(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+  else object[name] = value
+}

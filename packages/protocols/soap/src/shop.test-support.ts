@@ -9,7 +9,8 @@ import { silentLogger } from 'dure/telemetry'
 import { z } from 'zod'
 import { SOAP11, SOAP12 } from './names.ts'
 import { soap, type SoapOptions } from './soap.ts'
-import { readXml, type XmlElement } from './xml.ts'
+import { readXml } from './xml-reader.ts'
+import type { XmlElement } from './xml.ts'
 
 export const Money = z.object({ amount: z.bigint(), currency: z.enum(['KRW', 'USD']) }).meta({ id: 'Money' })
 const Payment = z.discriminatedUnion('kind', [

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CallError } from 'dure/contract'
 import { modelOf } from './model.ts'
 import { WSSE } from './names.ts'
-import { xmlReader } from './read.ts'
+import { whole, xmlReader } from './read.ts'
 import { at, EVERYTHING, Orders, shop } from './shop.test-support.ts'
 import { xmlWriter } from './write.ts'
 
@@ -22,7 +22,7 @@ for (const version of ['1.1', '1.2'] as const)
     assert.equal(type, version === '1.1' ? 'text/xml; charset=utf-8' : 'application/soap+xml; charset=utf-8')
     assert.deepEqual([content.local, content.uri], ['echoResponse', NS])
     const issues: never[] = []
-    const value = xmlReader(model).parts([echo.output!])(content, { path: [], issues }).get('result')
+    const value = xmlReader(model).parts([echo.output!])(content, whole(issues)).get('result')
     assert.deepEqual([value, issues], [EVERYTHING, []])
     assert.match(text, /<at>12345-01-02T03:04:05.678Z<\/at>/)
     assert.match(text, /<either><money><amount>1<\/amount>/)

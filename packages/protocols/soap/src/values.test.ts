@@ -5,7 +5,7 @@ import { contract, query, type Issue } from 'dure/contract'
 import { z } from 'zod'
 import { envelopeOf, readEnvelope, V12 } from './envelope.ts'
 import { modelOf } from './model.ts'
-import { xmlReader } from './read.ts'
+import { whole, xmlReader } from './read.ts'
 import { contractOf, made } from './values.test-support.ts'
 import { wsdlDocument } from './wsdl.ts'
 import { xmlWriter } from './write.ts'
@@ -28,7 +28,7 @@ test('every value of every contract comes back as it was', () => {
         const content = `<echoResponse xmlns="${model.namespace}">${xmlWriter(model).part(output)(value)}</echoResponse>`
         const envelope = readEnvelope(Buffer.from(envelopeOf(V12, content)), LIMITS)
         const issues: Issue[] = []
-        const back = xmlReader(model).parts([output])(envelope.content!, { path: [], issues }).get('result')
+        const back = xmlReader(model).parts([output])(envelope.content!, whole(issues)).get('result')
         assert.deepEqual([back, issues], [value, []])
         // As the callee would take it.
         const parsed = output.type.kind === 'nothing' ? true : one().schema.safeParse(back).success
@@ -48,7 +48,7 @@ test('null, absent and empty are three things', () => {
   const forms = [{}, { list: null, text: null }, { list: [], text: '' }, { list: [null] }].map((value) => {
     const xml = write(value)
     const { content } = readEnvelope(Buffer.from(envelopeOf(V12, `<r xmlns="${model.namespace}">${xml}</r>`)), LIMITS)
-    assert.deepEqual(xmlReader(model).parts([part])(content!, { path: [], issues: [] }).get('result'), value)
+    assert.deepEqual(xmlReader(model).parts([part])(content!, whole([])).get('result'), value)
     return xml
   })
   assert.deepEqual(forms.slice(0, 3), [

@@ -1,4 +1,5 @@
 /** Codecs for the types of a model: compiled once, so that a value is written and read without looking at its type. */
+import { objectMaker, setKey } from 'dure/contract/internal'
 import type { Enum, Model, Struct, ThriftField, ThriftType } from './types.ts'
 import { SCALARS, type Codec } from './scalars.ts'
 import { Malformed, Misfit, TYPE, type Reader, type Writer } from './wire/wire.ts'
@@ -112,27 +113,28 @@ function fieldReader(parts: readonly Part[], where: string): (from: Reader, foun
     while (from.field()) {
       const part = byNumber.get(from.id)
       if (part === undefined) from.skip(from.type)
-      else if (part.codec.type !== from.type)
-        throw new Malformed(
-          `field ${from.id} of "${where}" has type ${from.type}, and "${part.name}" has type ${part.codec.type}`,
-        )
+      else if (part.codec.type !== from.type) throw unlike(part, from, where)
       else found(part, part.codec.read(from))
     }
     from.end()
   }
 }
 
+/** Of a field that has not come. */
+const ABSENT = Symbol('absent')
+
 function objectCodec(parts: readonly Part[], where: string): Codec {
-  const read = fieldReader(parts, where)
-  const nulls = parts.filter(({ absent }) => absent === null).map(({ key }) => String(key))
+  const places = new Map(parts.map((part, at) => [part.number, at]))
+  const whole = objectMaker(parts.map(({ key }) => String(key)))
   /** Keys stand in the contract's order, as they do without a door; null has not been on the way. */
-  const whole = (value: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-    const ordered: Record<string, unknown> = {}
-    for (const { key, absent } of parts) {
-      if (Object.hasOwn(value, key)) setKey(ordered, key as string, value[key])
-      else if (absent === null) setKey(ordered, key as string, null)
+  const partly = (values: readonly unknown[]): Record<string, unknown> => {
+    const value: Record<string, unknown> = {}
+    for (const [at, { key, absent }] of parts.entries()) {
+      const own = at < values.length ? values[at] : ABSENT
+      if (own !== ABSENT) setKey(value, key as string, own)
+      else if (absent === null) setKey(value, key as string, null)
     }
-    return ordered
+    return value
   }
   return {
     type: TYPE.struct,
@@ -147,16 +149,34 @@ function objectCodec(parts: readonly Part[], where: string): Codec {
       to.end()
     },
     read: (from) => {
-      const value: Record<string, unknown> = {}
-      read(from, ({ key }, found) => setKey(value, key as string, found))
-      return nulls.every((key) => Object.hasOwn(value, key)) ? value : whole(value)
+      const values: unknown[] = []
+      // Whoever writes them does so in the contract's order, and leaves few out.
+      let [next, isWhole] = [0, true]
+      from.begin()
+      while (from.field()) {
+        const { id } = from
+        const at = parts[next]?.number === id ? next : places.get(id)
+        if (at === undefined) {
+          from.skip(from.type)
+          continue
+        }
+        const part = parts[at]!
+        if (part.codec.type !== from.type) throw unlike(part, from, where)
+        if (at !== next) {
+          isWhole = false
+          while (values.length < at) values.push(ABSENT)
+        }
+        values[at] = part.codec.read(from)
+        next = at + 1
+      }
+      from.end()
+      return isWhole && values.length === parts.length ? whole(values) : partly(values)
     },
   }
 }
 
-function setKey(value: Record<string, unknown>, key: string, own: unknown): void {
-  if (key === '__proto__') Object.defineProperty(value, key, { value: own, enumerable: true, configurable: true, writable: true })
-  else value[key] = own
+function unlike({ name, codec }: Part, { id, type }: Reader, where: string): Malformed {
+  return new Malformed(`field ${id} of "${where}" has type ${type}, and "${name}" has type ${codec.type}`)
 }
 
 function wrapperCodec(part: Part, where: string): Codec {

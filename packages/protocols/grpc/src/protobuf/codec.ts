@@ -1,5 +1,5 @@
 /** Codecs of messages, compiled once: a message's fields are known when a door opens. */
-import { unknownFromJson, unknownToJson } from 'dure/contract/internal'
+import { objectMaker, setKey, unknownFromJson, unknownToJson } from 'dure/contract/internal'
 import { fieldCodec, type FieldCodec } from './field-codec.ts'
 import { readTimestamp, readValue, writeTimestamp, writeValue } from './known.ts'
 import type { ProtoMessage, ProtoType } from './messages.ts'
@@ -92,19 +92,22 @@ const passOver = (reader: Reader): void => {
 function fieldsBody(message: ProtoMessage, slotOf: (type: ProtoType) => Slot): Body {
   // Compiled at the first use, when all messages are known.
   let compiled: readonly FieldCodec[] | undefined
-  const places = new Map(message.fields.map(({ number }, at) => [number, at]))
+  const numbers = message.fields.map(({ number }) => number)
+  const places = new Map(numbers.map((number, at) => [number, at]))
   const codecs = (): readonly FieldCodec[] => (compiled ??= message.fields.map((field) => fieldCodec(field, slotOf)))
   const { write, whole } = FORMS[message.form as keyof typeof FORMS](message)
   return {
     write: (writer, value) => write(writer, value, codecs()),
     read: (reader) => {
       const all = codecs()
-      const values: unknown[] = Array.from({ length: all.length })
+      const values: unknown[] = []
+      while (values.length < all.length) values.push(undefined)
       let last = -1
       while (reader.at < reader.end) {
         const tag = readUint32(reader)
         const number = tag >>> 3
-        const at = places.get(number)
+        // Nearly always the next one, or one more of a list.
+        const at = numbers[last + 1] === number ? last + 1 : numbers[last] === number ? last : places.get(number)
         if (at === undefined) {
           if (number === 0) throw new MalformedMessage('a field in it has the number 0')
           skip(reader, tag & 7)
@@ -120,8 +123,8 @@ function fieldsBody(message: ProtoMessage, slotOf: (type: ProtoType) => Slot): B
 
 type Form = {
   readonly write: (writer: Writer, value: unknown, fields: readonly FieldCodec[]) => void
-  /** The value of what was read; `last` is the field that came last. */
-  readonly whole: (values: readonly unknown[], fields: readonly FieldCodec[], last: number) => unknown
+  /** The value of what was read, which it may change; `last` is the field that came last. */
+  readonly whole: (values: unknown[], fields: readonly FieldCodec[], last: number) => unknown
 }
 
 const valueOf = (values: readonly unknown[], fields: readonly FieldCodec[], at: number): unknown =>
@@ -130,16 +133,17 @@ const valueOf = (values: readonly unknown[], fields: readonly FieldCodec[], at: 
 const FORMS: Readonly<Record<'object' | 'tuple' | 'union' | 'box' | 'pair', (message: ProtoMessage) => Form>> = {
   object: ({ fields }) => {
     const keys = fields.map(({ key }) => key)
+    const made = objectMaker(keys)
     return {
       write: (writer, value, all) => {
         for (let at = 0; at < all.length; at++) all[at]!.write(writer, (value as Readonly<Record<string, unknown>>)[keys[at]!])
       },
       whole: (values, all) => {
+        let isWhole = true
+        for (let at = 0; at < all.length; at++) if ((values[at] = valueOf(values, all, at)) === undefined) isWhole = false
+        if (isWhole) return made(values)
         const object: Record<string, unknown> = {}
-        for (let at = 0; at < all.length; at++) {
-          const value = valueOf(values, all, at)
-          if (value !== undefined) object[keys[at]!] = value
-        }
+        for (let at = 0; at < all.length; at++) if (values[at] !== undefined) setKey(object, keys[at]!, values[at])
         return object
       },
     }

@@ -1,4 +1,5 @@
 /** Both ways for a field, which may hold several values. */
+import { setKey } from 'dure/contract/internal'
 import type { ProtoField, ProtoType } from './messages.ts'
 import { MalformedMessage, readSized, readUint32, skip, type Reader } from './reader.ts'
 import { scalarSlot, type Slot } from './slots.ts'
@@ -145,15 +146,12 @@ function mapCodec(field: ProtoField, slot: Slot, expect: Expect): FieldCodec {
       const into = before ?? empty(holds)
       const [key, value] = readSized(reader, readEntry)
       if (holds === 'map') (into as Map<unknown, unknown>).set(key, value)
-      else if (key === '__proto__') Object.defineProperty(into, key, { value, ...OWN })
-      else (into as Record<string, unknown>)[key as string] = value
+      else setKey(into as Record<string, unknown>, key as string, value)
       return into
     },
     absent: () => empty(holds),
   }
 }
-
-const OWN = { enumerable: true, configurable: true, writable: true }
 
 function empty(holds: ProtoField['holds']): unknown {
   return holds === 'list' ? [] : holds === 'set' ? new Set() : holds === 'record' ? {} : new Map()

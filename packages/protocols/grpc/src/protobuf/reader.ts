@@ -1,5 +1,6 @@
 /** Bytes of protobuf, read and distrusted. */
 import { isAscii, isUtf8 } from 'node:buffer'
+import { shortText } from 'dure/contract/internal'
 
 /** A message that is none, or not one of its type. */
 export class MalformedMessage extends Error {
@@ -82,16 +83,8 @@ function sized(reader: Reader): number {
 export function readText(reader: Reader): string {
   const from = sized(reader)
   const { bytes, at } = reader
-  const size = at - from
-  if (size < 24) {
-    let text = ''
-    for (let i = from; i < at; i++) {
-      const byte = bytes[i]!
-      if (byte > 127) return unicode(bytes.subarray(from, at))
-      text += String.fromCharCode(byte)
-    }
-    return text
-  }
+  const short = shortText(bytes, from, at)
+  if (short !== undefined) return short
   const part = bytes.subarray(from, at)
   return isAscii(part) ? part.toString('latin1') : unicode(part)
 }

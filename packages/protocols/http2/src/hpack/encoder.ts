@@ -5,9 +5,10 @@ import { FIELD, STATIC, TABLE } from './static-table.ts'
 export type Encoder = {
   /**
    * Good until the next call.
+   * @param own of this list alone, behind the others: their values are not remembered
    * @throws {TypeError} when a name or a value cannot be sent; nothing has changed then
    */
-  readonly encode: (headers: Headers) => Uint8Array
+  readonly encode: (headers: Headers, own?: Headers) => Uint8Array
   /** The other side keeps at most this table: SETTINGS_HEADER_TABLE_SIZE. */
   readonly resize: (bytes: number) => void
 }
@@ -57,6 +58,8 @@ export function createEncoder(): Encoder {
   let [held, room] = [0, TABLE]
   /** In the order in which they were put in; the place of the first, counted so, is 0. */
   let places = new Map<string, number>()
+  /** Where a name is that the static table does not have. */
+  let named = new Map<string, number>()
   let written = new WeakMap<Headers, { readonly block: Uint8Array; readonly places: number }>()
   /** The table is to be emptied, and then be so large. */
   let newSize: number | undefined
@@ -91,14 +94,32 @@ export function createEncoder(): Encoder {
     if (place !== undefined) return integer(STATIC.length + places.size - place, 7, 0x80)
     const size = name.length + value.length + FIELD
     const isRemembered = value.length <= LONGEST && held + size <= room && !VARIES.has(name) && !SECRET.has(name)
-    const known = NAMES.get(name) ?? 0
+    const known = nameOf(name)
     if (isRemembered) integer(known, 6, 0x40)
     else integer(known, 4, SECRET.has(name) ? 0x10 : 0)
     if (known === 0) text(name)
     text(value)
     if (!isRemembered) return
     held += size
+    if (known === 0) named.set(name, places.size)
     places.set(key, places.size)
+  }
+
+  /** Its number, also by what was put into the table with it; 0: it has none. */
+  const nameOf = (name: string): number => {
+    const known = NAMES.get(name)
+    if (known !== undefined) return known
+    const place = named.get(name)
+    return place === undefined ? 0 : STATIC.length + places.size - place
+  }
+
+  /** A value that is said once: its name is put into the table the first time, and it is written as it is, in which few letters are lost. */
+  const ownField = (name: string, value: string): void => {
+    const known = nameOf(name)
+    if (known === 0) return field(name, value)
+    integer(known, 4, SECRET.has(name) ? 0x10 : 0)
+    integer(value.length, 7, 0)
+    for (let i = 0; i < value.length; i++) into[at++] = value.charCodeAt(i)
   }
 
   const write = (headers: Headers): Uint8Array => {
@@ -115,21 +136,35 @@ export function createEncoder(): Encoder {
     return into.subarray(0, at)
   }
 
+  const shared = (headers: Headers): Uint8Array => {
+    const before = written.get(headers)
+    if (before !== undefined && before.places === places.size && newSize === undefined) return before.block
+    checkHeaders(headers)
+    const [count, isClean] = [places.size, newSize === undefined]
+    const block = write(headers)
+    if (isClean && count === places.size) written.set(headers, { block: Uint8Array.from(block), places: count })
+    return block
+  }
+
   return {
-    encode: (headers) => {
-      const before = written.get(headers)
-      if (before !== undefined && before.places === places.size && newSize === undefined) return before.block
-      checkHeaders(headers)
-      const [count, isClean] = [places.size, newSize === undefined]
-      const block = write(headers)
-      if (isClean && count === places.size) written.set(headers, { block: Uint8Array.from(block), places: count })
-      return block
+    encode: (headers, own) => {
+      if (own === undefined) return shared(headers)
+      checkHeaders(own)
+      const block = shared(headers)
+      let most = block.length
+      for (const [name, value] of own) most += name.length + value.length + 16
+      if (into.length < most) into = Buffer.concat([block], most)
+      else if (block.buffer !== into.buffer) into.set(block)
+      at = block.length
+      for (const [name, value] of own) ownField(name, value)
+      return into.subarray(0, at)
     },
     resize: (bytes) => {
       if (newSize === undefined && Math.min(bytes, TABLE) === room) return
       newSize = Math.min(bytes, TABLE)
       ;[held, room] = [0, newSize]
       places = new Map()
+      named = new Map()
       written = new WeakMap()
     },
   }

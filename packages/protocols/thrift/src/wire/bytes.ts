@@ -1,5 +1,6 @@
 /** Bytes that are written one after the other, and read so, for every protocol. */
 import { isUtf8 } from 'node:buffer'
+import { shortText } from 'dure/contract/internal'
 import { Malformed, MAX_DEPTH, Misfit, TYPE } from './protocol.ts'
 
 /** More than this is given back after a message that needed it. */
@@ -98,16 +99,7 @@ export class Input {
     this.need(size)
     const start = this.at
     this.at += size
-    if (size <= SHORT) {
-      let text = ''
-      for (let at = start; at < this.at; at++) {
-        const code = this.data[at]!
-        if (code > 127) return this.#utf8(start)
-        text += String.fromCharCode(code)
-      }
-      return text
-    }
-    return this.#utf8(start)
+    return shortText(this.data, start, this.at) ?? this.#utf8(start)
   }
 
   #utf8(start: number): string {

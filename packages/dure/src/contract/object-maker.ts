@@ -1,0 +1,24 @@
+/**
+ * Makes objects of the same keys from their values, in that order. Where code may be made from text, as `quick.ts` makes it, all
+ * of them are of one shape and made in one step.
+ */
+export function objectMaker(keys: readonly string[]): (values: readonly unknown[]) => Record<string, unknown> {
+  const fields = keys.map((key, at) => `${key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)}: values[${at}]`)
+  try {
+    // Of the contract only keys get into the text, each written as JSON.
+    return new Function('values', `return { ${fields.join(', ')} }`) as ReturnType<typeof objectMaker>
+  } catch (error) {
+    if (!(error instanceof EvalError)) throw error
+    return (values) => {
+      const object: Record<string, unknown> = {}
+      for (const [at, key] of keys.entries()) setKey(object, key, values[at])
+      return object
+    }
+  }
+}
+
+/** Sets a key of an object that has just been made, whatever it is called. */
+export function setKey(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  else object[key] = value
+}
