@@ -89,7 +89,8 @@ export function argsOf(
     return {
       ...{ schema, document, contextValue, variableValues: variables },
       operationName: operationName ?? null,
-      abortSignal: head.gone.signal,
+      // A query or a mutation is its calls, which end with whoever asked; to race each of its promises against that as well costs as much as they do.
+      ...(operation?.operation === OperationTypeNode.SUBSCRIPTION ? { abortSignal: head.gone.signal } : {}),
       options: { maxCoercionErrors: 20 },
     } as ExecutionArgs
   } catch (error) {
