@@ -1,3 +1,5 @@
+import { setKey } from './unknown.ts'
+
 /**
  * Makes objects of the same keys from their values, in that order. Where code may be made from text, as `quick.ts` makes it, all
  * of them are of one shape and made in one step.
@@ -15,10 +17,4 @@ export function objectMaker(keys: readonly string[]): (values: readonly unknown[
       return object
     }
   }
-}
-
-/** Sets a key of an object that has just been made, whatever it is called. */
-export function setKey(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
-  else object[key] = value
 }

@@ -62,7 +62,7 @@ function makeParser(schema: AnySchema, side: Side): Parser {
   type Result = Awaited<ReturnType<typeof validate>>
   const settle = (value: unknown, result: Result): Parsed => {
     if (result.issues !== undefined) return { ok: false, issues: result.issues.map(issueOf) }
-    const lost = drops ? droppedKey(value, result.value, []) : undefined
+    const lost = drops && mayLose(value, 0) ? droppedKey(value, result.value, []) : undefined
     if (lost !== undefined) return { ok: false, issues: [lost] }
     if (isolate === undefined) return { ok: true, value: result.value }
     try {
@@ -118,6 +118,20 @@ function isolation(schema: AnySchema, side: Side): ((value: unknown) => unknown)
     if (issue !== undefined) throw new TypeError(issue.message)
     return isolate === undefined ? value : isolate(value)
   }
+}
+
+/** Whether an object in it has a key that is lost in some schemas: looked at with every value, where hardly any has. */
+function mayLose(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH || ArrayBuffer.isView(value)) return false
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) if (mayLose(value[at], depth + 1)) return true
+    return false
+  }
+  if (value instanceof Map) return [...value.values(), ...value.keys()].some((one) => mayLose(one, depth + 1))
+  if (value instanceof Set) return [...value].some((one) => mayLose(one, depth + 1))
+  for (const key in value)
+    if (key === '__proto__' || mayLose((value as Readonly<Record<string, unknown>>)[key], depth + 1)) return true
+  return false
 }
 
 /** Where an object had the key `__proto__` and what was made of it has not. */

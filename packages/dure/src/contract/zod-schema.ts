@@ -17,6 +17,7 @@ export type ZodDef = {
   readonly catchall?: ZodSchema
   readonly entries?: Readonly<Record<string, unknown>>
   readonly coerce?: boolean
+  readonly mode?: unknown
   readonly keyType?: ZodSchema
   readonly valueType?: ZodSchema
   readonly values?: readonly unknown[]

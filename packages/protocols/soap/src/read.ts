@@ -1,6 +1,6 @@
 /** Values from XML, by the types of a contract. What does not fit is left as text, for the contract to refuse. */
 import type { Issue } from 'dure/contract'
-import { unknownFromJson, type NamedType, type TypeRef } from 'dure/contract/internal'
+import { setKey, unknownFromJson, type NamedType, type TypeRef } from 'dure/contract/internal'
 import type { Part, SoapModel } from './model.ts'
 import { XSI } from './names.ts'
 import { SCALARS } from './scalars.ts'
@@ -113,9 +113,9 @@ export function xmlReader(model: SoapModel): XmlReader {
       const object: Record<string, unknown> = {}
       each(element, at, {
         has: (_, name) => Object.hasOwn(object, name),
-        set: (one, _, name) => setField(object, name, one),
+        set: (one, _, name) => setKey(object, name, one),
       })
-      for (const name of undefinable) if (!Object.hasOwn(object, name)) setField(object, name, undefined)
+      for (const name of undefinable) if (!Object.hasOwn(object, name)) setKey(object, name, undefined)
       return object
     }
   }
@@ -219,9 +219,3 @@ function refuse(at: At, key: string | number | undefined, message: string): void
 }
 
 const inside = (around: At, key: string | number): At => ({ around, key, issues: around.issues })
-
-/** Also of what would be an object's prototype. */
-function setField(object: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
-  else object[name] = value
-}
