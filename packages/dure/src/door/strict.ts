@@ -1,8 +1,8 @@
 import type { Issue } from '../contract/contract.ts'
 import { isWithin, type ArrayVariant, type ObjectVariant, type Type, type Variant } from '../contract/internal.ts'
 
-/** Adds an issue for every field of a JSON value that its type does not name. */
-export type StrictCheck = (value: unknown, path: readonly (string | number)[], issues: Issue[]) => void
+/** Adds an issue for every field of a JSON value that its type does not name; `path` is as it was when it returns. */
+export type StrictCheck = (value: unknown, path: (string | number)[], issues: Issue[]) => void
 
 /**
  * Compiles a check for fields nobody asked for: schemas drop them in silence, and a client that misspells
@@ -38,11 +38,10 @@ export function strictCheck(root: Type): StrictCheck | undefined {
     return (value, path, issues) => {
       if (!isObject(value)) return
       for (const name of Object.keys(value)) {
-        const check = checks.get(name)
-        if (check !== undefined) check(value[name], [...path, name], issues)
-        else if (checks.has(name)) continue
-        else if (closed) issues.push({ path: [...path, name], message: unknownField(name, checks.keys()) })
-        else others?.(value[name], [...path, name], issues)
+        const isKnown = checks.has(name)
+        const check = isKnown ? checks.get(name) : others
+        if (check !== undefined) within(check, value[name], name, path, issues)
+        else if (closed && !isKnown) issues.push({ path: [...path, name], message: unknownField(name, checks.keys()) })
       }
     }
   }
@@ -53,9 +52,19 @@ export function strictCheck(root: Type): StrictCheck | undefined {
     if (rest === undefined && first.every((check) => check === undefined)) return undefined
     return (value, path, issues) => {
       if (!Array.isArray(value)) return
-      for (let i = 0; i < value.length; i++) (i < first.length ? first[i] : rest)?.(value[i], [...path, i], issues)
+      for (let i = 0; i < value.length; i++) {
+        const check = i < first.length ? first[i] : rest
+        if (check !== undefined) within(check, value[i], i, path, issues)
+      }
     }
   }
+}
+
+/** One path for all of a value: nothing is made for what is in order. */
+function within(check: StrictCheck, value: unknown, key: string | number, path: (string | number)[], issues: Issue[]): void {
+  path.push(key)
+  check(value, path, issues)
+  path.pop()
 }
 
 type Alternative = { readonly variant: Variant; readonly check: StrictCheck | undefined }
@@ -81,7 +90,9 @@ function alternatives(all: readonly Alternative[]): StrictCheck {
 
 /** Of a map, which is a list of pairs. */
 function each(pair: StrictCheck | undefined): StrictCheck | undefined {
-  return pair && ((value, path, issues) => Array.isArray(value) && value.forEach((one, at) => pair(one, [...path, at], issues)))
+  return (
+    pair && ((value, path, issues) => Array.isArray(value) && value.forEach((one, at) => within(pair, one, at, path, issues)))
+  )
 }
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -77,23 +77,11 @@ export function xmlReader(model: SoapModel): XmlReader {
     return type.kind === 'tuple' ? placesContent(type) : fields(type)
   }
 
-  /** Calls with each part that is there, by its element and by its field. */
-  function eachPart(parts: readonly Part[]) {
-    const known = new Map(parts.map((part) => [part.element, { read: value(part.type), name: part.field?.name ?? part.element }]))
-    type Found = {
-      readonly has: (element: string, name: string) => boolean
-      readonly set: (value: unknown, element: string, name: string) => void
-    }
-    return (element: XmlElement, at: At, found: Found): void => {
-      refuseText(element, at)
-      for (const child of element.children) {
-        const { local } = child
-        const part = child.uri === namespace ? known.get(local) : undefined
-        if (part === undefined) refuse(at, local, unknownElement(child, namespace, known.keys()))
-        else if (found.has(local, part.name)) refuse(at, part.name, `"${local}" is there twice`)
-        else found.set(part.read(child, inside(at, part.name)), local, part.name)
-      }
-    }
+  function eachPart(parts: readonly Part[]): ReturnType<typeof partReader> {
+    return partReader(
+      namespace,
+      new Map(parts.map((part) => [part.element, { read: value(part.type), name: part.field?.name ?? part.element }])),
+    )
   }
 
   function parts(parts: readonly Part[]): ReturnType<XmlReader['parts']> {
@@ -147,18 +135,7 @@ export function xmlReader(model: SoapModel): XmlReader {
     }
   }
 
-  /** Elements of one name. */
-  function list(name: string, read: Read): (element: XmlElement, at: At) => unknown[] {
-    return (element, at) => {
-      refuseText(element, at)
-      return element.children.map((child, n) => {
-        if (child.uri === namespace && child.local === name) return read(child, inside(at, n))
-        refuse(at, n, unknownElement(child, namespace, [name]))
-        return undefined
-      })
-    }
-  }
-
+  const list = (name: string, read: Read) => listReader(namespace, name, read)
   const items = (read: Read): Read => list('item', read)
 
   function entries(key: Read, of: Read): (element: XmlElement, at: At) => (readonly [unknown, unknown])[] {
@@ -174,6 +151,40 @@ export function xmlReader(model: SoapModel): XmlReader {
   }
 
   return { parts, fields }
+}
+
+/** What has been found of an element's parts, by their elements and by their fields. */
+type Found = {
+  readonly has: (element: string, name: string) => boolean
+  readonly set: (value: unknown, element: string, name: string) => void
+}
+
+function partReader(
+  namespace: string,
+  known: ReadonlyMap<string, { readonly read: Read; readonly name: string }>,
+): (element: XmlElement, at: At, found: Found) => void {
+  return (element, at, found) => {
+    refuseText(element, at)
+    for (const child of element.children) {
+      const { local } = child
+      const part = child.uri === namespace ? known.get(local) : undefined
+      if (part === undefined) refuse(at, local, unknownElement(child, namespace, known.keys()))
+      else if (found.has(local, part.name)) refuse(at, part.name, `"${local}" is there twice`)
+      else found.set(part.read(child, inside(at, part.name)), local, part.name)
+    }
+  }
+}
+
+/** Elements of one name. */
+function listReader(namespace: string, name: string, read: Read): (element: XmlElement, at: At) => unknown[] {
+  return (element, at) => {
+    refuseText(element, at)
+    return element.children.map((child, n) => {
+      if (child.uri === namespace && child.local === name) return read(child, inside(at, n))
+      refuse(at, n, unknownElement(child, namespace, [name]))
+      return undefined
+    })
+  }
 }
 
 function leaf(read: (text: string) => unknown): Read {

@@ -75,6 +75,7 @@ function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { st
   let corked = false
   let ended = false
   let broken: string | undefined
+  const quiet = state.limits.buffer / 4
   const carrier: Carrier = {
     send: (text) => {
       if (!corked) {
@@ -86,7 +87,8 @@ function take(one: WebSocket, socket: Duplex, { headers }: IncomingMessage, { st
           socket.uncork()
         })
       }
-      one.send(text, drained)
+      // Each callback takes its time: while next to nothing waits, nobody waits for it to go.
+      one.send(text, one.bufferedAmount + text.length < quiet ? undefined : drained)
     },
     behind: () => one.bufferedAmount,
     end: (code, reason) => {
