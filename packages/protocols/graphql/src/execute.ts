@@ -36,7 +36,13 @@ export type Served = {
   readonly documents: Documents
   readonly known: KnownDocuments
 }
-type Asked = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly gone: Cancellation }
+type Asked = {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly gone: Cancellation
+  /** The answer, where nothing of it has failed. */
+  answer: string | undefined
+}
 export type Head = Omit<Parameters<typeof requestContext>[1], 'commands'>
 
 /** Makes what answers requests at the door's path. It never rejects. */
@@ -46,6 +52,12 @@ export function executor(served: Served): (request: IncomingMessage, response: S
     parseRequestParams: (request) => paramsOf(request, served.known),
     // What is thrown is told by its field; what else there is, is of GraphQL's own judgement of the document.
     onSubscribe: (request, params) => argsOf(served, request.context, params) as never,
+    // The library looks at each value whether it is an error, which is what takes longest of writing it.
+    onOperation: ({ raw }, _, result) => {
+      if (Symbol.asyncIterator in result || result.errors !== undefined) return
+      raw.answer = JSON.stringify(result)
+      return WRITTEN
+    },
     formatError: (error) => formatted(error),
   })
 
@@ -59,16 +71,20 @@ export function executor(served: Served): (request: IncomingMessage, response: S
       const body = request.method === 'GET' ? null : await readText(request, state.limits.body)
       const asked: Request<Asked, Head> = {
         ...{ method: request.method!, url: request.url!, headers: request.headers, body },
-        raw: { request, response, gone },
+        raw: { request, response, gone, answer: undefined },
         context: { correlationId, steering, trace, header, gone },
       }
       if (wantsEvents(header('accept'))) return await sendEvents(served, asked)
-      send(response, state, await handle(asked))
+      const [text, how] = await handle(asked)
+      send(response, state, [asked.raw.answer ?? text, how])
     } catch (error) {
       refuse(response, state, error, correlationId)
     }
   }
 }
+
+/** In place of a result that has been written already. */
+const WRITTEN: ExecutionResult = Object.freeze({ data: null })
 
 const wantsEvents = (accept: string | undefined): boolean => accept?.includes('text/event-stream') === true
 

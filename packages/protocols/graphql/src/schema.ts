@@ -75,6 +75,7 @@ export function schemaOf(options: SchemaOptions): Drawn {
     const call: NonNullable<Field['resolve']> = (_, given, context, { path }) =>
       callField(door, context, { input: () => read(given), path: String(path.key) })
     const type = one.output.kind === 'nothing' ? new GraphQLNonNull(Done) : output.typeOf(one.output)
+    const isShown = one.output.kind === 'nothing' || shown !== undefined
     const show = (value: unknown): unknown => (one.output.kind === 'nothing' ? true : (shown?.(value) ?? value))
     return {
       type,
@@ -83,7 +84,7 @@ export function schemaOf(options: SchemaOptions): Drawn {
       ...(operation.deprecated ? { deprecationReason: 'It is going to be removed' } : {}),
       ...(operation.kind === 'stream'
         ? { subscribe: call, resolve: show }
-        : { resolve: async (...given: Parameters<typeof call>) => show(await call(...given)) }),
+        : { resolve: isShown ? async (...given: Parameters<typeof call>) => show(await call(...given)) : call }),
     }
   }
 
