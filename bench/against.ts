@@ -105,14 +105,22 @@ function checkOut(commit: string, folder: string): void {
   rmSync(join(folder, 'bench'), { recursive: true, force: true })
   cpSync(bench, join(folder, 'bench'), { recursive: true, filter: (from) => basename(from) !== 'node_modules' })
   for (const place of nested('bench')) symlinkSync(join(root, place), join(folder, place))
-  const lock = 'package-lock.json'
-  if (readFileSync(join(folder, lock), 'utf8') !== readFileSync(join(root, lock), 'utf8'))
+  if (modulesOf(folder) !== modulesOf(root))
     return void execFileSync('npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund'], {
       cwd: folder,
       stdio: ['ignore', 2, 2],
     })
   link(join(root, 'node_modules'), join(folder, 'node_modules'))
   for (const place of ['packages', 'examples'].flatMap(nested)) symlinkSync(join(root, place), join(folder, place))
+}
+
+/** What is installed for a tree, of others: each place and its version. */
+function modulesOf(tree: string): string {
+  const { packages } = JSON.parse(readFileSync(join(tree, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly version?: string; readonly link?: boolean }>>
+  }
+  const others = Object.entries(packages).filter(([place, { link }]) => place.includes('node_modules/') && link !== true)
+  return JSON.stringify(others.map(([place, { version }]) => [place, version]))
 }
 
 /** Folders of modules below one of the tree's, from the root. */
