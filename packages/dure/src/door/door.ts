@@ -1,4 +1,4 @@
 /** What every way in from outside shares, whatever its protocol: who calls, and calls by name. */
-export type { Authenticate, Credentials, DoorCallOptions, DoorCalls, OnBehalf, Prepared, PreparedCall, Security } from './host.ts'
+export type { Authenticate, Credentials, DoorCallOptions, DoorCalls, OnBehalf, Security } from './host.ts'
 export { createAuthenticate } from './credentials.ts'
 export { callerFor, createDoorCalls } from './calls.ts'
