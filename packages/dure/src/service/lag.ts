@@ -16,7 +16,7 @@ export type Lag = {
   readonly silent: readonly string[]
 }
 
-export type ConsumerLag = Omit<ReactionReading, 'oldest'> & {
+export type ConsumerLag = Omit<ReactionReading, 'oldest' | 'handled'> & {
   /** Messages that the broker has for it and that it has not read; undefined when the broker does not answer. */
   readonly unread: number | undefined
   /** When the first of those was published, and when the oldest dead letter failed; milliseconds since the epoch. */
@@ -161,7 +161,7 @@ function largest(readings: readonly ReactionReading[]): ReactionReading {
 const QUEUE = 'queue'
 
 function lagOfReading(
-  { oldest, ...reading }: ReactionReading,
+  { oldest, handled: _, ...reading }: ReactionReading,
   lags: readonly GroupLag[] | undefined,
   abandoned = false,
 ): ConsumerLag {

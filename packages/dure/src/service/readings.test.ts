@@ -39,7 +39,7 @@ test('every service tells what its outbox does, every consumer its dead letters,
   })
   const reading: ReactionReading = {
     ...{ consumer: 'desk/placed', kind: 'topic', topic: 'placed' },
-    ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000) },
+    ...{ waiting: 4, deadLetters: 2, held: 3, oldest: ago(90_000), handled: 70 },
   }
   const all = told(await serviceReadings({ counts, readings: async () => [reading] }, clock))
   assert.deepEqual(
@@ -51,6 +51,10 @@ test('every service tells what its outbox does, every consumer its dead letters,
       ['dure.consumer.dead_letters.age', 'desk desk/placed', 90],
       ['dure.consumer.held', 'desk desk/placed', 3],
     ],
+  )
+  assert.deepEqual(
+    all.filter(([name]) => name === FAMILIES.consumed.name),
+    [['messaging.client.consumed.messages', 'desk desk/placed placed', 70]],
   )
   const lanes = { family: FAMILIES.outboxLanes, attributes: { name: 'own' }, value: 16 }
   const more = told(await serviceReadings({ counts, readings: async () => [], dataReadings: () => [lanes] }, clock))

@@ -68,13 +68,16 @@ export async function serviceReadings(instance: Measured, clock: Clock): Promise
         { family: FAMILIES.retainedAge, attributes: own, value: age / 1_000 },
       ]
     }),
-    ...reactions.flatMap(({ consumer, waiting, deadLetters, held, oldest }) => {
+    ...reactions.flatMap(({ consumer, topic, waiting, deadLetters, held, oldest, handled }) => {
       const own = { ...attributes, 'messaging.consumer.group.name': consumer }
       return [
         { family: FAMILIES.waiting, attributes: own, value: waiting },
         { family: FAMILIES.deadLetters, attributes: own, value: deadLetters },
         { family: FAMILIES.deadLettersAge, attributes: own, value: secondsSince(oldest, now) },
         { family: FAMILIES.held, attributes: own, value: held },
+        ...(handled === undefined
+          ? []
+          : [{ family: FAMILIES.consumed, attributes: { ...own, 'messaging.destination.name': topic }, value: handled }]),
       ]
     }),
   ]

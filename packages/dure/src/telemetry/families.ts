@@ -13,6 +13,7 @@ type FamilyName =
   | 'duration'
   | 'calls'
   | 'inFlight'
+  | 'consumed'
   | 'lag'
   | 'lagAge'
   | 'lost'
@@ -76,6 +77,7 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   duration: histogram('rpc.server.call.duration', 's', 'Time from a call to its answer'),
   calls: counter('rpc.server.calls', '{call}', 'Calls answered, by code'),
   inFlight: gauge('rpc.server.active_calls', '{call}', 'Calls being worked on'),
+  consumed: counter('messaging.client.consumed.messages', '{message}', 'Messages that have had their effect'),
   lag: gauge('messaging.consumer.lag', '{message}', 'Messages a consumer group has not read yet'),
   lagAge: gauge('dure.consumer.lag.age', 's', 'Time since the first message that a consumer group has not read was published'),
   lost: counter('dure.consumer.lost', '{message}', 'Messages that retention threw away before the consumer group had read them'),

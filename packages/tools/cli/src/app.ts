@@ -122,6 +122,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   console: async () => (await import('./commands/console.ts')).consoleCommand,
   scale: async () => (await import('./commands/scale.ts')).scaleCommand,
   place: async () => (await import('./commands/place.ts')).placeCommand,
+  plan: async () => (await import('./commands/plan.ts')).planCommand,
   restart: async () => (await import('./commands/restart.ts')).restartCommand,
   call: async () => (await import('./commands/call.ts')).callCommand,
   dead: async () => (await import('./commands/dead/dead.ts')).deadCommands,

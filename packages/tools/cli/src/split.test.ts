@@ -61,6 +61,7 @@ test('start --split: a process each, in as many copies as are said', patient, as
   await t.test('one answer, and who is killed comes back', () => killed(data, running))
   await t.test('copies: as many as dure scale says; one is replaced; what cannot be is said', () => scaled(data))
   await t.test('place: who is where, a report, a move in, refusals', () => placed(data))
+  await t.test('plan: what a larger load needs, out of what is measured', () => planned(data))
   await t.test('all are replaced, and whoever asks meanwhile is answered', () => replaced(data, running))
   await t.test('without its supervisor nobody stays, and a second start goes on where its placement says', () =>
     orphaned(data, running),
@@ -149,6 +150,29 @@ async function placed(data: string): Promise<void> {
   assert.ok(change.memory < 0, joined.out)
   assert.deepEqual(namesIn(JSON.stringify(processes)), ['broker', 'orders+stock', 'doors'])
   await find(7)
+}
+
+async function planned(data: string): Promise<void> {
+  const { ask, find, refuses } = asking(data)
+  const file = join(data, 'measured.json')
+  await refuses([
+    [['plan', '--seconds', '1'], 1, /Cannot plan: no call came in at a door of this system in 1 s; have it used/],
+    [['plan', '--load', 'many'], 2, /"many" is no load: give 1000x, 200\/s, or SERVICE\.OPERATION=200\/s/],
+    [['plan', '--measured', file], 1, /Cannot plan from .*measured\.json: there is no such file/],
+    [['plan', '--measured', file, '--seconds', '3'], 2, /Cannot measure and plan from "--measured" at once/],
+  ])
+  let measured = false
+  const measuring = ask('plan', '--seconds', '1', '--save', file).finally(() => (measured = true))
+  while (!measured) await find(7)
+  assert.equal((await measuring).code, 0, (await measuring).err)
+  const plan = await ask('plan', '--measured', file, '--load', '1000x')
+  assert.match(plan.out, /calls a second at the doors, 1,000 times what was measured/)
+  assert.match(plan.out, /\norders\.find +[\d.]+ (?:µs|ms) /)
+  const { processes, total } = JSON.parse((await ask('plan', '--measured', file, '--load', 'orders.find=900000/s', '--json')).out)
+  assert.deepEqual(namesIn(JSON.stringify(processes)), ['broker', 'orders+stock', 'doors', 'supervisor'])
+  assert.ok(total.copies > 4 && total.processors > 1)
+  assert.match((await ask('plan', '--measured', file, '--beside', file)).out, /PROCESSORS +PREDICTED +MEASURED +OFF BY\nall /)
+  await refuses([[['plan', '--measured', file, '--load', 'orders.gone=1/s'], 1, /"orders\.gone".* there were orders\.find/s]])
 }
 
 async function replaced(data: string, running: Spawned): Promise<void> {

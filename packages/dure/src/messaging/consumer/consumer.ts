@@ -178,9 +178,9 @@ export async function createConsumer<Tx extends StoreTransaction>(given: Consume
 }
 
 function readingsOf(running: readonly RunningReaction[], totals: readonly ParkedTotals[]): readonly ReactionReading[] {
-  return running.map(({ consumer, kind, topic }) => {
+  return running.map(({ consumer, kind, topic, counters: { handled } }) => {
     const { waiting = 0, deadLetters: letters = 0, held = 0, oldest } = totals.find((one) => one.consumer === consumer) ?? {}
-    return { consumer, kind, topic, waiting, deadLetters: letters, held, oldest }
+    return { consumer, kind, topic, waiting, deadLetters: letters, held, oldest, handled }
   })
 }
 

@@ -53,6 +53,8 @@ export type ReactionReading = {
   readonly held: number
   /** When the oldest of the dead letters failed, of events for the first time; milliseconds since the epoch. */
   readonly oldest: number | undefined
+  /** Messages that have had their effect since the start; undefined of an outbox. */
+  readonly handled?: number
 }
 
 export type RunningReaction = {

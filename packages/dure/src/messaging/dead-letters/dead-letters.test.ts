@@ -61,6 +61,7 @@ test(
       {
         ...{ consumer: 'test/count', kind: 'topic', topic: 'counted', waiting: 0, deadLetters: 3, held: 3 },
         oldest: letters[0]!.firstFailure,
+        handled: 0,
       },
     ])
   },

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { FAMILIES, type MetricFamily } from 'dure/telemetry'
 import { realRuntime } from 'dure/runtime'
 import { askMetrics, askPlacement } from '../control/control.ts'
+import { processesHere } from '../proc.ts'
 
 /** What was measured of a running system over some seconds. */
 export type Measured = {
@@ -32,28 +32,33 @@ const BOUNDS: readonly number[] = Array.from({ length: 11 }, (_, i) => 2 ** (2 *
 
 export async function measure(directory: string, seconds: number): Promise<Measured> {
   const { clock, timers } = realRuntime()
-  const look = async () => ({
-    at: clock.monotonic(),
-    metrics: await askMetrics(directory),
-    processes: (await askPlacement(directory)).map(({ name, pid }) => ({
-      name,
-      pid,
-      cpu: pid === undefined ? undefined : cpuOf(pid),
-    })),
-  })
+  const look = async () => {
+    const [metrics, placement] = [await askMetrics(directory), await askPlacement(directory)]
+    const here = processesHere()
+    const processes = placement.map(({ name, pid }) => ({ ...(pid === undefined ? undefined : here.get(pid)), name, pid }))
+    return { at: clock.monotonic(), metrics, processes }
+  }
   const before = await look()
   await timers.sleep(seconds * 1_000)
   const after = await look()
   const elapsed = (after.at - before.at) / 1_000
   return {
-    operations: operationsOf(before.metrics, after.metrics, elapsed),
-    calls: callsOf(before.metrics, after.metrics, elapsed),
-    processes: after.processes.map(({ name, pid, cpu }) => {
-      const then = before.processes.find((one) => one.pid === pid)?.cpu
-      const used = cpu === undefined || then === undefined ? undefined : (cpu - then) / elapsed
-      return { name, memory: pid === undefined ? undefined : memoryOf(pid), processor: used }
+    ...ratesOf(before.metrics, after.metrics, elapsed),
+    processes: after.processes.map(({ name, pid, own, memory }) => {
+      const then = before.processes.find((one) => one.pid === pid)?.own
+      const used = own === undefined || then === undefined ? undefined : (own - then) / elapsed
+      return { name, memory, processor: used }
     }),
   }
+}
+
+/** What was called how often between two readings, so many seconds apart, and how long it took. */
+export function ratesOf(
+  before: readonly MetricFamily[],
+  after: readonly MetricFamily[],
+  elapsed: number,
+): Pick<Measured, 'operations' | 'calls'> {
+  return { operations: operationsOf(before, after, elapsed), calls: callsOf(before, after, elapsed) }
 }
 
 type Totals = { readonly count: number; readonly sum: number; readonly below: readonly number[] }
@@ -93,44 +98,27 @@ function totalsOf(families: readonly MetricFamily[]): ReadonlyMap<string, Totals
 }
 
 function callsOf(before: readonly MetricFamily[], after: readonly MetricFamily[], elapsed: number): readonly MeasuredCalls[] {
-  const earlier = askedOf(before)
-  return [...askedOf(after)].flatMap(([key, now]) => {
-    const count = now - (earlier.get(key) ?? 0)
-    const [caller = '', callee = ''] = key.split(' ')
-    return count <= 0 ? [] : [{ caller: caller === '' ? 'doors' : caller, callee, perSecond: count / elapsed }]
-  })
+  const asked = increaseOf(FAMILIES.asked.name, ['dure.caller', 'rpc.service'], before, after)
+  return asked.map(({ key: [caller = '', callee = ''], value }) => ({
+    ...{ caller: caller === '' ? 'doors' : caller, callee, perSecond: value / elapsed },
+  }))
 }
 
-/** Calls by caller and callee, over all operations and copies. */
-function askedOf(families: readonly MetricFamily[]): ReadonlyMap<string, number> {
+/** By how much the numbers of a family grew, added up over all that have these attributes alike; what did not grow is left out. */
+export function increaseOf(
+  family: string,
+  attributes: readonly string[],
+  before: readonly MetricFamily[],
+  after: readonly MetricFamily[],
+): readonly { readonly key: readonly string[]; readonly value: number }[] {
   const totals = new Map<string, number>()
-  for (const point of families.find(({ name }) => name === FAMILIES.asked.name)?.points ?? []) {
-    if (!('value' in point)) continue
-    const key = `${String(point.attributes['dure.caller'])} ${String(point.attributes['rpc.service'])}`
-    totals.set(key, (totals.get(key) ?? 0) + point.value)
+  const add = (families: readonly MetricFamily[], sign: 1 | -1): void => {
+    for (const point of families.find(({ name }) => name === family)?.points ?? []) {
+      const key = JSON.stringify(attributes.map((name) => String(point.attributes[name] ?? '')))
+      if ('value' in point) totals.set(key, (totals.get(key) ?? 0) + sign * point.value)
+    }
   }
-  return totals
-}
-
-/** Milliseconds that Linux counts as one tick of a processor, which is what it is everywhere but on odd builds. */
-const TICKS_A_SECOND = 100
-
-/** Seconds of processor so far. */
-function cpuOf(pid: number): number | undefined {
-  const [, rest] = read(`/proc/${pid}/stat`)?.split(') ') ?? []
-  const fields = rest?.split(' ')
-  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
-}
-
-function memoryOf(pid: number): number | undefined {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '') ?? []
-  return kilobytes === undefined ? undefined : Number(kilobytes) * 1_024
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return undefined
-  }
+  add(after, 1)
+  add(before, -1)
+  return [...totals].flatMap(([key, value]) => (value <= 0 ? [] : [{ key: JSON.parse(key) as string[], value }]))
 }
