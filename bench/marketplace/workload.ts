@@ -42,8 +42,10 @@ export async function runWorkload(options: {
   /** Where the report is written. */
   readonly json: string
   readonly progress: (line: string) => void
+  /** Told when it begins to send. */
+  readonly began?: () => void
 }): Promise<Run> {
-  const { shop, load, json, progress } = options
+  const { shop, load, json, progress, began } = options
   const { seconds, outstanding, rate = 0 } = load
   const words = Object.entries({ url: shop.url, seconds, concurrency: outstanding, rate, json })
   const child = spawn(
@@ -61,7 +63,7 @@ export async function runWorkload(options: {
   child.stdout.on('data', (chunk: Buffer) => {
     said += chunk.toString()
     // It says so when it begins to send, and when it has ended.
-    if (said.includes('transactions outstanding') || said.includes('due a second')) watch.begin()
+    if (said.includes('transactions outstanding') || said.includes('due a second')) watch.begin(began)
     if (said.includes('Waiting for quiet')) watch.end()
   })
   const code = await new Promise((resolve) => child.once('close', resolve))
@@ -76,7 +78,7 @@ export async function runWorkload(options: {
 type Used = Pick<Usage, 'cpuSeconds' | 'rssMb' | 'pssMb'>
 
 /** What is used from `begin` to the first `end`. */
-function watchUsage({ usage }: Shop): { readonly begin: () => void; readonly end: () => Used } {
+function watchUsage({ usage }: Shop): { readonly begin: (began?: () => void) => void; readonly end: () => Used } {
   let before: Usage | undefined
   let used: Used | undefined
   let [rssMb, pssMb] = [0, 0]
@@ -88,9 +90,10 @@ function watchUsage({ usage }: Shop): { readonly begin: () => void; readonly end
   }
   let timer: NodeJS.Timeout | undefined
   return {
-    begin: () => {
+    begin: (began) => {
       if (before !== undefined) return
       before = look()
+      began?.()
       timer = setInterval(look, 1_000)
     },
     end: () => {

@@ -169,6 +169,27 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
       'packages/dure/src/service/idempotency-copies.test.ts',
     ],
   },
+  U11: {
+    state: 'works',
+    code: [
+      'packages/tools/cli/src/capacity/measurement.ts',
+      'packages/tools/cli/src/capacity/model.ts',
+      'packages/tools/cli/src/capacity/plan.ts',
+      'packages/tools/cli/src/capacity/network.ts',
+      'packages/tools/cli/src/capacity/queues.ts',
+      'packages/tools/cli/src/capacity/compare.ts',
+      'packages/tools/cli/src/commands/plan.ts',
+      'bench/capacity/capacity.ts',
+    ],
+    guide: 'docs/guides/capacity.md',
+    tests: [
+      'packages/tools/cli/src/capacity/fit.test.ts',
+      'packages/tools/cli/src/capacity/queues.test.ts',
+      'packages/tools/cli/src/capacity/plan.test.ts',
+      'packages/tools/cli/src/capacity/servers.test.ts',
+      'packages/tools/cli/src/split.test.ts',
+    ],
+  },
   U12: {
     state: 'works',
     part: {

@@ -26,6 +26,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'console',
     'scale',
     'place',
+    'plan',
     'restart',
     'call',
     'dead',
