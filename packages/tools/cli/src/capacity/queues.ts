@@ -41,7 +41,10 @@ type Turn = { readonly ms: number; readonly done: () => void }
  * The same network and seed give the same times.
  * @param work so many calls that are asked for, the first tenth of which does not count
  */
-export function simulate(network: Network, { seed = 1, work = 40_000 } = {}): readonly Response[] {
+export function simulate(
+  network: Network,
+  { seed = 1, work = 40_000 }: { readonly seed?: number; readonly work?: number } = {},
+): readonly Response[] {
   const random = seededRandom(seed)
   const events = createEvents()
   const chance = (mean: number): number => -mean * Math.log(1 - random.number())
