@@ -1,6 +1,19 @@
 /** Tests that users run on their own services. */
-export { fake, testSystem } from './component/component.ts'
-export type { Answers, BringOptions, Fake, FaultKind, Tested, TestSystem, TestSystemOptions } from './component/component.ts'
+export { container, fake, ownProcess, testSystem } from './component/component.ts'
+export type {
+  Answers,
+  BringOptions,
+  ContainerOptions,
+  Fake,
+  FaultKind,
+  OwnProcessOptions,
+  Place,
+  Placed,
+  PlaceWorld,
+  Tested,
+  TestSystem,
+  TestSystemOptions,
+} from './component/component.ts'
 export { checkPlacement, describeReport, inCopies, placements, placementSuite, reportAsJson } from './placement/placement.ts'
 export type {
   CheckPlacementOptions,

@@ -16,6 +16,8 @@ export type Life = {
   readonly broker: Broker
   /** Ends it as `kill -9` does, and closes what the operating system would. */
   readonly kill: () => Promise<void>
+  /** Has it finish what is under way, and end. */
+  readonly end: () => Promise<void>
   /** Nothing in it happens, until it is told to go on. */
   readonly freeze: () => void
   readonly thaw: () => void
@@ -38,7 +40,7 @@ export type LifeOptions = {
 type Session = Pick<Store, 'stop'>
 
 /** Milliseconds that a stop takes at most. */
-const STOP = 2_000
+export const STOP = 2_000
 
 export async function beginLife(options: LifeOptions): Promise<Life> {
   const { system, directory, time, log, recorded } = options
@@ -74,13 +76,18 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   }
   try {
     const running = await start(own, { directory, runtime: process.runtime, log, shutdownTimeout: STOP })
+    const killed = async (): Promise<void> => {
+      // A door holds sockets of this process, which would go on.
+      await Promise.allSettled(running.doors.map((door) => door.close({ timeout: 0 })))
+      await death()
+    }
     return {
       running,
       broker: broker!,
-      kill: async () => {
-        // A door holds sockets of this process, which would go on.
-        await Promise.allSettled(running.doors.map((door) => door.close({ timeout: 0 })))
-        await death()
+      kill: killed,
+      end: async () => {
+        await running.stop()
+        await killed()
       },
       inside: (work) =>
         new Promise((resolve, reject) => {

@@ -20,7 +20,7 @@ export async function createLives(options: {
   /** Whatever holds up what is under way. */
   readonly heal: () => void
   /** Told once, when nothing is left of it. */
-  readonly over: () => void
+  readonly over: () => Promise<void>
 }): Promise<Lives> {
   const { name, time, calls, heal, over } = options
   let number = 0
@@ -42,18 +42,17 @@ export async function createLives(options: {
       await time.during(async () => {
         heal()
         life?.thaw()
-        await life?.running.stop()
-        await life?.kill()
+        await life?.end()
       })
     } finally {
       calls.fail(new CallError('UNAVAILABLE', `The test of "${name}" is over`))
-      over()
+      await over()
     }
   }
   try {
     await coming
   } catch (error) {
-    over()
+    await over()
     throw error
   }
   return {

@@ -5,6 +5,7 @@ import type { Adapter, Door, OnBehalf, ReceivedEvent, StoreAdapter } from 'dure/
 import type { Span } from 'dure/telemetry'
 import type { Fake } from './fake.ts'
 import type { FaultKind } from './faults.ts'
+import type { Place } from './place.ts'
 import type { BringOptions } from './publish.ts'
 
 export type TestSystemOptions = {
@@ -13,6 +14,11 @@ export type TestSystemOptions = {
    * that no contract at hand announces come from `outside`.
    */
   readonly fakes?: readonly Fake[]
+  /**
+   * Where the services run: `ownProcess({ file })`, `container({ image })`. Default: in the test's process. Elsewhere they have the database that their system
+   * says, and the broker too where others reach that; else they have the test's.
+   */
+  readonly in?: Place
   /**
    * `real` (default): what waits, waits. `virtual`: time moves on at once to whatever comes next while a test waits for the
    * system, and stands still otherwise; for services that ask the real world nothing.
@@ -40,7 +46,10 @@ export type TestSystem = AsyncDisposable & {
   readonly publish: <E extends AnyEvent>(event: E, data: EventInput<E>, options?: BringOptions) => Promise<void>
   /** Puts work on a queue as if another service had sent it. */
   readonly send: <E extends AnyEvent>(queue: E, data: EventInput<E>, options?: BringOptions) => Promise<void>
-  /** What services published of an event, or sent to a queue, in the order in which the broker took it. */
+  /**
+   * What services published of an event, or sent to a queue, in the order in which the broker took it. Of services elsewhere that reach a broker by themselves
+   * events alone, in the order of each key.
+   */
   readonly published: <E extends AnyEvent>(event: E) => readonly ReceivedEvent<E>[]
   /**
    * Waits until nothing is under way: no call (streams apart), nothing in an outbox, no event unread or in hand or waiting for another try.

@@ -7,6 +7,7 @@ import type { ReceivedEvent } from 'dure/service'
 export type Recorded = {
   /** The same broker, and what it takes is recorded. */
   readonly around: (broker: Broker) => Broker
+  readonly note: (batch: readonly Message[]) => void
   readonly of: <E extends AnyEvent>(event: E) => readonly ReceivedEvent<E>[]
 }
 
@@ -25,6 +26,7 @@ export function createRecorded(): Recorded {
     }
   }
   return {
+    note,
     around: (broker) => ({
       ...broker,
       publish: async (batch) => {

@@ -9,6 +9,8 @@ export type Tested = System | Service | readonly Service[]
 export type Subject = {
   readonly system: System
   readonly fakes: readonly Fake[]
+  /** Names of the services that are no fakes. */
+  readonly own: readonly string[]
   /** The service whose contract announces an event. */
   readonly announcer: (event: AnyEvent) => string | undefined
 }
@@ -46,6 +48,7 @@ export function subjectOf(tested: Tested, given: readonly Fake[], doors: readonl
   for (const event of unknown) announced.set(event.name, OUTSIDE)
   return {
     fakes,
+    own: [...here],
     announcer: (event) => announced.get(event.name),
     system: {
       ...system(name, {

@@ -2,7 +2,9 @@ import { makeFolder } from '@dure/simulation/internal'
 import { clientFactory } from 'dure/call/internal'
 import { checkNumbers, WAIT } from 'dure/runtime/internal'
 import type { SystemStatus } from 'dure/service'
+import type { Span } from 'dure/telemetry'
 import { insideOf } from './fake.ts'
+import { farLives, refuseFar } from './far-life.ts'
 import { createFaults } from './faults.ts'
 import { createInFlight } from './in-flight.ts'
 import { beginLife, makeProcess } from './life.ts'
@@ -45,32 +47,44 @@ import { logOf } from './words.ts'
  * ```
  */
 export async function testSystem(tested: Tested, options: TestSystemOptions = {}): Promise<TestSystem> {
-  const { fakes: given = [], doors = [], fetch } = options
+  const { fakes: given = [], doors = [], fetch, in: place } = options
   const subject = subjectOf(tested, given, doors)
   const { name } = subject.system
+  if (place !== undefined) refuseFar(name, place, { database: options.database, fetch, time: options.time })
   const time = timeOf(name, options)
   const users = makeProcess({ time, name: 'test', number: 0, fetch })
   const folder = makeFolder()
   const recorded = createRecorded()
   const faults = createFaults()
   const calls = createInFlight()
-  const { log, said } = logOf(users.runtime.clock, options.log)
+  const { log, said, hear } = logOf(users.runtime.clock, options.log)
   const spans = createSpans(name, options.spans === true)
   const system = {
     ...{ ...subject.system, telemetry: spans.telemetry },
     ...(options.database !== undefined && { database: options.database, stores: {} }),
     services: subject.system.services.map(faults.around),
   }
+  const { broker } = options
+  const elsewhere = place === undefined ? [] : subject.own
+  const far =
+    place &&
+    farLives({
+      ...{ system, place, services: elsewhere, directory: folder.path, log, recorded, broker },
+      onLine: hear,
+    })
   const lives = await createLives({
     ...{ name, time, calls, heal: faults.end },
-    begin: (number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number, broker: options.broker }),
-    over: () => {
+    begin: far?.begin ?? ((number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number, broker })),
+    over: async () => {
+      await far?.over()
       time.end()
       folder.remove()
     },
   })
   const { now, kill } = lives
 
+  // What goes between processes by the broker is no service of anybody's.
+  const isOwn = ({ service }: Span): boolean => system.services.some(({ contract }) => contract.name === service)
   const blame = (): void => {
     const found = subject.fakes.flatMap((one) => insideOf(one).takeFaults())
     if (found.length > 0) throw new Error(`Testing "${name}" failed: ${found.join('. ')}`)
@@ -109,11 +123,14 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
         return inside(running.status)
       }
       await time.during(() => settle({ name, timeout, runtime, status, calls, said, blame }))
+      if (options.spans === true) await far?.written()
     },
     fault: ({ name: service }, kind) => {
       now(`have ${kind} befall "${service}"`)
       if (!system.services.some(({ contract }) => contract.name === service))
         throw new TypeError(`Cannot have ${kind} befall "${service}": it is no service of "${name}", and none that it needs`)
+      if (elsewhere.includes(service))
+        throw new TypeError(`Cannot have ${kind} befall "${service}": it runs in ${place!.name}; use kill() or freeze()`)
       return faults.begin(service, kind)
     },
     kill,
@@ -135,7 +152,7 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
         throw new TypeError(`Cannot look at dead letters of "${service}": it is no service of "${name}" with a database`)
       return letters
     },
-    spans: spans.list,
+    spans: () => (far === undefined ? spans.list() : [...spans.list().filter(isOwn), ...far.spans()]),
     outbox: async ({ name: service }) => {
       const { inside, running } = now(`look into the outbox of "${service}"`)
       const found = (await time.during(() => inside(running.status))).services.find((one) => one.service === service)

@@ -7,7 +7,7 @@ const WORDS = 3
 export function logOf(
   clock: Clock,
   tell: ((line: string) => void) | undefined,
-): { readonly log: Logger; readonly said: () => readonly string[] } {
+): { readonly log: Logger; readonly said: () => readonly string[]; readonly hear: (line: string) => void } {
   const words: string[] = []
   const write = (line: string): void => {
     tell?.(line)
@@ -21,5 +21,9 @@ export function logOf(
     words.push(why === undefined ? message : `${message}: ${why.split('\n', 1)[0]}`)
     if (words.length > WORDS) words.shift()
   }
-  return { log: createLogger({ clock, write }), said: () => words }
+  return {
+    log: createLogger({ clock, write }),
+    said: () => words,
+    hear: (line) => (line.startsWith('{') ? write(line) : tell?.(line)),
+  }
 }
