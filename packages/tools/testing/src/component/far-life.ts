@@ -79,7 +79,7 @@ export function farLives(options: FarOptions): FarLives {
     const traces = openTraces(directory)
     try {
       const all = (traces?.recent(MOST_TRACES) ?? []).flatMap(({ traceId }) => traces!.trace(traceId))
-      return all.filter(({ service }) => services.includes(service))
+      return all.filter(({ service }) => services.includes(service)).sort((a, b) => a.start - b.start)
     } finally {
       traces?.close()
     }

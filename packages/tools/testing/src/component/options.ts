@@ -66,7 +66,10 @@ export type TestSystem = AsyncDisposable & {
   /** Lets so many milliseconds of virtual time pass. */
   readonly advance: (ms: number) => Promise<void>
   readonly deadLetters: (service: AnyContract) => DeadLetters
-  /** What has happened, as spans that have ended, oldest first; the last 10,000. @throws {TypeError} when it was not asked for: `spans: true` */
+  /**
+   * What has happened, as spans that have ended, oldest first; the last 10,000. Of services elsewhere once `settled` has come, and a kill may take
+   * those of the moment before. @throws {TypeError} when it was not asked for: `spans: true`
+   */
   readonly spans: () => readonly Span[]
   /** Messages that a service has committed and its broker does not have yet. */
   readonly outbox: (service: AnyContract) => Promise<number>
