@@ -46,6 +46,7 @@
  * `npm run peers -- streams`: Kafka Streams' TopologyTestDriver and ours run the same random records through the same joins and windows.
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
+ * `npm run peers -- component`: three services of the marketplace pass their component tests in their images, by podman: on embedded parts and on real servers.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -150,6 +151,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   mail,
   image,
   lambda,
+  component,
   pact,
   streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
 }
@@ -408,6 +410,11 @@ async function lambda(): Promise<boolean> {
   const said = lambdaRie.there() ? 'installed' : lambdaRie.install()
   if (said !== 'installed') throw new Error(`Cannot ask AWS's emulator: it ${said}.`)
   return ourProgram('tools/deploy/src/lambda.test-support.ts', [join(lambdaRie.folder, 'bin', 'aws-lambda-rie')])
+}
+
+async function component(): Promise<boolean> {
+  need('podman', CONTAINERS)
+  return ourProgram('tools/deploy/src/components.peers.test-support.ts', [])
 }
 
 async function oldServers(): Promise<boolean> {

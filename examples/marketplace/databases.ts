@@ -36,7 +36,10 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
 }
 
 /** The stores of the services. @param own the marketplace's own server, where it has one */
-export function storesOf(flags: MarketplaceFlags, own: string | undefined): Required<Pick<SystemOptions, 'database' | 'stores'>> {
+export function storesOf(
+  flags: Pick<MarketplaceFlags, 'database' | 'durability' | 'postgres' | 'outbox'>,
+  own: string | undefined,
+): Required<Pick<SystemOptions, 'database' | 'stores'>> {
   const { database, durability, outbox } = flags
   const onFiles = sqlite({ durability })
   if (database === 'sqlite' && flags.postgres === '') return { database: onFiles, stores: {} }

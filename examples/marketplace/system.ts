@@ -92,10 +92,23 @@ function telemetryOf(env: Readonly<Partial<Record<string, string>>>): TelemetryO
   }
 }
 
-/** As the command line runs it: `dure dev`, with a payment provider that listens at PAYMENT_PROVIDER_URL. */
+/**
+ * As the command line and its image run it, with a payment provider that listens at PAYMENT_PROVIDER_URL; on the PostgreSQL and the broker that the
+ * environment says, else on the embedded ones.
+ */
 const url = process.env['PAYMENT_PROVIDER_URL'] ?? 'http://127.0.0.1:8090'
+const { MARKETPLACE_DATABASE: database, MARKETPLACE_BROKER: broker } = process.env
+// Only who is told of a server needs what speaks to it.
+const stores =
+  database === undefined
+    ? {}
+    : (await import('./databases.ts')).storesOf({ database, postgres: '', durability: 'power', outbox: 'polling' }, undefined)
+const brokers =
+  broker === undefined
+    ? {}
+    : { broker: await (await import('./brokers.ts')).brokerOf({ broker, durability: 'power', replicas: undefined }, undefined) }
 // The one thing that the command line loads, but for `dure sim`.
-export default marketplace({ provider: httpProvider({ url }), doors: [rest()] })
+export default marketplace({ provider: httpProvider({ url }), doors: [rest()], ...stores, ...brokers })
 
 /** For `dure sim`; loaded when it is asked for. */
 export const simulation = async (): Promise<() => Simulation> => {

@@ -25,17 +25,20 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   T2: {
     state: 'works',
     part: {
-      en: 'needs faked from their contracts, events brought and recorded, real stores and brokers, spans, faults, real or virtual time; in this process, not in an image',
-      ko: '계약으로 만든 가짜 의존 서비스, 이벤트 넣기와 기록, 실제 저장소와 브로커, 스팬, 장애 주입, 실제 또는 가상 시간. 이 프로세스 안에서이며 이미지에서는 아니다',
+      en: 'needs faked from their contracts, events brought and recorded, real stores and brokers, spans, faults, real or virtual time; by the same test in this process, in its own, or in its image',
+      ko: '계약으로 만든 가짜 의존 서비스, 이벤트 넣기와 기록, 실제 저장소와 브로커, 스팬, 장애 주입, 실제 또는 가상 시간. 같은 테스트를 이 프로세스에서도, 별도 프로세스에서도, 이미지로도 돌린다',
     },
     code: [
       'packages/tools/testing/src/component/test-system.ts',
       'packages/tools/testing/src/component/fake.ts',
       'packages/tools/testing/src/component/settled.ts',
+      'packages/tools/testing/src/component/far-life.ts',
+      'packages/tools/testing/src/component/container.ts',
     ],
     guide: 'docs/guides/testing.md',
     tests: [
       'packages/tools/testing/src/component/component.test.ts',
+      'packages/tools/testing/src/component/elsewhere.test.ts',
       'packages/tools/testing/src/component/vitest.test.ts',
       'examples/marketplace/services/order/order.test.ts',
       'examples/marketplace/services/order/postgres.test.ts',

@@ -22,6 +22,9 @@ export async function words(program: string, ...args: readonly string[]): Promis
 /** podman with a store of its own. Where limits may not be raised, containers begin with lower ones. */
 export function openPodman(folder: string): {
   readonly podman: (...args: readonly string[]) => Promise<string>
+  /** The program, its first words and its environment, for whoever runs it by itself. */
+  readonly words: readonly string[]
+  readonly env: Readonly<Record<string, string>>
   readonly close: () => Promise<void>
 } {
   const file = join(folder, 'containers.conf')
@@ -34,15 +37,18 @@ export function openPodman(folder: string): {
     ].join('\n'),
   )
   const own = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run')]
+  const env = { CONTAINERS_CONF: file }
   const podman = async (...args: readonly string[]): Promise<string> => {
     const { stdout } = await run('podman', [...own, ...args], {
       maxBuffer: LONGEST,
-      env: { ...process.env, CONTAINERS_CONF: file },
+      env: { ...process.env, ...env },
     })
     return stdout.trim()
   }
   return {
     podman,
+    words: ['podman', ...own],
+    env,
     close: async () => {
       await podman('rm', '--all', '--force', '--volumes').catch(() => '')
       await podman('rmi', '--all', '--force').catch(() => '')

@@ -24,9 +24,9 @@ export type ContainerOptions = {
  * ```ts
  * import { container } from '@dure/testing'
  *
+ * // testSystem(orders, { in: place, fakes })
  * const place = container({ image: 'localhost/shop/orders:1.4.0', engine: 'docker' })
  * console.log(place.name) // → a container of localhost/shop/orders:1.4.0
- * // await using test = await testSystem(orders, { in: place, fakes })
  * ```
  */
 export function container({ image, file, env = {}, engine = 'podman', options = [] }: ContainerOptions): Place {

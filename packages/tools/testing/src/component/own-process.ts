@@ -25,11 +25,11 @@ export type SubjectWords = {
  *
  * @example
  * ```ts
- * import { ownProcess, testSystem } from '@dure/testing'
+ * import { ownProcess } from '@dure/testing'
  *
- * const place = ownProcess({ file: new URL('system.ts', import.meta.url) })
- * console.log(place.name, testSystem.length) // → a process of its own 1
- * // await using test = await testSystem(orders, { in: place, fakes })
+ * // testSystem(orders, { in: place, fakes })
+ * const place = ownProcess({ file: new URL('orders/service.ts', import.meta.url), name: 'orders' })
+ * console.log(place.name) // → a process of its own
  * ```
  */
 export function ownProcess({ file, name = 'default', env = {} }: OwnProcessOptions): Place {

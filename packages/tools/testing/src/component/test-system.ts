@@ -1,5 +1,6 @@
 import { makeFolder } from '@dure/simulation/internal'
 import { clientFactory } from 'dure/call/internal'
+import { realRuntime } from 'dure/runtime'
 import { checkNumbers, WAIT } from 'dure/runtime/internal'
 import type { SystemStatus } from 'dure/service'
 import type { Span } from 'dure/telemetry'
@@ -52,12 +53,13 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
   const { name } = subject.system
   if (place !== undefined) refuseFar(name, place, { database: options.database, fetch, time: options.time })
   const time = timeOf(name, options)
-  const users = makeProcess({ time, name: 'test', number: 0, fetch })
+  // Deadlines are of the clock of whoever is called.
+  const runtime = place === undefined ? makeProcess({ time, name: 'test', number: 0, fetch }).runtime : realRuntime()
   const folder = makeFolder()
   const recorded = createRecorded()
   const faults = createFaults()
   const calls = createInFlight()
-  const { log, said, hear } = logOf(users.runtime.clock, options.log)
+  const { log, said, hear } = logOf(runtime.clock, options.log)
   const spans = createSpans(name, options.spans === true)
   const system = {
     ...{ ...subject.system, telemetry: spans.telemetry },
@@ -89,7 +91,6 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
     const found = subject.fakes.flatMap((one) => insideOf(one).takeFaults())
     if (found.length > 0) throw new Error(`Testing "${name}" failed: ${found.join('. ')}`)
   }
-  const { runtime } = users
   const transport = transportTo({ time, runtime, calls, life: now })
   const bringing =
     (kind: 'publish' | 'send'): TestSystem['publish'] =>
