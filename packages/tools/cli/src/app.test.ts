@@ -55,6 +55,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'collector',
     'gateway',
     'schemas',
+    'test',
     'check',
     'release',
     'image',

@@ -151,6 +151,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   collector: async () => (await import('./commands/collector.ts')).collectorCommand,
   gateway: async () => (await import('./commands/gateway/gateway.ts')).gatewayCommands,
   schemas: async () => (await import('./commands/schemas.ts')).schemasCommands,
+  test: async () => (await import('./commands/test.ts')).testCommand,
   check: async () => (await import('./commands/check.ts')).checkCommands,
   release: async () => (await import('./commands/release.ts')).releaseCommands,
   image: async () => (await import('./commands/image.ts')).imageCommands,

@@ -41,7 +41,7 @@ async function measureAll(shell: Shell, seconds: number): Promise<readonly Measu
   return measure({ seconds, progress: (style) => say(shell, `Measuring ${style}`) })
 }
 
-function languageOf({ process: { env } }: Shell): Lang {
+export function languageOf({ process: { env } }: Shell): Lang {
   return (env['LC_ALL'] || env['LANG'] || '').startsWith('ko') ? 'ko' : 'en'
 }
 

@@ -5,6 +5,7 @@ import { realRuntime, type Runtime, type Timers } from 'dure/runtime'
 import { start, type Adapter, type Running, type StoreAdapter, type System } from 'dure/service'
 import type { Logger } from 'dure/telemetry'
 import type { Recorded } from './recorded.ts'
+import { migrateAhead, type NextRelease } from './schema-of.ts'
 import type { Time } from './time.ts'
 
 /** One life of the process in which the system runs: from a start to a stop, or to its death. */
@@ -34,6 +35,8 @@ export type LifeOptions = {
   readonly broker: Adapter<Broker> | undefined
   /** Which life it is, from 1 on. */
   readonly number: number
+  /** Whose schemas its stores have from the first life on; default: their own. */
+  readonly next: NextRelease | undefined
 }
 
 /** What has sessions at a server. */
@@ -75,6 +78,8 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     }),
   }
   try {
+    if (options.number === 1 && options.next !== undefined)
+      await migrateAhead(own, options.next, { directory, runtime: process.runtime, log })
     const running = await start(own, { directory, runtime: process.runtime, log, shutdownTimeout: STOP })
     const killed = async (): Promise<void> => {
       // A door holds sockets of this process, which would go on.

@@ -7,6 +7,7 @@ import type { Fake } from './fake.ts'
 import type { FaultKind } from './faults.ts'
 import type { Place } from './place.ts'
 import type { BringOptions } from './publish.ts'
+import type { Tested } from './subject.ts'
 
 export type TestSystemOptions = {
   /**
@@ -28,6 +29,11 @@ export type TestSystemOptions = {
   readonly doors?: readonly Door[]
   /** Where services keep their data. Default: as the system says, SQLite in the test's own folder without waiting for the disk. */
   readonly database?: StoreAdapter
+  /**
+   * A later release, on whose schemas these services are tested: its migrations are applied first, as they are while copies of this release still run.
+   * `dure test --schema-of` says it for all tests of a project.
+   */
+  readonly schemaOf?: Tested
   /** How services tell each other: `natsBroker({ servers })`, of a server for this test. Default: the embedded broker. */
   readonly broker?: Adapter<Broker>
   /** Whether spans are made of all that happens, for `spans()`. Default false. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { programBeside } from '../placement/system-file.ts'
+import { programBeside } from '../system-file.ts'
 import { beginChild } from './child.ts'
 import type { Place } from './place.ts'
 

@@ -1,7 +1,7 @@
 /** The process of services under test: a part of their system, until it is told to end or nobody is left to tell it. */
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
-import { systemOf } from '../placement/system-file.ts'
+import { systemOf } from '../system-file.ts'
 import type { SubjectWords } from './own-process.ts'
 import { subjectOf, type Tested } from './subject.ts'
 

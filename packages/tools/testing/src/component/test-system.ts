@@ -13,6 +13,7 @@ import { createLives } from './lives.ts'
 import type { TestSystem, TestSystemOptions } from './options.ts'
 import { bring } from './publish.ts'
 import { createRecorded } from './recorded.ts'
+import { nextRelease } from './schema-of.ts'
 import { settle } from './settled.ts'
 import { createSpans } from './spans.ts'
 import { subjectOf, type Tested } from './subject.ts'
@@ -51,7 +52,9 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
   const { fakes: given = [], doors = [], fetch, in: place } = options
   const subject = subjectOf(tested, given, doors)
   const { name } = subject.system
-  if (place !== undefined) refuseFar(name, place, { database: options.database, fetch, time: options.time })
+  const tests = subject.system.services.filter(({ contract }) => subject.own.includes(contract.name))
+  const next = await nextRelease(name, options.schemaOf, tests)
+  if (place !== undefined) refuseFar(name, place, { database: options.database, fetch, time: options.time, schemaOf: next })
   const time = timeOf(name, options)
   // Deadlines are of the clock of whoever is called.
   const runtime = place === undefined ? makeProcess({ time, name: 'test', number: 0, fetch }).runtime : realRuntime()
@@ -76,7 +79,8 @@ export async function testSystem(tested: Tested, options: TestSystemOptions = {}
     })
   const lives = await createLives({
     ...{ name, time, calls, heal: faults.end },
-    begin: far?.begin ?? ((number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number, broker })),
+    begin:
+      far?.begin ?? ((number) => beginLife({ system, directory: folder.path, time, log, recorded, fetch, number, broker, next })),
     over: async () => {
       await far?.over()
       time.end()

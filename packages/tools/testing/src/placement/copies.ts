@@ -7,6 +7,7 @@ import { embeddedBroker } from 'dure/messaging'
 import { realRuntime, virtualRuntime, type Runtime } from 'dure/runtime'
 import { start, type Running, type System } from 'dure/service'
 import { silentLogger, type Logger } from 'dure/telemetry'
+import type { SystemFile } from '../system-file.ts'
 
 /** One way to place a system: starts a fresh copy of it, with a folder of its own. */
 export type Placement = {
@@ -31,8 +32,6 @@ export type CopyWorld = {
   readonly seed: number
   readonly log: Logger
 }
-
-export type SystemFile = { readonly url: string; readonly name: string }
 
 /** A running copy. */
 export type Copy = {

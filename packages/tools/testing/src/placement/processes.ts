@@ -7,7 +7,7 @@ import { groupsOf, start, type System } from 'dure/service'
 import { supervise, type Supervisor } from 'dure/supervisor'
 import { settler, steppedRuntime, type Copy, type CopyWorld, type Placement } from './copies.ts'
 import type { PartWords } from './child-process.ts'
-import { programBeside } from './system-file.ts'
+import { programBeside } from '../system-file.ts'
 
 /** The system in one process of its own, which loads it from its file. */
 export const inAnotherProcess: Placement = {

@@ -1,5 +1,7 @@
 import type { System } from 'dure/service'
-import type { SystemFile } from './copies.ts'
+
+/** Where a program finds a system. */
+export type SystemFile = { readonly url: string; readonly name: string }
 
 /**
  * The system that a file exports, for a process of its own.
@@ -7,7 +9,7 @@ import type { SystemFile } from './copies.ts'
  */
 export async function systemOf({ url, name }: SystemFile): Promise<System> {
   const exported = ((await import(url)) as Readonly<Record<string, unknown>>)[name] as System | (() => System)
-  if (exported === undefined) throw new Error(`Cannot place the system: "${url}" exports no "${name}"`)
+  if (exported === undefined) throw new Error(`Cannot run the system: "${url}" exports no "${name}"`)
   return typeof exported === 'function' ? exported() : exported
 }
 
