@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { textWidth } from '@dure/simulation/text/internal'
+import { pyramidText, type LayerResult } from './pyramid/pyramid.ts'
 import { dure, linkLibrary, temporary } from './shell.test-support.ts'
 
 const PASSES = `import { test } from 'node:test'\n`
@@ -55,20 +57,33 @@ test('the layers of a project are run in order, and each says what it caught and
   assert.match(equivalence!.caught[0]!.message, /nowhere\.mjs/)
 })
 
-test('a report fits the terminal, in English and Korean, and nothing in it controls it', async () => {
-  const cwd = project()
-  for (const [columns, lang, env] of [
-    [100, 'en', {}],
-    [50, 'ko', { LANG: 'ko_KR.UTF-8' }],
+test('a report fits the terminal, in English and Korean, and nothing in it controls it', () => {
+  const message = 'body $.cents: expected a whole number, got "250"\nmore'
+  const caught = [{ file: 'shop.contract.test.ts', line: 2, name: 'gives \u001b[31mcents', message }]
+  const results: readonly LayerResult[] = [
+    { layer: 'unit', files: 1, tests: 4, skipped: 1, caught: [], ms: 120, slowest: { file: 'money.test.ts', ms: 3 } },
+    { layer: 'contract', files: 1, tests: 1, skipped: 0, caught, ms: 2_100, slowest: { file: 'shop.contract.test.ts', ms: 90 } },
+    { layer: 'end-to-end', files: 0, tests: 0, skipped: 0, caught: [], ms: 0, slowest: undefined },
+  ]
+  for (const [columns, lang] of [
+    [100, 'en'],
+    [48, 'ko'],
   ] as const) {
-    const { code, out } = await dure(['test', 'unit', 'contract', '--bail'], { cwd, columns, env })
-    assert.equal(code, 1)
-    assert.match(out, lang === 'en' ? /^Layer +Tests +Caught/ : /^층 +테스트 +잡은 것/)
-    assert.match(out, lang === 'en' ? /1 of 5 tests caught something in .*: contract 1\./ : /테스트 5개 가운데 1개가/)
-    assert.match(out, /✖ gives \?\[31mcents\n {4}shop\.contract\.test\.mjs:2\n {4}body \$\.cents/)
+    const text = pyramidText(results, { columns, lang, color: false })
+    for (const line of text.split('\n')) assert.ok(textWidth(line) <= columns, line)
+    assert.match(text, lang === 'en' ? /^Layer +Tests +Caught/ : /^층 +테스트 +잡은 것/)
+    const verdict = text.slice(text.lastIndexOf('\n\n') + 2).replaceAll('\n', ' ')
+    const said = {
+      en: '1 of 5 tests caught something in 2.22 s: contract 1.',
+      ko: '테스트 5개 가운데 1개가 2.22 s 동안 무언가를 잡았습니다: 계약 1.',
+    }
+    assert.equal(verdict, said[lang])
+    assert.match(text, /✖ gives \?\[31mcents\n {4}shop\.contract\.test\.ts:2\n {4}body \$\.cents/)
   }
-  const one = await dure(['test', 'component', '--lang', 'en'], { cwd })
-  assert.deepEqual([one.code, /Nothing was caught by 1 tests in/.test(one.out)], [0, true])
+  assert.match(
+    pyramidText(results.slice(0, 1), { columns: 80, lang: 'en', color: false }),
+    /Nothing was caught by 4 tests in 120 ms\.$/,
+  )
 })
 
 test('tests of this release run on the schemas of a later one, and it is no success when none did', async () => {
@@ -79,7 +94,8 @@ test('tests of this release run on the schemas of a later one, and it is no succ
   assert.equal(caught.code, 1)
   assert.match(caught.out.replaceAll(/\s+/g, ' '), /"002" was applied to it and takes away what others use/)
   assert.match(caught.err, /On the schemas of next\.mjs: stock/)
-  const none = await dure(['test', 'component', '--schema-of', 'other.mjs'], { cwd })
+  const none = await dure(['test', 'unit', '--bail', '--lang', 'ko', '--schema-of', 'other.mjs'], { cwd })
+  assert.match(none.out, /^층/)
   assert.deepEqual([none.code, /No test ran on a schema of "other\.mjs"/.test(none.err)], [1, true])
 })
 

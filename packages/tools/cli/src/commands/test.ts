@@ -3,9 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { languageOf } from '../choose/choose.ts'
-import { LAYERS, pyramidOf, type Layer } from '../pyramid/layers.ts'
-import { runLayer, type LayerResult } from '../pyramid/run.ts'
-import { pyramidText, type Lang } from '../pyramid/text.ts'
+import { LAYERS, pyramidOf, pyramidText, runLayer, type Lang, type Layer, type LayerResult } from '../pyramid/pyramid.ts'
+import { counted } from '../format.ts'
 import { CliError, EXIT, layoutOf, say, type Shell } from '../shell.ts'
 import { defineCommand, jsonFlag, printResult, switchFlag, textFlag } from './parameters.ts'
 
@@ -48,7 +47,7 @@ export const testCommand: Command<Shell> = defineCommand({
     await withSchemas(this, flags.schemaOf, async (env) => {
       const results: LayerResult[] = []
       for (const layer of layers) {
-        if (files[layer].length > 0) say(this, `Running ${layer}: ${files[layer].length} files`)
+        if (files[layer].length > 0) say(this, `Running ${layer}: ${counted(files[layer].length, 'file')}`)
         results.push(await runLayer(layer, { root, files: files[layer], env }))
         if (flags.bail === true && results.at(-1)!.caught.length > 0) break
       }

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { realRuntime } from 'dure/runtime'
 import type { Layer } from './layers.ts'
-import type { Told } from './reporter.ts'
+import type { Told } from './runner.ts'
 
 /** A test that failed. */
 export type Caught = { readonly file: string; readonly line: number; readonly name: string; readonly message: string }
@@ -22,8 +22,9 @@ export type LayerResult = {
   readonly slowest: { readonly file: string; readonly ms: number } | undefined
 }
 
-/** Lines that a file wrote before it failed as a whole. */
+/** Lines that a file wrote before it failed as a whole, and what of them says nothing. */
 const LAST = 12
+const NOISE = /^\s*(?:at .*|\^+|Node\.js v.*)?$/
 
 /** Runs the tests of a layer with Node's runner, each file in a process of its own. */
 export async function runLayer(
@@ -46,7 +47,7 @@ export async function runLayer(
 
   const take = (told: Told): void => {
     if (told.kind === 'wrote') {
-      const lines = [...(wrote.get(told.file) ?? []), ...told.text.split('\n').filter((line) => line.trim() !== '')]
+      const lines = [...(wrote.get(told.file) ?? []), ...told.text.split('\n').filter((line) => !NOISE.test(line))]
       return void wrote.set(told.file, lines.slice(-LAST))
     }
     tests++
@@ -61,18 +62,18 @@ export async function runLayer(
   if (files.length > 0) {
     const code = await spawnTests({ root, files, env, take })
     for (const file of wholly.map((name) => resolve(root, name)))
-      caught.push({
-        file: own(file),
-        line: 0,
-        name: '',
-        message: (wrote.get(file) ?? ['It ended before its tests had']).join('\n'),
-      })
+      caught.push({ file: own(file), line: 0, name: '', message: whyOf(wrote.get(file) ?? []) })
     // Nobody passes because nobody could be asked.
     if (code !== 0 && caught.length === 0)
       caught.push({ file: '', line: 0, name: '', message: `The runner of Node ended with ${code} and told of no test` })
   }
   const [slowest] = [...times].map(([file, ms]) => ({ file: own(file), ms })).sort((a, b) => b.ms - a.ms)
   return { layer, files: files.length, tests, skipped, caught, ms: clock.monotonic() - began, slowest }
+}
+
+function whyOf(lines: readonly string[]): string {
+  const first = lines.findIndex((line) => /^\w*Error\b/.test(line))
+  return lines.slice(Math.max(0, first)).join('\n') || 'It ended before its tests had'
 }
 
 async function spawnTests(options: {
@@ -85,9 +86,11 @@ async function spawnTests(options: {
   const kind = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   // In a checkout nothing is built, and the library's sources run as they are.
   const node = kind === '.ts' ? ['--conditions=dure-source'] : []
-  const reporter = fileURLToPath(new URL(`./reporter${kind}`, import.meta.url))
+  const runner = fileURLToPath(new URL(`./runner${kind}`, import.meta.url))
+  // What runs below another runner would tell that one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const child = spawn(process.execPath, [...node, '--test', `--test-reporter=${reporter}`, ...files], {
+  const paths = files.map((path) => join(root, path))
+  const child = spawn(process.execPath, [...node, runner, root, ...paths], {
     ...{ cwd: root, env: { ...env, ...options.env } },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,5 +1,5 @@
-/** Tells of tests as lines of JSON, for the process that had them run: `node --test --test-reporter`. */
-import type { Readable } from 'node:stream'
+/** Has Node's runner run files of tests, and tells of them as lines of JSON to the process that started this one. */
+import { run } from 'node:test'
 
 /** One test that ended, or what a file wrote on standard error. */
 export type Told =
@@ -14,7 +14,6 @@ export type Told =
     }
   | { readonly kind: 'wrote'; readonly file: string; readonly text: string }
 
-type Event = { readonly type: string; readonly data: Data }
 type Data = {
   readonly name: string
   readonly file?: string
@@ -26,13 +25,6 @@ type Data = {
     readonly duration_ms: number
     readonly type?: string
     readonly error?: Error & { readonly failureType?: string; readonly cause?: unknown }
-  }
-}
-
-export default async function* tell(events: Readable): AsyncGenerator<string> {
-  for await (const { type, data } of events as AsyncIterable<Event>) {
-    const told = toldOf(type, data)
-    if (told !== undefined) yield `${JSON.stringify(told)}\n`
   }
 }
 
@@ -52,4 +44,10 @@ function toldOf(type: string, { name, file = '', line = 0, skip, todo, message =
   if (skipped) return { kind: 'skipped', file, ms }
   const why = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : (details?.error?.message ?? '')
   return { kind: 'failed', file, ms, name, line, message: why.slice(0, MOST) }
+}
+
+const [cwd = '.', ...files] = process.argv.slice(2)
+for await (const { type, data } of run({ cwd, files, concurrency: true, execArgv: process.execArgv })) {
+  const told = toldOf(type, data as Data)
+  if (told !== undefined) process.stdout.write(`${JSON.stringify(told)}\n`)
 }
