@@ -40,12 +40,10 @@ export function pyramidOf(cwd: string): Pyramid {
       for (const path of found) layers.set(path, layer as Layer)
     }
   const all = [...layers.keys()].sort()
-  return {
-    root,
-    files: Object.fromEntries(
-      LAYERS.map((layer) => [layer, all.filter((path) => layers.get(path) === layer)]),
-    ) as Pyramid['files'],
-  }
+  const filesOf = (layer: Layer): readonly (readonly [Layer, readonly string[]])[] => [
+    [layer, all.filter((path) => layers.get(path) === layer)],
+  ]
+  return { root, files: Object.fromEntries(LAYERS.flatMap(filesOf)) as Record<Layer, readonly string[]> }
 }
 
 function layerOf(file: string): Layer {

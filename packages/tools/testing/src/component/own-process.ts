@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { programBeside } from '../system-file.ts'
 import { beginChild } from './child.ts'
 import type { Place } from './place.ts'
+import type { SubjectWords } from './subject-process.ts'
 
 export type OwnProcessOptions = {
   /** The file that exports the system which has the services, or the service: `new URL('system.ts', import.meta.url)`. */
@@ -10,14 +11,6 @@ export type OwnProcessOptions = {
   readonly name?: string
   /** Environment of the process, beside that of the test: where its database and its broker are. */
   readonly env?: Readonly<Record<string, string>>
-}
-
-/** What the process is told on its command line. */
-export type SubjectWords = {
-  readonly file: string
-  readonly name: string
-  readonly directory: string
-  readonly services: readonly string[]
 }
 
 /**

@@ -2,8 +2,15 @@
 import { keepAlive } from 'dure/runtime'
 import { start } from 'dure/service'
 import { systemOf } from '../system-file.ts'
-import type { SubjectWords } from './own-process.ts'
 import { subjectOf, type Tested } from './subject.ts'
+
+/** What the process is told on its command line. */
+export type SubjectWords = {
+  readonly file: string
+  readonly name: string
+  readonly directory: string
+  readonly services: readonly string[]
+}
 
 const [words = '{}'] = process.argv.slice(2)
 const { file, name, directory, services } = JSON.parse(words) as SubjectWords

@@ -5,8 +5,7 @@ import { start } from 'dure/service'
 import { joinSupervisor, type Supervised } from 'dure/supervisor'
 import { silentLogger } from 'dure/telemetry'
 import { embedded, steppedRuntime } from './copies.ts'
-import type { SystemFile } from '../system-file.ts'
-import { systemOf } from '../system-file.ts'
+import { systemOf, type SystemFile } from '../system-file.ts'
 
 /** What it is told on its command line. */
 export type PartWords = {
