@@ -92,6 +92,33 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'examples/marketplace/brokers.long.test.ts',
     ],
   },
+  E4: {
+    state: 'works',
+    code: [
+      'packages/dure/src/stream/stream.ts',
+      'packages/dure/src/stream/task.ts',
+      'packages/dure/src/stream/watermark.ts',
+      'packages/dure/src/stream/operators/panes.ts',
+      'packages/dure/src/stream/operators/stream-join.ts',
+      'packages/tools/testing/src/streams/streams.ts',
+    ],
+    guide: 'docs/guides/streams.md',
+    tests: [
+      'packages/tools/testing/src/streams/streams.test.ts',
+      'packages/dure/src/stream/topology.test.ts',
+      'packages/dure/src/stream/running/reader.test.ts',
+    ],
+  },
+  E5: {
+    state: 'begun',
+    part: {
+      en: 'one process, or copies that share a store and read one topic by its own key; state in memory as a whole',
+      ko: '프로세스 하나, 또는 저장소를 함께 쓰며 토픽 하나를 그 키로 읽는 복제본. 상태는 모두 메모리에',
+    },
+    code: ['packages/dure/src/stream/running/reader.ts', 'packages/dure/src/stream/running/records.ts'],
+    guide: 'docs/guides/streams.md',
+    tests: ['packages/dure/src/stream/running/reader.test.ts'],
+  },
   E6: {
     state: 'works',
     code: [

@@ -6,6 +6,15 @@ export { publishInKeyOrder } from './key-order.ts'
 export { deadLetters, joinedDeadLetters, type DeadLettersOptions } from './dead-letters/dead-letters.ts'
 export { recordedLetters } from './recorded-letters.ts'
 export { openAside, type OutboxAside, type OutboxAsideOptions } from './aside.ts'
-export { declaredIn, isLastTry, letterOf as letterNameOf, outboxOf, type ParkedStore } from './parked/parked.ts'
+export {
+  declaredIn,
+  errorText,
+  groupOf as letterGroupOf,
+  isLastTry,
+  letterOf as letterNameOf,
+  outboxOf,
+  parkedOf,
+  type ParkedStore,
+} from './parked/parked.ts'
 export type { Received } from './consumer/consumer.ts'
 export { decoderOf } from './decode.ts'

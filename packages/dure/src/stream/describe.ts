@@ -1,5 +1,4 @@
-import type { Node } from './graph.ts'
-import type { Topology } from './topology.ts'
+import type { Node, TopologyNodes } from './graph.ts'
 
 /** One operator, in words. */
 export type OperatorDescription = {
@@ -44,7 +43,7 @@ export type TopologyDiff = {
  * console.log(describe(views).operators.map(({ kind, name }) => name ?? kind)) // → [ 'page.seen', 'per-page' ]
  * ```
  */
-export function describe({ name, nodes }: Topology): TopologyDescription {
+export function describe({ name, nodes }: TopologyNodes): TopologyDescription {
   const ids = new Map(nodes.map((node, id) => [node, id]))
   const operators = nodes.map((node, id): OperatorDescription => ({
     ...{ id, kind: node.kind, ...(node.name !== undefined && { name: node.name }) },
@@ -70,7 +69,7 @@ export type StateShape = {
   readonly about: Readonly<Record<string, string | number>>
 }
 
-export function shapesOf({ nodes }: Pick<Topology, 'nodes'>): readonly StateShape[] {
+export function shapesOf({ nodes }: Pick<TopologyNodes, 'nodes'>): readonly StateShape[] {
   return nodes.flatMap(({ name, kind, about, source }: Node) =>
     name === undefined || source !== undefined ? [] : [{ name, kind, about }],
   )
@@ -92,7 +91,7 @@ export function shapesOf({ nodes }: Pick<Topology, 'nodes'>): readonly StateShap
  * console.log(diff(per('1m'), per('5m')).refused[0]?.why) // → size was 60000 and is 300000
  * ```
  */
-export function diff(old: Topology, next: Topology): TopologyDiff {
+export function diff(old: TopologyNodes, next: TopologyNodes): TopologyDiff {
   return diffShapes(shapesOf(old), shapesOf(next))
 }
 

@@ -53,9 +53,14 @@ export type Node = {
   readonly source?: { readonly event: AnyEvent; readonly time: SourceTime } | undefined
   /** What it hands on goes to the partition of its key. */
   readonly exchange?: boolean | undefined
+  /** What people see of a cell of its state; undefined where that says nothing by itself. */
+  readonly read?: ((state: unknown, key: string, at: number) => unknown) | undefined
   /** An event that it publishes. */
   readonly publishes?: AnyEvent | undefined
 }
+
+/** A topology as what runs it sees it. */
+export type TopologyNodes = { readonly name: string; readonly nodes: readonly Node[] }
 
 /** A node without state, which does the same with every record. */
 export function plainNode(kind: string, inputs: readonly Node[], receive: (host: OperatorHost) => Receive): Node {

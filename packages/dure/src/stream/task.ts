@@ -36,7 +36,9 @@ export type Task = {
   /** Makes a partition of a source known: its time is waited for. */
   readonly open: (node: Node, partition: number, now: number) => void
   /** Runs a batch through. What a function of the user throws comes out; the state is then of no use. */
-  readonly process: (node: Node, partition: number, records: readonly InputRecord[], now: number) => void
+  readonly process: (node: Node, partition: number, records: readonly InputRecord[], now: number, from?: number) => void
+  /** The record that is run through, counted on from `from`; -1 while what windows make of the time is under way. */
+  readonly at: () => number
   /** Lets time pass without records. */
   readonly tick: (now: number, isRead?: (node: Node, partition: number) => boolean) => void
   /** Nothing more will come: all windows close. */
@@ -60,10 +62,14 @@ export function openTask(options: TaskOptions): Task {
   const watermark = createWatermark()
   const slots = new Map<Node, Map<number, Slot>>()
   let now = started
+  let index = -1
 
   const advance = (): void => {
     const to = watermark.now()
+    const before = index
+    index = -1
     for (const one of advancing) one(to)
+    index = before
   }
   const slotOf = (node: Node, partition: number): Slot => {
     let own = slots.get(node)
@@ -93,7 +99,7 @@ export function openTask(options: TaskOptions): Task {
       now = Math.max(now, at)
       slotOf(node, partition)
     },
-    process: (node, partition, records, at) => {
+    process: (node, partition, records, at, from = 0) => {
       now = Math.max(now, at)
       const { input } = slotOf(node, partition)
       const { time: said } = input
@@ -102,7 +108,9 @@ export function openTask(options: TaskOptions): Task {
       input.came = now
       input.quiet = false
       counts.records += records.length
+      index = from - 1
       for (const { value, key, time: published } of records) {
+        index++
         const time = said.of === undefined ? published : said.of(value)
         // Not a number is neither.
         if (!(time >= 0 && time <= most)) {
@@ -112,8 +120,10 @@ export function openTask(options: TaskOptions): Task {
         receive(value, undefined, key, time)
         if (time > input.newest && watermark.newer(input, time)) advance()
       }
+      index = -1
       tick(now)
     },
+    at: () => index,
     tick,
     end: () => {
       for (const one of advancing) one(Infinity)

@@ -1,12 +1,33 @@
 import type { AnyEvent } from '../contract/contract.ts'
-import { checkName, type Node } from './graph.ts'
+import { offeredIn } from '../service/internal.ts'
+import type { Extension } from '../service/service.ts'
+import { checkName, type Node, type TopologyNodes } from './graph.ts'
+import { topologyKind, type OpenTopologies } from './running/kind.ts'
+import type { StateRow, Progress } from './running/records.ts'
 import { inOrder } from './task.ts'
-import type { Output } from './values.ts'
+import type { Output, Table } from './values.ts'
 
-/** What is done with events, as a value: operators, each behind those that it reads. Made by `topology`. */
-export type Topology = {
-  readonly name: string
-  readonly nodes: readonly Node[]
+/**
+ * What is done with events, as a value: operators, each behind those that it reads. Made by `topology`, to be listed among the
+ * `extensions` of the service whose store has its state.
+ */
+export type Topology = Extension &
+  TopologyNodes & {
+    /**
+     * What is committed of a table, from a handler of the service.
+     * @throws {TypeError} when the context is of another service, or the table has no name of its own
+     */
+    readonly view: <T>(context: object, table: Table<T>) => View<T>
+  }
+
+/** A table that is asked: what is committed of it, whichever copy of the service has its partition. */
+export type View<T> = {
+  /** What there is of a key: one value, or of a window one for each that is open or in its grace, between two times, in order; at most 1,000. */
+  readonly find: (key: string, between?: { readonly from?: number; readonly to?: number }) => Promise<readonly T[]>
+  /** In order of keys, from behind one on. */
+  readonly list: (page: { readonly limit: number; readonly after?: string }) => Promise<readonly T[]>
+  /** How far it has come: what it says is of then. */
+  readonly progress: () => Promise<Progress>
 }
 
 /**
@@ -47,7 +68,29 @@ export function topology(name: string, outputs: readonly Output[]): Topology {
         `Cannot ${what}: it reads event "${source!.event.name}" twice; declare it once, and use that in both places`,
       )
   }
-  return Object.freeze({ name, nodes })
+  return Object.freeze({ kind: topologyKind, name, nodes, view: viewOf(name, nodes) as Topology['view'] })
+}
+
+function viewOf(name: string, nodes: readonly Node[]): (context: object, table: Output) => View<unknown> {
+  return (context, { node }) => {
+    const { name: part, read } = node
+    if (part === undefined || read === undefined || !nodes.includes(node))
+      throw new TypeError(
+        `Cannot view "${part ?? node.kind}" of topology "${name}": it has no state that can be asked; give an aggregate, a tumbling window or a table that is in it`,
+      )
+    const records = (offeredIn(context, topologyKind) as OpenTopologies | undefined)?.(name)
+    if (records === undefined)
+      throw new TypeError(
+        `Cannot view "${part}" of topology "${name}": the context is not that of a handler of a service that lists it; add it to "extensions"`,
+      )
+    const valueOf = ({ value, key, at }: StateRow): unknown => read(value, key, at)
+    return {
+      find: async (key, { from = Number.MIN_SAFE_INTEGER, to = Number.MAX_SAFE_INTEGER } = {}) =>
+        (await records.find(part, key, { from, to })).map(valueOf),
+      list: async ({ limit, after = '' }) => (await records.list(part, limit, after)).map(valueOf),
+      progress: records.progress,
+    }
+  }
 }
 
 /** The sources of a topology, by the events that they read. */

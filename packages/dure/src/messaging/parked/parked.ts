@@ -10,9 +10,9 @@ import { createKeySchedule, type Head, type Key } from './key-schedule.ts'
 import type { Hands } from './hands.ts'
 import { createTries, type TryAgain } from './tries.ts'
 
-export { declaredIn, isLastTry, type ParkedEntry, type ParkedStore } from './entry.ts'
+export { declaredIn, errorText, isLastTry, parkedOf, type ParkedEntry, type ParkedStore } from './entry.ts'
 export { createHands } from './hands.ts'
-export { firstLine, letterOf, OUTBOX, outboxOf } from './fingerprint.ts'
+export { firstLine, groupOf, letterOf, OUTBOX, outboxOf } from './fingerprint.ts'
 
 /**
  * What one consumer has set aside of one partition (or of what has none): keys whose messages wait for another try, in order, while everything else goes

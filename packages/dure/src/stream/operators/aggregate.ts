@@ -9,10 +9,9 @@ const itself = (state: unknown): unknown => state
 /** One state for each key, of all that ever came. A table. */
 export function aggregateNode(name: string, input: Node, { init, add, result = itself }: Any): Node {
   return {
-    ...{ kind: 'aggregate', name, inputs: [input], about: {} },
+    ...{ kind: 'aggregate', name, inputs: [input], about: {}, read: result },
     open: ({ emit, cells }) => {
       const states = cells<unknown>()
-      // What was handed on last is known without making it again.
       return {
         receive: [
           (next, _, key, time) => {
@@ -39,6 +38,7 @@ export function aggregateNode(name: string, input: Node, { init, add, result = i
 export function regroupedNode(name: string, input: Node, { init, add, remove, result = itself }: Changing): Node {
   return {
     ...{ kind: 'aggregate table', name, inputs: [input], about: {} },
+    read: (cell, key) => result((cell as { readonly state: unknown }).state, key),
     open: ({ emit, cells }) => {
       const states = cells<{ readonly count: number; readonly state: unknown }>()
       return {
@@ -72,7 +72,7 @@ export function regroupedNode(name: string, input: Node, { init, add, remove, re
 /** The latest value of each key, in the order of its partition. A table. */
 export function latestNode(name: string, input: Node, isDeleted?: (value: unknown) => boolean): Node {
   return {
-    ...{ kind: 'table', name, inputs: [input], about: {} },
+    ...{ kind: 'table', name, inputs: [input], about: {}, read: itself },
     open: ({ emit, cells }) => {
       const latest = cells<unknown>()
       return {

@@ -15,6 +15,11 @@ export function paneNode(name: string, input: Node, shape: Hopping, policy: Poli
   return {
     ...{ kind: 'window', name, inputs: [input] },
     about: { size, every, ...(offset > 0 && { offset }), ...aboutPolicy(policy) },
+    // A window that overlaps with others is made of several cells.
+    read:
+      size !== every
+        ? undefined
+        : (state, key, start) => ({ key, start, end: start + size, value: (aggregation.result ?? ((one) => one))(state, key) }),
     open: (host) => openPanes(host, shape, policy, aggregation),
   }
 }

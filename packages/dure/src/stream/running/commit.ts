@@ -1,0 +1,89 @@
+import type { Message } from '../../contract/contract.ts'
+import type { ParkedMessage } from '../../data/data.ts'
+import { errorText, letterGroupOf, parkedOf } from '../../messaging/internal.ts'
+import { retryPolicy, type Assignment } from '../../messaging/messaging.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import type { ExtensionHost } from '../../service/internal.ts'
+import type { Cells } from '../cells.ts'
+import type { Failure } from './batch.ts'
+import type { Move, StateRow, StreamRecords } from './records.ts'
+
+/** What becomes durable together, or not at all. */
+export type Commit = {
+  readonly task: number
+  readonly parts: readonly { readonly part: string; readonly cells: Cells<unknown> }[]
+  readonly watermark: number
+  readonly messages: readonly Message[]
+  /** Undefined where nothing was read: then all these assignments must still be there. */
+  readonly move: Move | undefined
+  readonly assignments: Iterable<Assignment>
+  readonly failures: readonly Failure[]
+  /** Dead letters that were run through once more. */
+  readonly tried: readonly ParkedMessage[]
+}
+
+/** Milliseconds for the commit of a batch. */
+const COMMIT = 60_000
+
+/**
+ * State, position, outputs and dead letters, in one transaction of the service's store.
+ * @throws {FencedError} when a partition is another member's by now
+ */
+export async function commit(
+  { store, outbox, runtime }: ExtensionHost,
+  { consumer, records }: { readonly consumer: string; readonly records: StreamRecords },
+  { task, parts, watermark, messages, move, assignments, failures, tried }: Commit,
+): Promise<void> {
+  const { parked } = store.records
+  const rows: StateRow[] = []
+  for (const { part, cells } of parts) for (const { key, at, value } of cells.changed()) rows.push({ part, key, at, value })
+  if (move === undefined && rows.length === 0 && messages.length === 0 && tried.length === 0) return
+  const dead =
+    tried.length > 0
+      ? []
+      : failures.map(({ message, error }) => deadOf(message, error, { consumer, partition: move!.assignment.partition, runtime }))
+  await store.transaction(
+    async (tx) => {
+      if (move !== undefined) await records.move(tx, move)
+      else for (const assignment of assignments) await records.check(tx, assignment)
+      await records.write(tx, task, rows)
+      await records.watermark(tx, task, watermark)
+      if (dead.length > 0) await parked.add(tx, dead, undefined)
+      for (const one of tried) {
+        const its = { consumer, messageId: one.message.id, revision: one.revision, fence: undefined }
+        const failure = failures.find(({ message }) => message.id === one.message.id)
+        const noted =
+          failure === undefined
+            ? await parked.finish(tx, its)
+            : await parked.fail(tx, { ...its, ...againOf(one, failure.error, { consumer, runtime }) })
+        if (!noted) throw new Error(`Trying dead letter "${one.letter}" again failed: it was changed meanwhile`)
+      }
+      if (messages.length > 0)
+        outbox.append(
+          tx,
+          messages.map((message) => ({ ...message, destination: 'topic' as const })),
+        )
+    },
+    { isolated: false, timeout: COMMIT },
+  )
+}
+
+type Who = { readonly consumer: string; readonly runtime: Runtime }
+
+/** Under a key of its own, so that nothing is held behind it. */
+function deadOf(
+  message: Message,
+  error: unknown,
+  { consumer, runtime, partition }: Who & { readonly partition: number },
+): ParkedMessage {
+  return parkedOf(
+    { message, key: message.id, failure: error },
+    { consumer, partition, retry: retryPolicy(), runtime, dead: true },
+  )
+}
+
+function againOf({ started, crashes, message }: ParkedMessage, error: unknown, { consumer, runtime }: Who) {
+  const text = errorText(error)
+  const group = letterGroupOf({ consumer, topic: message.type, error: text })
+  return { started: started + 1, crashes, wait: 0, error: text, group, state: 'dead' as const, at: runtime.clock.now() }
+}

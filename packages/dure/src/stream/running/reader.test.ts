@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { z } from 'zod'
+import { event, type Message } from '../../contract/contract.ts'
+import { testAdapter } from '../../data/adapter.conformance.ts'
+import type { OutboxMessage, SqlStore } from '../../data/data.ts'
+import type { Delivery } from '../../messaging/messaging.ts'
+import { deadLetters } from '../../messaging/internal.ts'
+import { realRuntime, virtualRuntime } from '../../runtime/runtime.ts'
+import type { ExtensionHost } from '../../service/internal.ts'
+import { silentLogger } from '../../telemetry/telemetry.ts'
+import { stream, topology, tumbling } from '../stream.ts'
+import { createReader, type Reader } from './reader.ts'
+import { streamRecords } from './records.ts'
+import { TABLES } from './tables.ts'
+
+const Sold = event('item.sold', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ seller }) => seller })
+const Total = event('seller.total', {
+  schema: z.object({ seller: z.string(), from: z.int(), cents: z.int().max(10_000) }),
+  key: ({ seller }) => seller,
+})
+const totals = stream(Sold)
+  .filter(({ cents }) => {
+    if (cents === 13) throw new Error('thirteen')
+    return true
+  })
+  .byKey()
+  .window(tumbling('1m'), { late: 'drop' })
+  .aggregate({ name: 'totals', init: () => 0, add: (sum, { cents }) => sum + cents })
+const sales = topology('sales', [totals.to(Total, ({ key, start, value }) => ({ seller: key, from: start, cents: value }))])
+
+const MINUTE = 60_000
+const START = 1_700_000_040_000
+
+/** What is to go wrong at the next commit: before anything, with all written, or with the answer alone lost. */
+type Trouble = 'before' | 'within' | 'after' | undefined
+
+async function makeRig(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'dure-stream-'))
+  const runtime = virtualRuntime({ start: START })
+  const log = silentLogger()
+  const adapter = await testAdapter({ directory, runtime: realRuntime(), log })
+  const store = await adapter.open('sales', { migrations: { 'dure/stream-0001': TABLES } })
+  t.after(async () => {
+    await store.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const published: Message[] = []
+  const rig = {
+    trouble: undefined as Trouble,
+    ...{ runtime, store, published },
+    /** A process of its own; `sharing` as of a store that copies share. */
+    reader: (sharing: SqlStore['sharing'] = 'exclusive', task = -1): Reader => {
+      const troubled: SqlStore = {
+        ...store,
+        sharing,
+        transaction: async (work, options) => {
+          const { trouble } = rig
+          rig.trouble = undefined
+          if (trouble === 'before') throw new Error('killed before')
+          const answer = await store.transaction(async (tx) => {
+            const made = await work(tx)
+            if (trouble === 'within') throw new Error('killed within')
+            return made
+          }, options)
+          if (trouble === 'after') throw new Error('killed after')
+          return answer
+        },
+      }
+      const outbox = {
+        append: (tx: { readonly onCommit: (listener: () => void) => void }, messages: readonly OutboxMessage[]) =>
+          tx.onCommit(() => published.push(...messages)),
+      }
+      const host = { service: 'shop', store: troubled, outbox, runtime, log } as unknown as ExtensionHost
+      return createReader({ host, topology: sales, records: streamRecords(troubled, 'sales'), task, partitions: () => 2 })
+    },
+    totals: () => published.map(({ data }) => JSON.parse(data) as { seller: string; from: number; cents: number }),
+  }
+  return rig
+}
+
+let made = 0
+const messageOf = (seller: string, cents: unknown, time: number): Message => ({
+  ...{ id: `m-${made++}`, source: 'tests', type: Sold.name, key: seller, time, schemaVersion: 1, correlationId: 'c' },
+  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ seller, cents }) },
+})
+const deliveriesOf = (messages: readonly Message[], partition: number): readonly Delivery[] =>
+  messages.map((message, at) => ({ message, partition, position: String(at) }))
+const place = (partition: number) => ({ topic: Sold.topic, partition })
+const assignment = (partition: number, epoch: number) => ({ ...place(partition), epoch, broker: 'b' })
+
+test('state, position and what is published commit together, wherever the process is killed', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  const logs = [0, 1].map((partition) =>
+    deliveriesOf(
+      Array.from({ length: 60 }, (_, n) => messageOf(`s${partition}${n % 3}`, 100 + n, START + n * 5_000)),
+      partition,
+    ),
+  )
+  rig.runtime.jump(10 * MINUTE)
+  let epoch = 1
+  let reader = rig.reader()
+  const from = [0, 0]
+  const begin = async (): Promise<void> => {
+    reader = rig.reader()
+    epoch++
+    for (const partition of [0, 1]) {
+      const taken = await reader.assigned(assignment(partition, epoch))
+      from[partition] = taken === undefined ? 0 : Number(taken.after) + 1
+    }
+  }
+  await begin()
+  const troubles: readonly Trouble[] = ['before', undefined, 'within', 'after', undefined, undefined]
+  let step = 0
+  while (from.some((at) => at < 60)) {
+    const partition = step % 2
+    const batch = logs[partition]!.slice(from[partition], from[partition]! + 7)
+    rig.trouble = troubles[step++ % troubles.length]
+    if (batch.length === 0) continue
+    const isKilled = rig.trouble !== undefined
+    const delivered = reader.deliver(batch, place(partition))
+    if (!isKilled) {
+      await delivered
+      from[partition]! += batch.length
+      continue
+    }
+    await assert.rejects(delivered, /killed/)
+    // Either it goes on, and is brought the same batch; or another one begins where the store says.
+    if (step % 4 === 0) await begin()
+  }
+  // Nothing comes any more: a partition that is read is not waited for.
+  rig.runtime.jump(10 * MINUTE)
+  await reader.tick(() => true)
+  const expected = new Map<string, number>()
+  for (const { message } of logs.flat()) {
+    const { seller, cents } = JSON.parse(message.data) as { seller: string; cents: number }
+    const key = `${seller} ${Math.floor(message.time / MINUTE) * MINUTE}`
+    expected.set(key, (expected.get(key) ?? 0) + cents)
+  }
+  assert.deepEqual(
+    rig
+      .totals()
+      .map(({ seller, from: start, cents }) => [`${seller} ${start}`, cents])
+      .toSorted(),
+    [...expected].toSorted(),
+  )
+})
+
+test('a zombie commits nothing: its partition is another one by now', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  const log = deliveriesOf([messageOf('a', 1, START), messageOf('a', 2, START + 1), messageOf('a', 4, START + 2 * MINUTE)], 0)
+  const [zombie, heir] = [rig.reader('shared', 0), rig.reader('shared', 0)]
+  await zombie.assigned(assignment(0, 1))
+  await zombie.deliver(log.slice(0, 1), place(0))
+  assert.deepEqual(await heir.assigned(assignment(0, 2)), { after: '0' })
+  await assert.rejects(zombie.deliver(log.slice(1), place(0)), { name: 'FencedError' })
+  await assert.rejects(zombie.assigned(assignment(0, 1)), /given it to another member/)
+  assert.deepEqual(rig.totals(), [])
+  rig.runtime.jump(3 * MINUTE)
+  await heir.deliver(log.slice(1), place(0))
+  assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 3 }])
+})
+
+test('what its publisher delivers again is not counted again', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  const [one, other] = [messageOf('a', 1, START), messageOf('a', 2, START + 1)]
+  const reader = rig.reader('shared', 0)
+  await reader.assigned(assignment(0, 1))
+  await reader.deliver(deliveriesOf([one, other, one], 0), place(0))
+  const next = rig.reader('shared', 0)
+  await next.assigned(assignment(0, 2))
+  rig.runtime.jump(3 * MINUTE)
+  await next.deliver(deliveriesOf([other, messageOf('a', 9, START + 2 * MINUTE)], 0), place(0))
+  assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 3 }])
+  assert.equal(next.status().duplicates, 1)
+})
+
+test(
+  'what cannot be read, and what an operator refuses, is a dead letter; it is run through when it is tried again',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await makeRig(t)
+    const reader = rig.reader('shared', 0)
+    await reader.assigned(assignment(0, 1))
+    const batch = [messageOf('a', 1, START), messageOf('a', 'many', START), messageOf('a', 13, START), messageOf('a', 2, START)]
+    await reader.deliver(deliveriesOf(batch, 0), place(0))
+    const letters = deadLetters({
+      store: rig.store,
+      runtime: rig.runtime,
+      reactions: [{ kind: 'topic', event: Sold, consumer: 'shop/sales' }],
+    })
+    const list = await letters.list()
+    assert.deepEqual(list.map(({ message }) => message.id).toSorted(), [batch[1]!.id, batch[2]!.id].toSorted())
+    await letters.edit(
+      list.find(({ message }) => message.id === batch[1]!.id)!.id,
+      JSON.stringify({ seller: 'a', cents: 10 }),
+      'a number',
+    )
+    assert.equal(await letters.retry(), 2)
+    await reader.retry()
+    assert.equal((await letters.list()).length, 1)
+    rig.runtime.jump(3 * MINUTE)
+    await reader.deliver(deliveriesOf([messageOf('a', 5, START + 2 * MINUTE)], 0), place(0))
+    assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 13 }])
+  },
+)
+
+test('an output that its event does not take sets the record aside that led to it', { timeout: 60_000 }, async (t) => {
+  const rig = await makeRig(t)
+  const reader = rig.reader('shared', 0)
+  await reader.assigned(assignment(0, 1))
+  rig.runtime.jump(3 * MINUTE)
+  // Too large a total: it is told while time passes, and nobody's record is at fault.
+  const large = reader.deliver(deliveriesOf([messageOf('a', 20_000, START), messageOf('b', 1, START + 2 * MINUTE)], 0), place(0))
+  await assert.rejects(large, /seller\.total/)
+  assert.deepEqual(rig.totals(), [])
+})

@@ -1,0 +1,214 @@
+import { unknownFromJson, unknownToJson } from '../../contract/internal.ts'
+import { FencedError, shortHash } from '../../data/internal.ts'
+import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../../data/data.ts'
+import type { Assignment } from '../../messaging/messaging.ts'
+import type { Cell } from '../cells.ts'
+
+/** One cell as it is written; `value` is undefined where it is to be removed. */
+export type StateRow = { readonly part: string } & Pick<Cell<unknown>, 'key' | 'at' | 'value'>
+
+/** What a batch has moved: a partition, to a position. */
+export type Move = {
+  readonly assignment: Assignment
+  readonly position: string
+  readonly records: number
+  readonly newest: number
+}
+
+/** Where a topology stands: what no task waits for any more, what was read, and how many rows its state has. */
+export type Progress = { readonly watermark: number | undefined; readonly records: number; readonly rows: number }
+
+/** The rows of one topology. */
+export type StreamRecords = {
+  /**
+   * Takes a partition: whatever an earlier owner has open is committed before, or is refused. Answers where to read on, and undefined
+   * when the broker has given it to another one since.
+   */
+  readonly take: (assignment: Assignment) => Promise<{ readonly position: string | undefined } | undefined>
+  /** Moves a partition on. @throws {FencedError} when another has it by now */
+  readonly move: (tx: SqlTransaction, move: Move) => Promise<void>
+  /** Refuses whoever does not have a partition any more, where nothing of it has moved. */
+  readonly check: (tx: SqlTransaction, assignment: Assignment) => Promise<void>
+  readonly watermark: (tx: SqlTransaction, task: number, watermark: number) => Promise<void>
+  readonly write: (tx: SqlTransaction, task: number, rows: readonly StateRow[]) => Promise<void>
+  /** All that there is of a task, by the page; answers its watermark. */
+  readonly load: (task: number, take: (row: StateRow) => void) => Promise<number>
+  /** What there is of a key, in all tasks, in order of time. */
+  readonly find: (
+    part: string,
+    key: string,
+    times: { readonly from: number; readonly to: number },
+  ) => Promise<readonly StateRow[]>
+  readonly list: (part: string, limit: number, after: string) => Promise<readonly StateRow[]>
+  readonly shapes: () => Promise<string | undefined>
+  readonly noteShapes: (shapes: string) => Promise<void>
+  readonly progress: () => Promise<Progress>
+}
+
+/** Rows of one statement: far below what the engines take as parameters. */
+const ROWS = 500
+const PAGE = 20_000
+/** Longer keys are found by a hash: an index of PostgreSQL takes no longer ones. */
+const LONGEST = 256
+const HASHED = '#'
+
+export function streamRecords(store: SqlStore, topology: string): StreamRecords {
+  return { ...positionsOf(store, topology), ...stateOf(store, topology), ...aboutOf(store, topology) }
+}
+
+function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'take' | 'move' | 'check'> {
+  return {
+    take: ({ topic, partition, broker, epoch }) =>
+      changing(store, async (tx) => {
+        const place = [topology, topic, partition]
+        // Positions of another broker say nothing here.
+        const changed = await tx.run(
+          `INSERT INTO dure_stream_positions (topology, topic, partition, broker, epoch) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (topology, topic, partition) DO UPDATE SET
+             position = CASE WHEN dure_stream_positions.broker = excluded.broker THEN dure_stream_positions.position ELSE NULL END,
+             broker = excluded.broker, epoch = excluded.epoch
+           WHERE dure_stream_positions.broker <> excluded.broker OR dure_stream_positions.epoch <= excluded.epoch`,
+          [...place, broker, epoch],
+        )
+        if (changed === 0) return undefined
+        const [row] = await tx.all(
+          'SELECT position FROM dure_stream_positions WHERE topology = ? AND topic = ? AND partition = ?',
+          place,
+        )
+        return { position: textOf(row!['position']) }
+      }),
+    move: async (tx, { assignment, position, records, newest }) => {
+      const { topic, partition, broker, epoch } = assignment
+      const changed = await tx.run(
+        `UPDATE dure_stream_positions SET position = ?, records = records + ?, newest = ?
+         WHERE topology = ? AND topic = ? AND partition = ? AND broker = ? AND epoch = ?`,
+        [position, records, newest, topology, topic, partition, broker, epoch],
+      )
+      if (changed === 0) throw new FencedError({ consumer: topology, topic, partition, epoch })
+    },
+    check: async (tx, { topic, partition, broker, epoch }) => {
+      const changed = await tx.run(
+        'UPDATE dure_stream_positions SET epoch = epoch WHERE topology = ? AND topic = ? AND partition = ? AND broker = ? AND epoch = ?',
+        [topology, topic, partition, broker, epoch],
+      )
+      if (changed === 0) throw new FencedError({ consumer: topology, topic, partition, epoch })
+    },
+  }
+}
+
+function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'watermark' | 'write' | 'load' | 'find' | 'list'> {
+  return {
+    watermark: async (tx, task, watermark) => {
+      if (!Number.isFinite(watermark)) return
+      await tx.run(
+        `INSERT INTO dure_stream_tasks (topology, task, watermark) VALUES (?, ?, ?)
+         ON CONFLICT (topology, task) DO UPDATE SET watermark = excluded.watermark`,
+        [topology, task, Math.floor(watermark)],
+      )
+    },
+    write: async (tx, task, rows) => {
+      const gone = rows.filter(({ value }) => value === undefined)
+      const there = rows.filter(({ value }) => value !== undefined)
+      for (let from = 0; from < there.length; from += ROWS) {
+        const some = there.slice(from, from + ROWS)
+        const values = some.flatMap(({ part, at, key, value }): SqlValue[] => {
+          const name = nameOf(key)
+          return [topology, task, part, at, name, JSON.stringify(unknownToJson(value)), name === key ? null : key]
+        })
+        await tx.run(
+          `INSERT INTO dure_stream_state (topology, task, part, at, key, value, long_key) VALUES ${some.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}
+           ON CONFLICT (topology, task, part, at, key) DO UPDATE SET value = excluded.value`,
+          values,
+        )
+      }
+      for (let from = 0; from < gone.length; from += ROWS) {
+        const some = gone.slice(from, from + ROWS)
+        await tx.run(
+          `DELETE FROM dure_stream_state WHERE topology = ? AND task = ? AND (part, at, key) IN (VALUES ${some.map(() => '(?, CAST(? AS BIGINT), ?)').join(', ')})`,
+          [topology, task, ...some.flatMap(({ part, at, key }): SqlValue[] => [part, at, nameOf(key)])],
+        )
+      }
+    },
+    load: async (task, take) => {
+      let [part, at, key] = ['', Number.MIN_SAFE_INTEGER, '']
+      for (;;) {
+        const rows = await store.select(
+          `SELECT part, at, key, value, long_key FROM dure_stream_state
+           WHERE topology = ? AND task = ? AND (part, at, key) > (?, ?, ?) ORDER BY part, at, key LIMIT ?`,
+          [topology, task, part, at, key, PAGE],
+        )
+        for (const row of rows) take(rowOf(row))
+        const last = rows.at(-1)
+        if (rows.length < PAGE || last === undefined) break
+        ;[part, at, key] = [String(last['part']), Number(last['at']), String(last['key'])]
+      }
+      const [row] = await store.select('SELECT watermark FROM dure_stream_tasks WHERE topology = ? AND task = ?', [
+        topology,
+        task,
+      ])
+      return row === undefined ? -Infinity : Number(row['watermark'])
+    },
+    find: async (part, key, { from, to }) =>
+      (
+        await store.select(
+          `SELECT part, at, key, value, long_key FROM dure_stream_state
+           WHERE topology = ? AND part = ? AND key = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 1000`,
+          [topology, part, nameOf(key), from, to],
+        )
+      ).map(rowOf),
+    list: async (part, limit, after) =>
+      (
+        await store.select(
+          `SELECT part, at, key, value, long_key FROM dure_stream_state WHERE topology = ? AND part = ? AND key > ? ORDER BY key, at LIMIT ?`,
+          [topology, part, after, limit],
+        )
+      ).map(rowOf),
+  }
+}
+
+function aboutOf(store: SqlStore, topology: string): Pick<StreamRecords, 'shapes' | 'noteShapes' | 'progress'> {
+  return {
+    shapes: async () =>
+      textOf((await store.select('SELECT shapes FROM dure_stream_shapes WHERE topology = ?', [topology]))[0]?.['shapes'] ?? null),
+    noteShapes: async (shapes) => {
+      await changing(store, (tx) =>
+        tx.run(
+          `INSERT INTO dure_stream_shapes (topology, shapes) VALUES (?, ?) ON CONFLICT (topology) DO UPDATE SET shapes = excluded.shapes`,
+          [topology, shapes],
+        ),
+      )
+    },
+    progress: async () => {
+      const [[task], [read], [state]] = await Promise.all([
+        store.select('SELECT min(watermark) AS watermark FROM dure_stream_tasks WHERE topology = ?', [topology]),
+        store.select('SELECT sum(records) AS records FROM dure_stream_positions WHERE topology = ?', [topology]),
+        store.select('SELECT count(*) AS rows_there FROM dure_stream_state WHERE topology = ?', [topology]),
+      ])
+      const watermark = task?.['watermark'] ?? null
+      return {
+        watermark: watermark === null ? undefined : Number(watermark),
+        records: Number(read?.['records'] ?? 0),
+        rows: Number(state?.['rows_there'] ?? 0),
+      }
+    },
+  }
+}
+
+const textOf = (value: SqlValue | undefined): string | undefined =>
+  value === null || value === undefined ? undefined : String(value)
+
+function nameOf(key: string): string {
+  return key.length > LONGEST || key.startsWith(HASHED) ? `${HASHED}${shortHash(key, 40)}` : key
+}
+
+function rowOf(row: SqlRow): StateRow {
+  return {
+    part: String(row['part']),
+    at: Number(row['at']),
+    key: textOf(row['long_key']) ?? String(row['key']),
+    value: unknownFromJson(JSON.parse(String(row['value']))),
+  }
+}
+
+const changing = <T>(store: SqlStore, work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
+  store.transaction(work, { isolated: false })
