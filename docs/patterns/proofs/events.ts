@@ -101,11 +101,13 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/stream/operators/panes.ts',
       'packages/dure/src/stream/operators/stream-join.ts',
       'packages/tools/testing/src/streams/streams.ts',
+      'packages/tools/cli/src/commands/streams.ts',
     ],
     guide: 'docs/guides/streams.md',
     tests: [
       'packages/tools/testing/src/streams/streams.test.ts',
       'packages/dure/src/stream/topology.test.ts',
+      'packages/tools/cli/src/streams.test.ts',
       'packages/dure/src/stream/running/reader.test.ts',
     ],
   },

@@ -13,6 +13,7 @@ import { sagas } from './parts/sagas.ts'
 import { schedules } from './parts/schedules.ts'
 import { settings } from './parts/settings.ts'
 import { story } from './parts/story.ts'
+import { streams } from './parts/streams.ts'
 import { topics } from './parts/topics.ts'
 
 /**
@@ -26,6 +27,6 @@ import { topics } from './parts/topics.ts'
  * ```
  */
 export const operatorParts: readonly OperatorPart[] = [
-  ...[health, processes, placement, topics, letters, sagas, schedules, models, aggregates, resilience],
+  ...[health, processes, placement, topics, letters, sagas, schedules, models, streams, aggregates, resilience],
   ...[settings, audit, explorer, story, diagnostics],
 ]

@@ -40,6 +40,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'profile',
     'lag',
     'model',
+    'streams',
     'mcp',
     'story',
     'trace',

@@ -136,6 +136,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   profile: async () => (await import('./commands/profile.ts')).profileCommand,
   lag: async () => (await import('./commands/lag.ts')).lagCommands,
   model: async () => (await import('./commands/model.ts')).modelCommands,
+  streams: async () => (await import('./commands/streams.ts')).streamsCommand,
   mcp: async () => (await import('./commands/mcp.ts')).mcpCommand,
   story: async () => (await import('./commands/story.ts')).storyCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,

@@ -21,6 +21,7 @@ const COMMANDS = [
   'config encrypt',
   'model',
   'model rebuild',
+  'streams',
   'trace',
   'docs',
   'choose',

@@ -4,7 +4,7 @@ import type { Timer } from '../../runtime/runtime.ts'
 import { timeLeft } from '../../runtime/internal.ts'
 import type { ExtensionHost, ExtensionKind, OpenExtension } from '../../service/internal.ts'
 import type { Extension } from '../../service/service.ts'
-import { diffShapes, shapesOf, type StateShape } from '../describe.ts'
+import { describe, diffShapes, shapesOf, type StateShape } from '../describe.ts'
 import type { TopologyNodes } from '../graph.ts'
 import { createReader, type Reader } from './reader.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
@@ -26,6 +26,8 @@ export type TopologyState = {
   readonly late: number
   readonly duplicates: number
   readonly dead: number
+  /** A line for each operator, behind those that it reads. */
+  readonly operators: string
 }
 
 type Entry = { readonly topology: TopologyNodes; readonly records: StreamRecords; readonly readers: Map<number, Reader> }
@@ -139,12 +141,19 @@ const topicsOf = ({ nodes }: TopologyNodes): readonly string[] => [
   ...new Set(nodes.flatMap(({ source }) => source?.event.topic ?? [])),
 ]
 
-async function stateOf({ runtime }: ExtensionHost, { topology: { name }, records, readers }: Entry): Promise<TopologyState> {
+async function stateOf({ runtime }: ExtensionHost, { topology, records, readers }: Entry): Promise<TopologyState> {
   const { watermark, records: read, rows } = await records.progress()
   const own = [...readers.values()].map((one) => one.status())
   const sum = (of: 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
   return {
-    ...{ name, watermark, behind: watermark === undefined ? undefined : runtime.clock.now() - watermark, records: read, rows },
+    ...{
+      name: topology.name,
+      operators: describe(topology).text,
+      watermark,
+      behind: watermark === undefined ? undefined : runtime.clock.now() - watermark,
+      records: read,
+      rows,
+    },
     ...{ aside: sum('aside'), late: sum('late'), duplicates: sum('duplicates'), dead: sum('dead') },
   }
 }

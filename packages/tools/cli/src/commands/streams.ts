@@ -1,0 +1,56 @@
+import type { Command } from '@stricli/core'
+import { table } from '@dure/simulation/text/internal'
+import { askOperator } from '../control/control.ts'
+import { ageText, visible } from '../format.ts'
+import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
+import { common, defineCommand, directoryOf, printResult, saySilent, textFlag, type Common, type Silent } from './parameters.ts'
+
+/** A topology, as its service tells of it. */
+type Stream = {
+  readonly service: string
+  readonly name: string
+  readonly behind?: number
+  readonly records: number
+  readonly rows: number
+  readonly aside: number
+  readonly late: number
+  readonly duplicates: number
+  readonly dead: number
+  readonly operators: string
+}
+type Flags = Common & { readonly service?: string }
+type Answer = { readonly streams: readonly Stream[]; readonly silent: Silent }
+
+const positional = {
+  kind: 'tuple',
+  parameters: [{ parse: String, placeholder: 'NAME', brief: 'The topology', optional: true }],
+} as const
+
+export const streamsCommand: Command<Shell> = defineCommand<Flags, readonly string[]>({
+  brief: 'Look at streams: how far they have come, and what they are made of',
+  help: `
+        Shows the topologies of the system that runs on a data directory; of one, by its name, its operators as well. BEHIND is how far the watermark
+        is behind the clock: nothing older than that is waited for. STATE are rows of state. LATE was dropped because its window had closed, ASIDE
+        because its time makes no sense, TWICE was delivered before, DEAD could not be taken; these count from when the process began.`,
+  examples: ['dure streams', 'watch dure streams', 'dure streams sales'],
+  flags: { ...common, service: textFlag('NAME', 'The service that has it, where several have one of that name') },
+  ...({ positional } as object),
+  async func(this: Shell, given: Flags, name?: string): Promise<void> {
+    const input = { name, service: given.service }
+    const { streams, silent } = await askOperator<Answer>(directoryOf(this, given), 'streams', 'list', input)
+    saySilent(this, silent)
+    printResult(this, given, streams, () => streamsText(streams, layoutOf(this), name !== undefined))
+  },
+})
+
+function streamsText(streams: readonly Stream[], layout: Layout, withOperators: boolean): string {
+  if (streams.length === 0) return 'No service has a stream'
+  const rows = streams.map(({ service, name, behind, records, rows: state, late, aside, duplicates, dead }) => [
+    ...[visible(service), visible(name), behind === undefined ? '-' : ageText(behind), String(records), String(state)],
+    ...[late, aside, duplicates, dead].map(String),
+  ])
+  const head = ['SERVICE', 'STREAM', 'BEHIND', 'EVENTS', 'STATE', 'LATE', 'ASIDE', 'TWICE', 'DEAD']
+  const [first = '', ...rest] = table([head, ...rows], { columns: layout.columns, shorten: [0, 1], right: [2, 3, 4, 5, 6, 7, 8] })
+  const operators = withOperators ? streams.flatMap((one) => ['', ...one.operators.trimEnd().split('\n')]) : []
+  return [paint(layout, 'dim', first), ...rest, ...operators].join('\n')
+}
