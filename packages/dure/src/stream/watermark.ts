@@ -30,6 +30,8 @@ export type Watermark = {
 export function createWatermark(): Watermark {
   const inputs: Input[] = []
   let watermark = -Infinity
+  /** What it was when this began: an input that has had nothing since was as far at least. */
+  let begun = -Infinity
 
   const raise = (to: number): boolean => {
     if (to <= watermark) return false
@@ -67,10 +69,13 @@ export function createWatermark(): Watermark {
         const since = clock - input.came - input.time.idle
         input.quiet = since >= 0 && (isRead === undefined || isRead(input))
         if (!input.quiet) allQuiet = false
-        else latest = Math.max(latest, input.newest - input.time.disorder + since)
+        else latest = Math.max(latest, Math.max(begun, input.newest - input.time.disorder) + since)
       }
       return raise(allQuiet ? latest : least())
     },
-    restore: (to) => void (watermark = to),
+    restore: (to) => {
+      watermark = to
+      begun = to
+    },
   }
 }
