@@ -7,8 +7,8 @@ import { aboutPolicy, lateOf, windowKey } from './late.ts'
 /** `last`: when its last event was. `told`: what was handed on of it. `final`: it was handed on as it closed. */
 type Session = {
   readonly start: number
-  readonly last: number
-  readonly state: unknown
+  last: number
+  state: unknown
   told: WindowResult<unknown> | undefined
   final: boolean
 }
@@ -28,21 +28,14 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
   const { grace, results } = policy
   /** Of each key, in order of time. */
   const cells = host.cells<Session[]>()
-  const due = createDue<{ readonly key: string; readonly at: number }>()
-  /** When each key is to be looked at: the one entry of it that counts. */
-  const looks = new Map<string, number>()
+  const looks = createLooks()
   const touched = new Set<string>()
   const tooLate = lateOf(policy.late, host)
   let closed = -Infinity
   let toldAt = -Infinity
 
   const isClosed = ({ last }: Session): boolean => last + gap < closed
-  const look = (key: string, at: number): void => {
-    if ((looks.get(key) ?? Infinity) <= at) return
-    looks.set(key, at)
-    due.add(at, { key, at })
-  }
-  const lookFor = (key: string, { last, final }: Session): void => look(key, last + gap + (final ? grace : 0))
+  const lookFor = (key: string, { last, final }: Session): void => looks.add(key, last + gap + (final ? grace : 0))
   const shown = (key: string, { start, last, state }: Session): WindowResult<unknown> => ({
     ...{ key, start, end: last + gap, value: result(state, key) },
   })
@@ -62,6 +55,20 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
       (value, _, key, time) => {
         const cell = cells.get(key)
         const list = cell?.value ?? []
+        const newest = list.at(-1)
+        if (
+          results === 'final' &&
+          newest?.final === false &&
+          time >= newest.start &&
+          time <= newest.last + gap &&
+          newest.last + gap >= closed
+        ) {
+          // The usual case: the last one goes on, and nobody has been told of it.
+          newest.state = add(newest.state, value, key)
+          newest.last = Math.max(newest.last, time)
+          cells.touch(cell!)
+          return
+        }
         let from = list.length
         while (from > 0 && list[from - 1]!.last + gap >= time) from--
         let to = from
@@ -90,10 +97,7 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
     ],
     advance: (watermark) => {
       closed = watermark
-      for (let entry = due.take(watermark); entry !== undefined; entry = due.take(watermark)) {
-        const { key, at } = entry
-        if (looks.get(key) !== at) continue
-        looks.delete(key)
+      for (let key = looks.take(watermark); key !== undefined; key = looks.take(watermark)) {
         const cell = cells.get(key)
         if (cell === undefined) continue
         const list = cell.value!
@@ -136,6 +140,28 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
     restored: (watermark) => {
       closed = watermark
       for (const [key, { value }] of cells.bucket(0) ?? []) for (const one of value!) lookFor(key, one)
+    },
+  }
+}
+
+/** When keys are to be looked at: of each the first time alone counts. */
+function createLooks() {
+  const due = createDue<{ readonly key: string; readonly at: number }>()
+  const first = new Map<string, number>()
+  return {
+    add: (key: string, at: number): void => {
+      if ((first.get(key) ?? Infinity) <= at) return
+      first.set(key, at)
+      due.add(at, { key, at })
+    },
+    /** The next key that is due before a time. */
+    take: (time: number): string | undefined => {
+      for (let entry = due.take(time); entry !== undefined; entry = due.take(time)) {
+        if (first.get(entry.key) !== entry.at) continue
+        first.delete(entry.key)
+        return entry.key
+      }
+      return undefined
     },
   }
 }
