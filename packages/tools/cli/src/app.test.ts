@@ -60,6 +60,11 @@ test('every command has help with examples that fits 120 columns', async () => {
     'check',
     'release',
     'image',
+    'deploy',
+    'promote',
+    'rollback',
+    'releases',
+    'ci',
     'sim',
   ])
   for (const name of names) {

@@ -156,6 +156,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   check: async () => (await import('./commands/check.ts')).checkCommands,
   release: async () => (await import('./commands/release.ts')).releaseCommands,
   image: async () => (await import('./commands/image.ts')).imageCommands,
+  deploy: async () => (await import('./commands/deploy.ts')).deployCommand,
+  promote: async () => (await import('./commands/deploy.ts')).promoteCommand,
+  rollback: async () => (await import('./commands/deploy.ts')).rollbackCommand,
+  releases: async () => (await import('./commands/deploy.ts')).releasesCommand,
+  ci: async () => (await import('./commands/ci.ts')).ciCommand,
   sim: async () => (await import('./commands/sim.ts')).simCommand,
 }
 

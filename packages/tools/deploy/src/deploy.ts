@@ -25,3 +25,23 @@ export {
   type Target,
   type Wanted,
 } from './target/target.ts'
+export {
+  autoscale,
+  judge,
+  openPlatform,
+  type AutoscaleLimits,
+  type AutoscaleOptions,
+  type AutoscaleState,
+  type Autoscaling,
+  type DeployOptions,
+  type EnvironmentOptions,
+  type Judgement,
+  type Limits,
+  type Outcome,
+  type Platform,
+  type Rollout,
+  type RolloutState,
+  type Sample,
+  type Seen,
+  type Step,
+} from './platform/platform.ts'

@@ -1,5 +1,5 @@
-/** What went wrong: a file that may not go into an image, a project that cannot become one, a layout or release that is not one, a registry, a target. */
-export type DeployErrorCode = 'FILE' | 'PROJECT' | 'LAYOUT' | 'RELEASE' | 'REGISTRY' | 'TARGET'
+/** What went wrong: a file that may not go into an image, a project that cannot become one, a layout or release that is not one, a registry, a target, a rollout. */
+export type DeployErrorCode = 'FILE' | 'PROJECT' | 'LAYOUT' | 'RELEASE' | 'REGISTRY' | 'TARGET' | 'ROLLOUT'
 
 /**
  * What stood in the way of an image or a release; its message says what to do.

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { releaseOf, type Release as ServiceRelease } from '@dure/testing/contracts'
 import type { JsonSchema } from 'dure/contract'
 import { shown } from 'dure/contract/internal'
-import type { System } from 'dure/service'
+import { groupsOf, type System } from 'dure/service'
 import { DeployError } from './errors.ts'
 
 /** What is deployed: a value that never changes, and that is known by its digest. */
@@ -20,6 +20,8 @@ export type Release = {
   readonly services: readonly ServiceRelease[]
   /** What settings each service must be given, by its name, as JSON Schema. */
   readonly configuration: Readonly<Record<string, JsonSchema>>
+  /** Services of which there is one copy in one release at a time, and why; not there when there is none. */
+  readonly alone?: Readonly<Record<string, string>>
 }
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/
@@ -52,6 +54,9 @@ export function describeRelease(system: System, options: Pick<Release, 'version'
   const configured = system.services.flatMap(({ contract, config }) =>
     config === undefined ? [] : [[contract.name, shown(config, 'input')] as const],
   )
+  const alone = groupsOf({ ...system, placement: 'each' }).flatMap(({ members: [name = ''], onlyOne }) =>
+    onlyOne === undefined || !services.some(({ service }) => service === name) ? [] : [[name, onlyOne] as const],
+  )
   const content = {
     dure: 1 as const,
     system: system.name,
@@ -59,6 +64,7 @@ export function describeRelease(system: System, options: Pick<Release, 'version'
     image,
     services,
     configuration: Object.fromEntries(configured),
+    ...(alone.length > 0 && { alone: Object.fromEntries(alone) }),
   }
   // As it will be read: what JSON does not know is no part of it.
   const plain = JSON.parse(JSON.stringify(content)) as typeof content

@@ -1,20 +1,8 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { freePort } from '@dure/testing/servers'
-import { contract, query } from 'dure/contract'
-import { service, system } from 'dure/service'
-import { z } from 'zod'
-import { describeRelease, type Release } from '../release.ts'
 import type { Called, TargetRig } from '../target/target.conformance.ts'
+import { releaseOf } from '../releases.test-support.ts'
 import { host } from './host.ts'
-
-const Clock = contract('clock', { version: '1.0.0', owner: 'team-time', operations: { now: query({ output: z.date() }) } })
-const clocks = system('clocks', { services: [service(Clock, { handlers: { now: () => new Date() } })] })
-
-export function releaseOf(version: string): Release {
-  const digest = `sha256:${createHash('sha256').update(version).digest('hex')}`
-  return describeRelease(clocks, { version, image: { digest } })
-}
 
 /** A host with nothing on it; its copies are a small program that does what its version says. */
 export async function openHost(directory: string): Promise<TargetRig & { readonly url: string }> {

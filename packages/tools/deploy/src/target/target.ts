@@ -4,3 +4,4 @@ export { behindGateway, type BehindGateway, type BehindGatewayOptions } from './
 export type { CopyHost, CopyRun, CopyState } from './copies.ts'
 export { countsBetween, LATENCIES, latencyOf, type CallCounts } from './counts.ts'
 export { isRunning, startDetached, stateOf, stopDetached } from './detached.ts'
+export { describedTrouble, environmentProblems } from './wanted.ts'

@@ -219,12 +219,27 @@ function readings(reader: string, event: string, wrong: readonly string[], write
   }))
 }
 
-/** Its store was made by the version before, which may still run beside it. */
-function migrationReasons({ releases }: Facts, release: Release, at: string | undefined): readonly Reason[] {
-  if (at === undefined || at === release.version) return []
-  const about = `${release.service}@${at}`
-  const before = releases.get(about)
-  if (before === undefined) return [unknown(about, 'its migrations are not known: `keepRelease` keeps them')]
+/**
+ * What in the migrations of a version keeps the version before from running beside it on the same store, or from coming back: a step that
+ * is gone or another one, and a new one that takes something away.
+ *
+ * @example
+ * ```ts
+ * import { changedMigrations, releaseOf } from '@dure/testing/contracts'
+ * import { contract } from 'dure/contract'
+ * import { database } from 'dure/data'
+ * import { service } from 'dure/service'
+ *
+ * const notes = (version: string, migrations: Record<string, string>) =>
+ *   releaseOf(service(contract('notes', { version, owner: 'team-notes', operations: {} }), { database: database({ migrations }), handlers: {} }))
+ * const before = notes('1.0.0', { '001': 'CREATE TABLE notes (id TEXT)' })
+ * const after = notes('1.1.0', { '001': 'CREATE TABLE notes (id TEXT)', '002': 'DROP TABLE notes' })
+ * console.log(changedMigrations(before, after)[0]?.where) // → migration 002
+ * ```
+ */
+export function changedMigrations(before: Release, release: Release): readonly Reason[] {
+  const about = `${before.service}@${before.version}`
+  const at = before.version
   const changed = Object.entries(before.migrations).flatMap(([name, step]): readonly Reason[] => {
     const now = release.migrations[name]
     if (now !== undefined && now.step === step.step) return []
@@ -247,7 +262,17 @@ function migrationReasons({ releases }: Facts, release: Release, at: string | un
       },
     ]
   })
-  if (changed.length + taken.length > 0) return [...changed, ...taken]
+  return [...changed, ...taken]
+}
+
+/** Its store was made by the version before, which may still run beside it. */
+function migrationReasons({ releases }: Facts, release: Release, at: string | undefined): readonly Reason[] {
+  if (at === undefined || at === release.version) return []
+  const about = `${release.service}@${at}`
+  const before = releases.get(about)
+  if (before === undefined) return [unknown(about, 'its migrations are not known: `keepRelease` keeps them')]
+  const wrong = changedMigrations(before, release)
+  if (wrong.length > 0) return wrong
   return [{ answer: 'yes', about, because: `the migrations of ${release.version} only add to its own` }]
 }
 

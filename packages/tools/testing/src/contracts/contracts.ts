@@ -22,7 +22,7 @@ export {
   type VerifyOptions,
 } from './verify.ts'
 export { PactError } from '../pact/pact.ts'
-export { canIDeploy, describeJudgement, type Judgement, type Question, type Reason } from './can-i-deploy.ts'
+export { canIDeploy, changedMigrations, describeJudgement, type Judgement, type Question, type Reason } from './can-i-deploy.ts'
 export {
   keepDeployment,
   keepPacts,
