@@ -47,6 +47,7 @@
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- component`: three services of the marketplace pass their component tests in their images, by podman: on embedded parts and on real servers.
+ * `npm run peers -- deploy`: releases of a shop on PostgreSQL under load: bad ones go back by themselves, the deployer is killed after each line it writes, no order is lost.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
  */
@@ -154,6 +155,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   component,
   pact,
   streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
+  deploy: () => ourProgram('tools/deploy/src/rollouts.test-support.ts', []),
 }
 
 async function openapi(): Promise<boolean> {

@@ -48,20 +48,23 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P1: {
     state: 'works',
     part: {
-      en: 'in one process, or each in its own under a supervisor',
-      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서',
+      en: 'in one process, or each in its own under a supervisor; several releases side by side behind one address',
+      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서. 여러 릴리스가 한 주소 뒤에 나란히',
     },
     code: [
       'packages/dure/src/service/start.ts',
       'packages/dure/src/service/supervisor/supervisor.ts',
       'packages/dure/src/discovery/embedded/embedded.ts',
+      'packages/tools/deploy/src/host/host.ts',
+      'packages/tools/deploy/src/target/behind-gateway.ts',
       'examples/marketplace/system.ts',
     ],
-    guide: 'docs/guides/monolith-first.md',
+    guide: 'docs/guides/deploy-host.md',
     tests: [
       'packages/dure/src/service/start.test.ts',
       'packages/dure/src/service/supervisor/supervisor.test.ts',
       'packages/dure/src/discovery/embedded/embedded.test.ts',
+      'packages/tools/deploy/src/host/host.long.test.ts',
       'examples/marketplace/main.test.ts',
       'examples/marketplace/split.test.ts',
     ],
@@ -124,6 +127,28 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
     ],
     guide: 'docs/guides/function.md',
     tests: ['packages/platform/lambda/src/handler.test.ts', 'packages/platform/lambda/src/runtime-api.test.ts'],
+  },
+  P5: {
+    state: 'works',
+    part: {
+      en: 'rollouts judged by errors and p99 that go back by themselves, roll back, scale, promote; proved with processes of one machine',
+      ko: '오류와 p99로 판단해 스스로 되돌아가는 배포, 되돌리기, 복제본 수, 승격. 한 머신의 프로세스로 확인',
+    },
+    code: [
+      'packages/tools/deploy/src/platform/platform.ts',
+      'packages/tools/deploy/src/platform/rollout.ts',
+      'packages/tools/deploy/src/platform/judge.ts',
+      'packages/tools/deploy/src/target/port.ts',
+      'packages/tools/cli/src/commands/deploy.ts',
+    ],
+    guide: 'docs/guides/rollouts.md',
+    tests: [
+      'packages/tools/deploy/src/platform/platform.test.ts',
+      'packages/tools/deploy/src/platform/autoscale.test.ts',
+      'packages/tools/deploy/src/memory.test.ts',
+      'packages/tools/deploy/src/host/host.long.test.ts',
+      'packages/tools/cli/src/deploy.test.ts',
+    ],
   },
   P6: {
     state: 'begun',
