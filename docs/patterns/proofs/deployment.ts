@@ -96,20 +96,22 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P3: {
     state: 'begun',
     part: {
-      en: 'images without a container engine, pushed over HTTP and run by podman; nothing of Kubernetes yet',
-      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내고 podman으로 실행하는 이미지. Kubernetes는 아직 없다',
+      en: 'images without a container engine, pushed over HTTP; releases side by side as containers of podman or Docker; nothing of Kubernetes yet',
+      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내는 이미지. podman이나 Docker의 컨테이너로 나란히 도는 릴리스. Kubernetes는 아직 없다',
     },
     code: [
       'packages/tools/deploy/src/image/build.ts',
       'packages/tools/deploy/src/image/files.ts',
       'packages/tools/deploy/src/registry/push.ts',
       'packages/tools/cli/src/commands/image.ts',
+      'packages/tools/deploy/src/container/container.ts',
     ],
     guide: 'docs/guides/images.md',
     tests: [
       'packages/tools/deploy/src/image/build.test.ts',
       'packages/tools/deploy/src/image/tar.test.ts',
       'packages/tools/deploy/src/registry/push.test.ts',
+      'packages/tools/deploy/src/container/container.long.test.ts',
     ],
   },
   P4: {

@@ -6,6 +6,7 @@ export { pushImage, type Pushed, type PushOptions } from './registry/push.ts'
 export { describeRelease, readRelease, writeRelease, type Release } from './release.ts'
 export { readReference, type ImageReference } from './registry/reference.ts'
 export type { RegistryOptions } from './registry/client.ts'
+export { container, type ContainerOptions } from './container/container.ts'
 export { dureStart, host, type HostOptions, type HostProgram } from './host/host.ts'
 export {
   behindGateway,

@@ -77,8 +77,9 @@ export function host(options: HostOptions): BehindGateway {
       },
       stop: ({ folder }) => stopDetached(folder, shutdownTimeout, timers),
       state: async ({ folder }) => {
-        const { restarts, reason } = stateOf(folder)
-        return { state: isRunning(folder) ? 'running' : 'ended', restarts, ...(reason !== undefined && { reason }) }
+        const state = isRunning(folder) ? 'running' : 'ended'
+        const { restarts, reason = state === 'ended' ? `it has ended; see the log in "${folder}"` : undefined } = stateOf(folder)
+        return { state, restarts, ...(reason !== undefined && { reason }) }
       },
     },
     options,
