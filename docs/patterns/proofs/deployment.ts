@@ -96,8 +96,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P3: {
     state: 'begun',
     part: {
-      en: 'images without a container engine, pushed over HTTP; releases side by side as containers of podman or Docker; nothing of Kubernetes yet',
-      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내는 이미지. podman이나 Docker의 컨테이너로 나란히 도는 릴리스. Kubernetes는 아직 없다',
+      en: 'images without a container engine, pushed over HTTP; releases side by side as containers of podman or Docker; Kubernetes on a real kube-apiserver, with a node played by a test: no kubelet, no gateway of others was tried',
+      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내는 이미지. podman이나 Docker의 컨테이너로 나란히 도는 릴리스. Kubernetes는 진짜 kube-apiserver에서, 노드는 시험이 흉내 냈다. kubelet과 다른 게이트웨이는 해 보지 않았다',
     },
     code: [
       'packages/tools/deploy/src/image/build.ts',
@@ -105,13 +105,17 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/tools/deploy/src/registry/push.ts',
       'packages/tools/cli/src/commands/image.ts',
       'packages/tools/deploy/src/container/container.ts',
+      'packages/tools/deploy/src/kubernetes/documents.ts',
+      'packages/tools/deploy/src/kubernetes/kubernetes.ts',
     ],
-    guide: 'docs/guides/images.md',
+    guide: 'docs/guides/on-kubernetes.md',
     tests: [
       'packages/tools/deploy/src/image/build.test.ts',
       'packages/tools/deploy/src/image/tar.test.ts',
       'packages/tools/deploy/src/registry/push.test.ts',
       'packages/tools/deploy/src/container/container.long.test.ts',
+      'packages/tools/deploy/src/kubernetes/documents.test.ts',
+      'packages/tools/deploy/src/kubernetes/kubernetes.long.test.ts',
     ],
   },
   P4: {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -141,6 +141,20 @@ test('the broker is away: the answer comes in time, and the next invocation deli
   away = false
   assert.deepEqual(await invoke(SCHEDULE), { outbox: 0, waiting: 0, dead: 0 })
   assert.deepEqual([sent, outbox()], [['a'], 0])
+})
+
+test('it cannot start: the invocation says why, in its time, and the next one tries again', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'dure-lambda-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const directory = join(folder, 'data')
+  writeFileSync(directory, 'no folder')
+  const { http, invoke } = rig(t, { directory })
+  await assert.rejects(http('GET /health/ready'))
+  rmSync(directory)
+  // No time is left to start in; it goes on, and is there for the next.
+  assert.equal((await http('GET /health/ready', undefined, {}, 1)).statusCode, 504)
+  await assert.rejects(invoke(SCHEDULE, 1), { code: 'DEADLINE_EXCEEDED' })
+  assert.equal((await http('GET /health/ready')).statusCode, 200)
 })
 
 test('what cannot be in a function is refused, with all reasons and what to do', (t) => {

@@ -130,7 +130,11 @@ export function lambdaHandler(system: System, options: LambdaOptions = {}): Lamb
   const handler = async (event: unknown, context: LambdaContext): ReturnType<LambdaHandler> => {
     const found = eventOf(event)
     const left = (): number => Math.max(0, context.getRemainingTimeInMillis() - margin)
-    const running = await ready()
+    const running = await inTime(timers, left(), ready(), () => undefined)
+    if (running === undefined) {
+      if (found.kind === 'http') return TOO_LATE
+      throw new CallError('DEADLINE_EXCEEDED', 'Starting the function failed: its time is over; the next invocation goes on')
+    }
     try {
       return await answer(running, found, left)
     } finally {

@@ -9,11 +9,16 @@ import type { Timers } from 'dure/runtime'
 export type Json = Readonly<Record<string, unknown>>
 
 export type Api = {
+  /** Asks for something, or to change it. @throws {RegistryAway} with the status that it answered */
+  readonly ask: (method: 'GET' | 'PATCH' | 'DELETE', path: string, change?: Change) => Promise<Json>
   /** @throws {RegistryAway} with the status that it answered */
   readonly get: (path: string) => Promise<Json>
   /** Each line of an answer that goes on, until it ends. @throws {RegistryAway}, and what `each` throws */
   readonly follow: (path: string, each: (line: Json) => void, signal: AbortSignal) => Promise<void>
 }
+
+/** What is sent, and of which media type: how a change is meant. */
+export type Change = { readonly body: unknown; readonly type: string }
 
 /** Bytes of an answer, and of a line of one that goes on. */
 const MOST = 32 * 1_048_576
@@ -22,16 +27,20 @@ export function createApi(options: { readonly config: KubeConfig; readonly timeo
   const { config, timeout, timers } = options
   const server = (): string => config.getCurrentCluster()?.server.replace(/\/+$/, '') ?? ''
 
-  const send = async (path: string, signal: AbortSignal): Promise<IncomingMessage> => {
-    const how: RequestOptions = { headers: { accept: 'application/json' } }
+  const send = async (path: string, signal: AbortSignal, method = 'GET', change?: Change): Promise<IncomingMessage> => {
+    const type = change && { 'content-type': change.type }
+    const how: RequestOptions = { method, headers: { accept: 'application/json', ...type } }
     // Tokens are read anew, for they are replaced while we run.
     await config.applyToHTTPSOptions(how)
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       const secure = server().startsWith('https:')
       const asked = secure
         ? askSecure(`${server()}${path}`, { ...how, signal })
-        : askPlain(`${server()}${path}`, { headers: how.headers!, signal })
-      asked.once('response', resolve).once('error', reject).end()
+        : askPlain(`${server()}${path}`, { method, headers: how.headers!, signal })
+      asked
+        .once('response', resolve)
+        .once('error', reject)
+        .end(change && JSON.stringify(change.body))
     })
     return response
   }
@@ -42,7 +51,7 @@ export function createApi(options: { readonly config: KubeConfig; readonly timeo
     const text = await readText({ body: response } as unknown as Response, MOST)
     const answer = parse(text)
     const status = response.statusCode!
-    if (status === 200) return answer
+    if (status === 200 || status === 201) return answer
     throw new RegistryAway(
       `it answered ${status}${typeof answer['message'] === 'string' ? `: ${answer['message'].slice(0, 500)}` : ''}`,
       {
@@ -50,16 +59,18 @@ export function createApi(options: { readonly config: KubeConfig; readonly timeo
       },
     )
   }
+  const ask: Api['ask'] = async (method, path, change) => {
+    const giveUp = new AbortController()
+    try {
+      return await inTime(timers, timeout, send(path, giveUp.signal, method, change).then(read), late)
+    } catch (error) {
+      giveUp.abort()
+      throw awayOf(error)
+    }
+  }
   return {
-    get: async (path) => {
-      const giveUp = new AbortController()
-      try {
-        return await inTime(timers, timeout, send(path, giveUp.signal).then(read), late)
-      } catch (error) {
-        giveUp.abort()
-        throw awayOf(error)
-      }
-    },
+    ask,
+    get: (path) => ask('GET', path),
     follow: async (path, each, signal) => {
       let response: IncomingMessage | undefined
       const giveUp = new AbortController()

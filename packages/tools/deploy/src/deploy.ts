@@ -46,3 +46,12 @@ export {
   type Seen,
   type Step,
 } from './platform/platform.ts'
+export {
+  kubernetes,
+  kubernetesDocuments,
+  kubernetesText,
+  type KubernetesEntry,
+  type KubernetesObject,
+  type KubernetesOptions,
+  type KubernetesWorkload,
+} from './kubernetes/kubernetes.ts'

@@ -8,7 +8,7 @@ import { createCopies, type CopyHost } from './copies.ts'
 import { writeAtomically } from './detached.ts'
 import { frontDoor } from './front-door.ts'
 import type { Target } from './port.ts'
-import { describedTrouble, environmentProblems, idOf } from './wanted.ts'
+import { describedTrouble, environmentProblems, idOf, shareProblems } from './wanted.ts'
 
 export type BehindGatewayOptions = {
   /** Where it keeps what is meant to run, and the copies their folders. One target a directory. */
@@ -82,12 +82,7 @@ export function behindGateway(copies: CopyHost, options: BehindGatewayOptions): 
   const shift: Target['shift'] = async (shares) => {
     const entries = read()
     const given = Object.entries(shares).filter(([, share]) => share !== 0)
-    const problems = given.flatMap(([digest, share]) => [
-      ...(Number.isInteger(share) && share > 0 ? [] : [`a share of ${share} is none; give whole percent`]),
-      ...(find(digest, entries).places.length > 0 ? [] : [`${digest} has no copy that could take calls; scale it first`]),
-    ])
-    const sum = given.reduce((total, [, share]) => total + share, 0)
-    if (sum !== 100) problems.push(`the shares are ${sum} together; give 100`)
+    const problems = shareProblems(shares, (digest) => find(digest, entries).places.length > 0)
     if (problems.length > 0) throw describedTrouble('share the calls', problems)
     keep(entries.map((one) => ({ ...one, share: shares[one.release.digest] ?? 0 })))
     for (const [digest] of given) take(digest)

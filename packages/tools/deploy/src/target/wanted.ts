@@ -28,3 +28,16 @@ export function environmentProblems({ copies, settings = {}, secrets = {} }: Omi
 export function describedTrouble(what: string, reasons: readonly string[], cause?: unknown): DeployError {
   return new DeployError('TARGET', `Cannot ${what}: ${reasons.join('; ')}`, { cause })
 }
+
+/** Why calls cannot be shared like this, in words. @param takes whether a release has a copy that could take calls */
+export function shareProblems(shares: Readonly<Record<string, number>>, takes: (digest: string) => boolean): readonly string[] {
+  const given = Object.entries(shares).filter(([, share]) => share !== 0)
+  const sum = given.reduce((total, [, share]) => total + share, 0)
+  return [
+    ...given.flatMap(([digest, share]) => [
+      ...(Number.isInteger(share) && share > 0 ? [] : [`a share of ${share} is none; give whole percent`]),
+      ...(takes(digest) ? [] : [`${digest} has no copy that could take calls; scale it first`]),
+    ]),
+    ...(sum === 100 ? [] : [`the shares are ${sum} together; give 100`]),
+  ]
+}
