@@ -16,7 +16,8 @@ export type Records = {
 }
 
 /** Notes on a Deployment: which came after which, and how many copies it had when it last had some. */
-export const [ORDER, LAST] = ['dure.dev/order', 'dure.dev/last-copies'] as const
+export const ORDER = 'dure.dev/order'
+export const LAST = 'dure.dev/last-copies'
 
 /** The name of the object that says what a release is. */
 export const recordOf = (name: string): string => `${name}-release`

@@ -5,4 +5,3 @@ export { describedTrouble, environmentProblems, idOf, shareProblems } from './wa
 export type { CopyHost, CopyRun, CopyState } from './copies.ts'
 export { countsBetween, LATENCIES, latencyOf, type CallCounts } from './counts.ts'
 export { isRunning, startDetached, stateOf, stopDetached, writeAtomically } from './detached.ts'
-export { describedTrouble, environmentProblems } from './wanted.ts'
