@@ -49,6 +49,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'docs',
     'doctor',
     'compat',
+    'facts',
     'can-i-deploy',
     'registry',
     'registrar',

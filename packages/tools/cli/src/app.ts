@@ -105,6 +105,7 @@ function commandOf(args: readonly string[]): readonly string[] {
         '2pc',
         'image',
         'release',
+        'facts',
       ].includes(args[0] ?? '')
         ? 2
         : 1,
@@ -145,6 +146,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   docs: async () => (await import('./commands/docs.ts')).docsCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   compat: async () => (await import('./commands/compat.ts')).compatCommand,
+  facts: async () => (await import('./commands/facts.ts')).factsCommands,
   'can-i-deploy': async () => (await import('./commands/can-i-deploy.ts')).canIDeployCommand,
   registry: async () => (await import('./commands/registry.ts')).registryCommands,
   registrar: async () => (await import('./commands/registry.ts')).registrarCommand,

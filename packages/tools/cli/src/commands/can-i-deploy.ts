@@ -2,10 +2,9 @@ import type { Command } from '@stricli/core'
 import { resolve } from 'node:path'
 import { hang } from '@dure/simulation/text/internal'
 import { CliError, EXIT, type Shell } from '../shell.ts'
-import { defineCommand, jsonFlag, printResult, switchFlag, textFlag } from './parameters.ts'
+import { defineCommand, jsonFlag, parseRelease, printResult, switchFlag, textFlag, type ReleaseWords } from './parameters.ts'
 
 type Flags = { readonly to: string; readonly facts?: string; readonly because?: boolean; readonly json?: boolean }
-type Release = { readonly service: string; readonly version: string }
 
 export const canIDeployCommand: Command<Shell> = defineCommand({
   brief: 'Say whether a version may go where others run',
@@ -25,9 +24,9 @@ export const canIDeployCommand: Command<Shell> = defineCommand({
   },
   positional: {
     kind: 'tuple',
-    parameters: [{ parse: releaseOf, placeholder: 'service@version', brief: 'What is to go there' }],
+    parameters: [{ parse: parseRelease, placeholder: 'service@version', brief: 'What is to go there' }],
   },
-  async func(this: Shell, flags: Flags, release: Release): Promise<void> {
+  async func(this: Shell, flags: Flags, release: ReleaseWords): Promise<void> {
     const { canIDeploy, describeJudgement, PactError, readFacts } = await import('@dure/testing/contracts')
     try {
       const judgement = canIDeploy(readFacts(resolve(this.cwd, flags.facts ?? 'facts')), { ...release, to: flags.to })
@@ -43,9 +42,3 @@ export const canIDeployCommand: Command<Shell> = defineCommand({
     }
   },
 })
-
-function releaseOf(text: string): Release {
-  const found = /^([^@]+)@([^@]+)$/.exec(text)
-  if (found === null) throw new Error(`"${text}" is no version of a service; write one such as orders@1.4.0`)
-  return { service: found[1]!, version: found[2]! }
-}

@@ -122,6 +122,15 @@ function parseReason(text: string): string {
   throw new Error('An empty reason explains nothing: say why')
 }
 
+/** `orders@1.4.0`. */
+export type ReleaseWords = { readonly service: string; readonly version: string }
+
+export function parseRelease(text: string): ReleaseWords {
+  const found = /^([^@]+)@([^@]+)$/.exec(text)
+  if (found === null) throw new Error(`"${text}" is no version of a service; write one such as orders@1.4.0`)
+  return { service: found[1]!, version: found[2]! }
+}
+
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = Number(text)

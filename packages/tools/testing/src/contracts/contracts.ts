@@ -29,6 +29,7 @@ export {
   keepRelease,
   keepVerification,
   readFacts,
+  readVerification,
   releaseOf,
   type Facts,
   type Release,

@@ -1,8 +1,9 @@
 /** What is known of versions, in a folder: what they promise and need, whose pacts they keep, and where they run. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describeContract, type AnyContract, type ContractDescription, type EventDescription } from 'dure/contract'
 import { describeMigration, type MigrationDescription } from 'dure/data/internal'
+import { realRuntime } from 'dure/runtime'
 import type { Service } from 'dure/service'
 import { PactError } from '../pact/pact.ts'
 import { readPacts, type PactFile } from './files.ts'
@@ -61,7 +62,6 @@ export function releaseName(service: string, version: string): string {
  */
 export function readFacts(folder: string): Facts {
   if (!existsSync(folder)) throw new PactError(`Cannot read the facts in "${folder}": there is no such folder`)
-  const deployed = readJson(join(folder, 'deployed.json'))
   const releases = filesIn(join(folder, 'releases')).map((file) => {
     const release = readJson(file) as Partial<Release> | undefined
     if (
@@ -74,17 +74,43 @@ export function readFacts(folder: string): Facts {
     return [`${release.service}@${release.version}`, release as Release] as const
   })
   const consumers = foldersIn(join(folder, 'pacts'))
-  const verified = filesIn(join(folder, 'verified')).map((file) => {
-    const one = readJson(file) as Partial<Verification> | undefined
-    if (typeof one?.provider !== 'string' || !Array.isArray(one.pacts) || !Array.isArray(one.interactions))
-      throw new PactError(`Cannot read the verification "${file}": it is none that \`keepVerification\` wrote`)
-    return one as Verification
-  })
+  const verified = filesIn(join(folder, 'verified')).map(readVerification)
   return {
     ...{ folder, verified, releases: new Map(releases) },
-    deployed: (deployed ?? {}) as Facts['deployed'],
+    deployed: readDeployed(folder),
     pacts: new Map(consumers.map((path) => [basename(path), readPacts([path])])),
   }
+}
+
+/**
+ * Reads what came of a verification, as JSON has it.
+ * @throws {PactError} when it is none
+ *
+ * @example
+ * ```ts
+ * import { readVerification } from '@dure/testing/contracts'
+ * import { mkdtempSync, writeFileSync } from 'node:fs'
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ *
+ * const file = join(mkdtempSync(join(tmpdir(), 'facts-')), 'report.json')
+ * writeFileSync(file, JSON.stringify({ provider: 'orders', version: '1.4.0', ok: true, interactions: [], pacts: [] }))
+ * console.log(readVerification(file).provider) // → orders
+ * ```
+ */
+export function readVerification(file: string): Verification {
+  if (!existsSync(file)) throw new PactError(`Cannot read the verification "${file}": there is no such file`)
+  const one = readJson(file) as Partial<Verification> | undefined
+  const { provider, version, ok, pacts, interactions } = one ?? {}
+  const isWhole =
+    [provider, version].every((text) => typeof text === 'string') &&
+    typeof ok === 'boolean' &&
+    Array.isArray(pacts) &&
+    pacts.every(({ consumer, sha256, ok: own }) => typeof consumer === 'string' && typeof sha256 === 'string' && typeof own === 'boolean') &&
+    Array.isArray(interactions) &&
+    interactions.every(({ consumer, failures }) => typeof consumer === 'string' && Array.isArray(failures))
+  if (isWhole) return one as Verification
+  throw new PactError(`Cannot read the verification "${file}": it is none that \`verifyContracts\` answered`)
 }
 
 /**
@@ -116,7 +142,8 @@ export function releaseOf(service: Service): Release {
 }
 
 /**
- * Keeps what a service is at the version of its contract, and the pacts of its tests.
+ * Keeps what a service is at the version of its contract, and the pacts of its tests. Of a release that is deployed, what it says of the service is enough.
+ * @throws {PactError} when another one of that version runs somewhere: what was released does not change
  *
  * @example
  * ```ts
@@ -134,20 +161,26 @@ export function releaseOf(service: Service): Release {
  * console.log([...readFacts(folder).releases.keys()]) // → [ 'clock@1.0.0' ]
  * ```
  */
-export function keepRelease(folder: string, service: Service, options: { readonly pacts?: string } = {}): void {
-  const release = releaseOf(service)
+export function keepRelease(
+  folder: string,
+  of: Service | Release,
+  options: { readonly pacts?: string } = {},
+): void {
+  const release = 'dure' in of ? of : releaseOf(of)
   const name = releaseName(release.service, release.version)
-  keep(join(folder, 'releases'), name, release)
-  if (options.pacts === undefined) return
-  for (const { file, pact } of readPacts([options.pacts])) {
-    if (pact.consumer !== release.service) continue
-    mkdirSync(join(folder, 'pacts', name), { recursive: true })
-    writeFileSync(join(folder, 'pacts', name, basename(file)), readFileSync(file))
-  }
+  const file = join(folder, 'releases', `${name}.json`)
+  const text = textOf(release)
+  const somewhere = Object.entries(readDeployed(folder)).find(([, running]) => running[release.service] === release.version)
+  if (somewhere !== undefined && existsSync(file) && readFileSync(file, 'utf8') !== text)
+    throw new PactError(
+      `Cannot keep ${name} in "${folder}": another one of this version runs in "${somewhere[0]}", and what was released does not change; give its contract a version of its own`,
+    )
+  keep(file, text)
+  if (options.pacts !== undefined) keepPacts(folder, { consumer: release.service, version: release.version, pacts: options.pacts })
 }
 
 /**
- * Keeps the pacts of a consumer that is no service of Dure: their bytes as they are.
+ * Keeps the pacts of a consumer that is no service of Dure: their bytes as they are. Says how many.
  *
  * @example
  * ```ts
@@ -167,13 +200,12 @@ export function keepRelease(folder: string, service: Service, options: { readonl
 export function keepPacts(
   folder: string,
   of: { readonly consumer: string; readonly version: string; readonly pacts: string },
-): void {
+): number {
   const into = join(folder, 'pacts', releaseName(of.consumer, of.version))
-  for (const { file, pact } of readPacts([of.pacts])) {
-    if (pact.consumer !== of.consumer) continue
-    mkdirSync(into, { recursive: true })
-    writeFileSync(join(into, basename(file)), readFileSync(file))
-  }
+  const own = readPacts([of.pacts]).filter(({ pact }) => pact.consumer === of.consumer)
+  if (own.length > 0) mkdirSync(into, { recursive: true })
+  for (const { file } of own) writeFileSync(join(into, basename(file)), readFileSync(file))
+  return own.length
 }
 
 /**
@@ -195,7 +227,7 @@ export function keepVerification(folder: string, verification: Verification): vo
   const { provider, version, pacts } = verification
   const about = pacts.map(({ consumer, sha256 }) => `${consumer}-${sha256.slice(0, 12)}`).join('--')
   // A name of many would be too long for a file.
-  keep(join(folder, 'verified'), `${releaseName(provider, version)}--${about.slice(0, 150)}`, verification)
+  keep(join(folder, 'verified', `${releaseName(provider, version)}--${about.slice(0, 150)}.json`), textOf(verification))
 }
 
 /**
@@ -217,14 +249,37 @@ export function keepDeployment(
   folder: string,
   { service, version, to }: { readonly service: string; readonly version: string | undefined; readonly to: string },
 ): void {
-  const all = (readJson(join(folder, 'deployed.json')) ?? {}) as Record<string, Record<string, string>>
+  if (version !== undefined) releaseName(service, version)
+  const all = readDeployed(folder)
   const { [service]: _, ...others } = all[to] ?? {}
-  keep(folder, 'deployed', { ...all, [to]: { ...others, ...(version !== undefined && { [service]: version }) } })
+  const running = { ...others, ...(version !== undefined && { [service]: version }) }
+  // Two who write of different services change different lines.
+  keep(join(folder, 'deployed.json'), textOf(sorted({ ...all, [to]: sorted(running) })))
 }
 
-function keep(folder: string, name: string, value: unknown): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(value, undefined, 2)}\n`)
+function sorted<T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** @throws {PactError} for one that says something else than versions by service by environment */
+function readDeployed(folder: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  const file = join(folder, 'deployed.json')
+  const all = readJson(file) ?? {}
+  const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (isMap(all) && Object.values(all).every((one) => isMap(one) && Object.values(one).every((version) => typeof version === 'string')))
+    return all as Readonly<Record<string, Readonly<Record<string, string>>>>
+  throw new PactError(`Cannot read what is deployed in "${file}": it does not say versions by service by environment`)
+}
+
+const textOf = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
+
+/** Whoever reads it meanwhile finds the old or the new one. */
+function keep(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  const next = `${file}.${realRuntime().ids.next()}`
+  writeFileSync(next, text)
+  renameSync(next, file)
 }
 
 /** Bytes of a file, at most. */
