@@ -196,7 +196,7 @@ test('a project from Windows: backslashes in its paths, lines that end in CRLF',
   }
   for (const path of globSync('src/**/*.ts', { cwd: folder })) {
     const text = at(folder, path)
-    if (path !== join('src/notes/notes.test.ts') && path !== join('src/layering.test.ts'))
+    if (path !== join('src/notes/notes.component.test.ts') && path !== join('src/layering.test.ts'))
       assert.doesNotMatch(text, /[^\r]\n/, path)
     assert.equal(text.replaceAll('\r\n', '\n'), at(plain, path), path)
   }

@@ -74,7 +74,7 @@ export const notes = service(Notes, {
   ],
 })
 `,
-    'src/notes/notes.test.ts': `import assert from 'node:assert/strict'
+    'src/notes/notes.component.test.ts': `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testSystem } from '@dure/testing'
 import { NoteTaken, Notes } from './contract.ts'

@@ -54,7 +54,7 @@ export const simulation: Simulation = {
   },
 }
 `,
-    'src/shop.test.ts': `import assert from 'node:assert/strict'
+    'src/shop.component.test.ts': `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testSystem } from '@dure/testing'
 import { Order } from './order/contract.ts'
