@@ -3,7 +3,16 @@ import { resolve } from 'node:path'
 import { counted } from '../format.ts'
 import { loadSystem } from '../load.ts'
 import { CliError, EXIT, print, type Shell } from '../shell.ts'
-import { defineCommand, defineRoutes, parseRelease, printResult, switchFlag, textFlag, jsonFlag, type ReleaseWords } from './parameters.ts'
+import {
+  defineCommand,
+  defineRoutes,
+  parseRelease,
+  printResult,
+  switchFlag,
+  textFlag,
+  jsonFlag,
+  type ReleaseWords,
+} from './parameters.ts'
 
 type Facts = { readonly facts?: string }
 type Library = typeof import('@dure/testing/contracts')
@@ -63,13 +72,19 @@ const verifiedCommand: Command<Shell> = defineCommand({
   help: 'Keeps what verifyContracts answered, as JSON in a file. What failed is kept as well: it is a no for as long as somebody expects it.',
   examples: ['dure facts verified report.json'],
   flags: { facts: factsFlag },
-  positional: { kind: 'tuple', parameters: [{ parse: String, placeholder: 'FILE', brief: 'What verifyContracts answered, as JSON' }] },
+  positional: {
+    kind: 'tuple',
+    parameters: [{ parse: String, placeholder: 'FILE', brief: 'What verifyContracts answered, as JSON' }],
+  },
   async func(this: Shell, { facts }: Facts, file: string): Promise<void> {
     await withFacts(this, facts, ({ keepVerification, readVerification }, folder) => {
       const verification = readVerification(resolve(this.cwd, file))
       keepVerification(folder, verification)
       const { provider, version, ok, pacts } = verification
-      print(this, `Kept that ${provider}@${version} ${ok ? 'does' : 'does not do'} what ${counted(pacts.length, 'pact')} ${pacts.length === 1 ? 'expects' : 'expect'}`)
+      print(
+        this,
+        `Kept that ${provider}@${version} ${ok ? 'does' : 'does not do'} what ${counted(pacts.length, 'pact')} ${pacts.length === 1 ? 'expects' : 'expect'}`,
+      )
     })
   },
 })
@@ -95,7 +110,9 @@ const deployedCommand: Command<Shell> = defineCommand({
       const { releases, pacts, deployed } = readFacts(folder)
       const name = `${service}@${version}`
       if (gone && deployed[to]?.[service] !== version)
-        throw new CliError(`Cannot say that ${name} is gone from "${to}": what is known to run there is ${deployed[to]?.[service] ?? 'none of it'}`)
+        throw new CliError(
+          `Cannot say that ${name} is gone from "${to}": what is known to run there is ${deployed[to]?.[service] ?? 'none of it'}`,
+        )
       if (!gone && !releases.has(name) && !pacts.has(name))
         throw new CliError(
           `Cannot say that ${name} runs in "${to}": nothing is kept of it; run dure facts release, or dure facts pacts, where it was built`,
@@ -120,13 +137,24 @@ const showCommand: Command<Shell> = defineCommand({
         ...Object.entries(running).map(([service, version]) => `  ${service}@${version}`),
       ])
       const kept = `${counted(releases.size, 'release')}, pacts of ${counted(pacts.size, 'version')}, ${counted(verified.length, 'verification')}`
-      printResult(this, { ...(json !== undefined && { json }) }, { deployed, releases: [...releases.keys()], pacts: [...pacts.keys()] }, () => [...lines, kept].join('\n'))
+      printResult(
+        this,
+        { ...(json !== undefined && { json }) },
+        { deployed, releases: [...releases.keys()], pacts: [...pacts.keys()] },
+        () => [...lines, kept].join('\n'),
+      )
     })
   },
 })
 
 export const factsCommands: RouteMap<Shell> = defineRoutes({
-  routes: { release: releaseCommand, pacts: pactsCommand, verified: verifiedCommand, deployed: deployedCommand, show: showCommand },
+  routes: {
+    release: releaseCommand,
+    pacts: pactsCommand,
+    verified: verifiedCommand,
+    deployed: deployedCommand,
+    show: showCommand,
+  },
   brief: 'Keep what dure can-i-deploy judges by',
   help: `
         Facts are files in a folder, which Git keeps: what each version promises and needs, whose pacts there are, what came of verifying them, and what runs where.
@@ -134,7 +162,11 @@ export const factsCommands: RouteMap<Shell> = defineRoutes({
   examples: ['dure facts release src/system.ts', 'dure facts deployed orders@1.4.0 --to production', 'dure facts show'],
 })
 
-async function withFacts(shell: Shell, given: string | undefined, work: (library: Library, folder: string) => void): Promise<void> {
+async function withFacts(
+  shell: Shell,
+  given: string | undefined,
+  work: (library: Library, folder: string) => void,
+): Promise<void> {
   const library = await import('@dure/testing/contracts')
   try {
     work(library, resolve(shell.cwd, given ?? 'facts'))

@@ -106,7 +106,9 @@ export function readVerification(file: string): Verification {
     [provider, version].every((text) => typeof text === 'string') &&
     typeof ok === 'boolean' &&
     Array.isArray(pacts) &&
-    pacts.every(({ consumer, sha256, ok: own }) => typeof consumer === 'string' && typeof sha256 === 'string' && typeof own === 'boolean') &&
+    pacts.every(
+      ({ consumer, sha256, ok: own }) => typeof consumer === 'string' && typeof sha256 === 'string' && typeof own === 'boolean',
+    ) &&
     Array.isArray(interactions) &&
     interactions.every(({ consumer, failures }) => typeof consumer === 'string' && Array.isArray(failures))
   if (isWhole) return one as Verification
@@ -161,11 +163,7 @@ export function releaseOf(service: Service): Release {
  * console.log([...readFacts(folder).releases.keys()]) // → [ 'clock@1.0.0' ]
  * ```
  */
-export function keepRelease(
-  folder: string,
-  of: Service | Release,
-  options: { readonly pacts?: string } = {},
-): void {
+export function keepRelease(folder: string, of: Service | Release, options: { readonly pacts?: string } = {}): void {
   const release = 'dure' in of ? of : releaseOf(of)
   const name = releaseName(release.service, release.version)
   const file = join(folder, 'releases', `${name}.json`)
@@ -176,7 +174,8 @@ export function keepRelease(
       `Cannot keep ${name} in "${folder}": another one of this version runs in "${somewhere[0]}", and what was released does not change; give its contract a version of its own`,
     )
   keep(file, text)
-  if (options.pacts !== undefined) keepPacts(folder, { consumer: release.service, version: release.version, pacts: options.pacts })
+  if (options.pacts !== undefined)
+    keepPacts(folder, { consumer: release.service, version: release.version, pacts: options.pacts })
 }
 
 /**
@@ -267,7 +266,10 @@ function readDeployed(folder: string): Readonly<Record<string, Readonly<Record<s
   const all = readJson(file) ?? {}
   const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (isMap(all) && Object.values(all).every((one) => isMap(one) && Object.values(one).every((version) => typeof version === 'string')))
+  if (
+    isMap(all) &&
+    Object.values(all).every((one) => isMap(one) && Object.values(one).every((version) => typeof version === 'string'))
+  )
     return all as Readonly<Record<string, Readonly<Record<string, string>>>>
   throw new PactError(`Cannot read what is deployed in "${file}": it does not say versions by service by environment`)
 }
