@@ -60,9 +60,9 @@ const pactsCommand: Command<Shell> = defineCommand({
   },
   async func(this: Shell, { facts }: Facts, { service, version }: ReleaseWords, pacts: string): Promise<void> {
     await withFacts(this, facts, ({ keepPacts }, folder) => {
-      const kept = keepPacts(folder, { consumer: service, version, pacts: resolve(this.cwd, pacts) })
-      if (kept === 0) throw new CliError(`Cannot keep pacts of "${service}": there is none of this consumer in "${pacts}"`)
-      print(this, `Kept ${counted(kept, 'pact')} of ${service}@${version}`)
+      const added = keepPacts(folder, { consumer: service, version, pacts: resolve(this.cwd, pacts) })
+      if (added === 0) throw new CliError(`Cannot keep pacts of "${service}": there is none of this consumer in "${pacts}"`)
+      print(this, `Kept ${counted(added, 'pact')} of ${service}@${version}`)
     })
   },
 })
@@ -136,12 +136,12 @@ const showCommand: Command<Shell> = defineCommand({
         to,
         ...Object.entries(running).map(([service, version]) => `  ${service}@${version}`),
       ])
-      const kept = `${counted(releases.size, 'release')}, pacts of ${counted(pacts.size, 'version')}, ${counted(verified.length, 'verification')}`
+      const summary = `${counted(releases.size, 'release')}, pacts of ${counted(pacts.size, 'version')}, ${counted(verified.length, 'verification')}`
       printResult(
         this,
         { ...(json !== undefined && { json }) },
         { deployed, releases: [...releases.keys()], pacts: [...pacts.keys()] },
-        () => [...lines, kept].join('\n'),
+        () => [...lines, summary].join('\n'),
       )
     })
   },
