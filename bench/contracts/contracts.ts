@@ -11,9 +11,9 @@ import { service, type Service } from 'dure/service'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
 import { z } from 'zod'
-import { pact } from '../../checks/judges/installed.ts'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { median } from '../eventstore/rates.ts'
 
@@ -42,10 +42,7 @@ const shop = service(Shop, {
 })
 
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
-  for (const judge of [pact.js, pact.jvm]) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') throw new Error(`Cannot measure beside ${judge.name}: it ${said}`)
-  }
+  const pact = await others()
   const folder = mkdtempSync(join(tmpdir(), 'dure-bench-contracts-'))
   try {
     progress('Component tests begin and end')
@@ -61,18 +58,12 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
     const inProcess = await times(async () => well((await verifyContracts(prices, { pacts: file })).ok))
     const node = (program: string, ...words: readonly string[]) =>
       run(folder, process.execPath, [...process.execArgv, program, ...words])
-    const jvm = [
-      '-cp',
-      [join(pact.jvm.folder, 'classes'), join(pact.jvm.folder, 'lib', '*')].join(delimiter),
-      'Pacts',
-      'verify',
-      url,
-    ]
+    const jvm = ['-cp', [join(pact.jvm, 'classes'), join(pact.jvm, 'lib', '*')].join(delimiter), 'Pacts', 'verify', url]
     const all: Record<'ours' | 'js' | 'jvm', number[]> = { ours: [], js: [], jvm: [] }
     for (let round = 1; round <= ROUNDS; round++) {
       progress(`Round ${round} of ${ROUNDS}`)
       all.ours.push(await timed(() => node(join(import.meta.dirname, 'verify.ts'), url, file)))
-      all.js.push(await timed(() => node(join(pact.js.folder, 'pact.js'), 'http', url, file)))
+      all.js.push(await timed(() => node(join(pact.js, 'pact.js'), 'http', url, file)))
       all.jvm.push(await timed(() => run(folder, 'java', ['-XX:TieredStopAtLevel=1', ...jvm])))
     }
     const [ours, js, java] = [median(all.ours), median(all.js), median(all.jvm)]
@@ -87,6 +78,13 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Where pact-js and Pact JVM are, which the checks install as well. */
+async function others(): Promise<{ readonly js: string; readonly jvm: string }> {
+  const program = join(import.meta.dirname, '../../checks/judges/pact-folders.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, program])
+  return JSON.parse(stdout) as { js: string; jvm: string }
 }
 
 /** The pact of a consumer that asks for 100 prices and reads all of each. */
