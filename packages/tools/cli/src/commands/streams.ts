@@ -1,4 +1,5 @@
 import type { Command } from '@stricli/core'
+import type { TopologyState } from 'dure/stream/internal'
 import { table } from '@dure/simulation/text/internal'
 import { askOperator } from '../control/control.ts'
 import { ageText, visible } from '../format.ts'
@@ -6,18 +7,7 @@ import { layoutOf, paint, type Layout, type Shell } from '../shell.ts'
 import { common, defineCommand, directoryOf, printResult, saySilent, textFlag, type Common, type Silent } from './parameters.ts'
 
 /** A topology, as its service tells of it. */
-type Stream = {
-  readonly service: string
-  readonly name: string
-  readonly behind?: number
-  readonly records: number
-  readonly rows: number
-  readonly aside: number
-  readonly late: number
-  readonly duplicates: number
-  readonly dead: number
-  readonly operators: string
-}
+type Stream = TopologyState & { readonly service: string }
 type Flags = Common & { readonly service?: string }
 type Answer = { readonly streams: readonly Stream[]; readonly silent: Silent }
 

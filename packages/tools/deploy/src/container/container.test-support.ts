@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { freePort } from '@dure/testing/servers'
 import { openPodman } from '../containers.test-support.ts'
 import { buildImage, exportImage } from '../image/image.ts'
-import { releaseOf } from '../releases.test-support.ts'
-import type { Called, TargetRig } from '../target/target.conformance.ts'
+import { rigAt } from '../releases.test-support.ts'
+import type { TargetRig } from '../target/target.conformance.ts'
 import { container } from './container.ts'
 
 /** For `test('…', { skip: missing })`: false when podman can run containers here. */
@@ -68,14 +68,5 @@ export async function openContainers(
       image: () => engine.image,
       words: ({ version }) => [version],
     })
-  const target = open()
-  const url = `http://127.0.0.1:${port}/`
-  return {
-    ...{ target, url, release: releaseOf, again: open },
-    call: async () => {
-      const answer = await fetch(url).catch(() => undefined)
-      return answer?.status === 200 ? ((await answer.json()) as Called) : undefined
-    },
-    close: target.stop,
-  }
+  return rigAt(port, open)
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { freePort } from '@dure/testing/servers'
-import type { Called, TargetRig } from '../target/target.conformance.ts'
-import { releaseOf } from '../releases.test-support.ts'
+import type { TargetRig } from '../target/target.conformance.ts'
+import { rigAt } from '../releases.test-support.ts'
 import { host } from './host.ts'
 
 /** A host with nothing on it; its copies are a small program that does what its version says. */
@@ -16,14 +16,5 @@ export async function openHost(directory: string): Promise<TargetRig & { readonl
         cwd: directory,
       }),
     })
-  const target = open()
-  const url = `http://127.0.0.1:${port}/`
-  return {
-    ...{ target, url, release: releaseOf, again: open },
-    call: async () => {
-      const answer = await fetch(url).catch(() => undefined)
-      return answer?.status === 200 ? ((await answer.json()) as Called) : undefined
-    },
-    close: target.stop,
-  }
+  return rigAt(port, open)
 }
