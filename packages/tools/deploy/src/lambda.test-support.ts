@@ -165,6 +165,12 @@ await check('two instances take the same batch at once: its effects are there on
   const event = batch(Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`t${n}`, { orderId: 'two', amount: 1 }])))
   const answers = await Promise.all([first.invoke(event), second.invoke(event)])
   assert.deepEqual(answers, [{ batchItemFailures: [] }, { batchItemFailures: [] }])
+  // Those that crossed each other too often are set aside, and the schedule tries them again.
+  await until(async () => {
+    await first.invoke({ 'detail-type': 'Scheduled Event', source: 'aws.events', detail: {} })
+    return (await paid(first, 'two')) === 10
+  })
+  await first.invoke(event)
   assert.deepEqual([await paid(first, 'two'), await outbox()], [10, 0])
   await check('one of them is frozen for good: the other waits for its lease, and delivers', async () => {
     await podman('pause', second.id)
