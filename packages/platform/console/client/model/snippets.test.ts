@@ -39,7 +39,7 @@ test('fields are where the route has them: path, query or body', () => {
 test('whatever is given is one word of a shell, and the same value in TypeScript', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      const input = { value, "it's": 'a "b" $HOME `id` \n' }
+      const input = { value, "it's": 'a "b" $HOME `id` \n', odd: JSON.parse('{ "__proto__": { "a": 1 } }') as unknown }
       const code = typeScript(place, input).split('await orders.place(')[1]!.slice(0, -1)
       const read: unknown = new Function(`return (${code})`)()
       assert.deepEqual(JSON.parse(JSON.stringify(read)), JSON.parse(JSON.stringify(input)))

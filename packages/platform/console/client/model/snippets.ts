@@ -75,11 +75,15 @@ function literal(value: unknown, indent: string): string {
   const more = `${indent}  `
   const parts = Array.isArray(value)
     ? value.map((one) => literal(one, more))
-    : Object.entries(value).map(
-        ([name, one]) => `${/^[a-zA-Z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)}: ${literal(one, more)}`,
-      )
+    : Object.entries(value).map(([name, one]) => `${keyOf(name)}: ${literal(one, more)}`)
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}']
   if (parts.length === 0) return open + close
   const line = Array.isArray(value) ? `[${parts.join(', ')}]` : `{ ${parts.join(', ')} }`
   return line.length <= 80 ? line : `${open}\n${parts.map((part) => `${more}${part},\n`).join('')}${indent}${close}`
+}
+
+/** Of an object as it is written down; `__proto__` would be its prototype. */
+function keyOf(name: string): string {
+  if (name === '__proto__') return "['__proto__']"
+  return /^[a-zA-Z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)
 }
