@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchContext, BenchResult } from '../bench.ts'
@@ -27,6 +27,8 @@ export function bench(context: BenchContext): Promise<BenchResult> {
 
 export async function benchCapacity({ progress }: BenchContext, scale: CapacityScale): Promise<BenchResult> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-bench-capacity-'))
+  // As root, PostgreSQL runs as another user, who must be able to get there.
+  chmodSync(directory, 0o755)
   const data = join(directory, 'data')
   const shop = await startShop({ data, split: true, database: 'postgres', products: scale.products })
   const measure = (load: Omit<Parameters<typeof measureAt>[0], 'shop' | 'data' | 'directory' | 'progress'>) =>
