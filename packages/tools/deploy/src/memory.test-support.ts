@@ -1,3 +1,4 @@
+import { seededRandom } from 'dure/runtime'
 import { releaseOf } from './releases.test-support.ts'
 import type { Called, TargetRig } from './target/target.conformance.ts'
 import { describedTrouble, environmentProblems, LATENCIES, type CopyHealth, type Deployed, type Target } from './target/target.ts'
@@ -79,10 +80,11 @@ export function memoryTarget(): TargetRig & {
     list: async () => Array.from(entries.values(), ({ release, copies, share }) => ({ release, copies, share })),
   }
   let turn = 0
+  const random = seededRandom(1)
   const call = async (): Promise<Called | undefined> => {
     // Others get their turn, as they do while a call is under way.
     await new Promise((resolve) => setImmediate(resolve))
-    let left = Math.random() * 100
+    let left = random.number() * 100
     const chosen = [...entries.values()].find(({ share }) => (left -= share) < 0)
     if (chosen === undefined || chosen.taking === 0) return undefined
     const { calls, environment, release } = chosen

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { connect, type Json } from '@dure/kubernetes/internal'
 import { freePort, startLocalServer, type LocalServer } from '@dure/testing/servers'
-import { realRuntime } from 'dure/runtime'
+import { realRuntime, seededRandom } from 'dure/runtime'
 import type { Called } from '../target/target.conformance.ts'
 
 type Api = ReturnType<typeof connect>['api']
@@ -164,11 +164,12 @@ export async function openNode(api: Api, namespace: string, system: string) {
   })()
 
   let turn = 0
+  const random = seededRandom(1)
   /** Where the route leads, and there to one pod after the other. */
   const call = async (): Promise<Called | undefined> => {
     const route = await api.get(pathOf('/apis/gateway.networking.k8s.io/v1', `httproutes/${system}`)).catch(() => undefined)
     const { rules = [] } = (route?.['spec'] ?? {}) as { readonly rules?: readonly { readonly backendRefs: readonly Backend[] }[] }
-    let at = Math.random() * 100
+    let at = random.number() * 100
     const chosen = rules[0]?.backendRefs.find(({ weight }) => (at -= weight) < 0)
     const ready = [...(pods.get(chosen?.name ?? '')?.values() ?? [])].filter((one) => one.ready)
     const pod = ready[turn++ % Math.max(1, ready.length)]
