@@ -13,7 +13,8 @@ import { stream, table, topology, tumbling, type Duration } from './stream.ts'
 
 const Sale = z.object({ id: z.string(), seller: z.string(), cents: z.int(), at: z.int() })
 const Sold = event('item.sold', { schema: Sale, key: ({ id }) => id })
-const Named = event('seller.named', { schema: z.object({ seller: z.string(), name: z.string() }), key: ({ seller }) => seller })
+const Naming = z.object({ seller: z.string(), name: z.string(), at: z.int() })
+const Named = event('seller.named', { schema: Naming, key: ({ seller }) => seller })
 const Total = event('seller.total', {
   schema: z.object({ seller: z.string(), name: z.string(), from: z.int(), cents: z.int() }),
   key: ({ seller }) => seller,
@@ -21,7 +22,7 @@ const Total = event('seller.total', {
 const Shop = contract('shop', {
   version: '1.0.0',
   owner: 'tests',
-  operations: { sell: command({ input: Sale }), name: command({ input: z.object({ seller: z.string(), name: z.string() }) }) },
+  operations: { sell: command({ input: Sale }), name: command({ input: Naming }) },
   events: [Sold, Named],
 })
 const shop = service(Shop, {
@@ -48,7 +49,7 @@ function report(size: Duration = '1m'): Service {
   const totals = bySeller
     .window(tumbling(size), { late: 'drop' })
     .aggregate({ name: 'totals', init: () => 0, add: (sum, { cents }) => sum + cents })
-  const sellers = table(Named, { name: 'sellers', idle: '200ms' })
+  const sellers = table(Named, { name: 'sellers', time: ({ at }) => at, idle: '200ms' })
   const named = totals
     .toStream()
     .keyBy(({ key }) => key)
@@ -108,7 +109,8 @@ test(
     const minute = Math.floor(now / 60_000) * 60_000 - 600_000
     const sell = async (running: Running, seller: string, cents: number, at: number): Promise<void> =>
       running.client(Shop).sell({ id: `${seller}${cents}`, seller, cents, at })
-    await first.client(Shop).name({ seller: 's-1', name: 'Kim' })
+    // Its time is the sales': by the clock it would close their window as soon as nobody waits for them.
+    await first.client(Shop).name({ seller: 's-1', name: 'Kim', at: minute })
     await sell(first, 's-1', 500, minute)
     await sell(first, 's-1', 700, minute + 1)
     await until(async () => (await first.client(Report).count('s-1'))[0] === 2)

@@ -24,7 +24,7 @@ const shop = service(Shop, {
   handlers: { sell: (data, { database: own }) => own.transaction((tx) => tx.publish(Sold, data)) },
 })
 
-test('streams are listed with how far they have come, and shown with their operators', async (t) => {
+test('streams are listed with how far they have come, and shown with their operators', { timeout: 60_000 }, async (t) => {
   const data = temporary()
   const one = await start(system('shop', { services: [shop], doors: [control()] }), { directory: data, log: silentLogger() })
   t.after(() => one.stop())
