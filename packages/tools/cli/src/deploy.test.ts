@@ -74,7 +74,7 @@ test('dure deploy, releases, rollback, promote, scale: what runs where, and who 
   const refused = await run('promote', '--from', 'production', '--to', 'staging')
   assert.equal(refused.code, 1)
   assert.match(refused.out, /shop 1 was refused\n {2}the secret "PASSWORD" is not there/)
-  assert.match((await run('scale', '--in', 'production', '--copies', '1')).out, /^1 copies run in production/)
+  assert.match((await run('scale', '--in', 'production', '--copies', '1')).out, /^Copies in production: 1\n$/)
   assert.equal((await run('scale', '--in', 'production')).code, 2)
   const elsewhere = await run('releases', '--in', 'moon')
   assert.deepEqual([elsewhere.code, /it has "production", "staging"/.test(elsewhere.err)], [2, true], elsewhere.err)
@@ -84,7 +84,15 @@ test('dure ci: a pipeline for who runs it, of the same commands', async () => {
   for (const service of ['github', 'gitlab']) {
     const { code, out } = await dure(['ci', '--for', service])
     assert.equal(code, 0)
-    for (const command of ['npm test', 'npx dure image push', 'npx dure release write', 'npx dure deploy --to production'])
+    for (const command of ['npx dure test', 'npx dure release write', 'npx dure deploy --to production'])
       assert.ok(out.includes(`- ${service === 'github' ? 'run: ' : ''}${command}`), command)
+    // Each is there, with the flags that it is given.
+    const commands = [...out.matchAll(/npx dure (\w+(?: (?:write|push|build))?)([^\n]*)/g)]
+    for (const [, words = '', rest = ''] of commands) {
+      const help = await dure([...words.split(' '), '--help'])
+      assert.equal(help.code, 0, words)
+      for (const [flag] of rest.split('$(')[0]!.matchAll(/--[a-z]+/g)) assert.ok(help.out.includes(flag), `${words} ${flag}`)
+    }
+    assert.equal(commands.length, 4)
   }
 })

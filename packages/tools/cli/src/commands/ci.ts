@@ -5,9 +5,9 @@ import { defineCommand } from './parameters.ts'
 type Service = 'github' | 'gitlab'
 
 export const ciCommand: Command<Shell> = defineCommand({
-  brief: 'Print a pipeline: check, test, image, release, rollout',
+  brief: 'Print a pipeline: test, image, release, rollout',
   help: `
-        Prints a file that has a service of continuous integration check a project, build its image and push it, write the release, and bring it to
+        Prints a file that has a service of continuous integration test a project, build its image and push it, write the release, and bring it to
         production. The registry and the secrets are variables of that service.`,
   examples: ['dure ci --for github > .github/workflows/release.yml', 'dure ci --for gitlab > .gitlab-ci.yml'],
   flags: {
@@ -24,12 +24,12 @@ const VERSIONED: Readonly<Record<Service, string>> = { github: '$GITHUB_SHA', gi
 /** The same commands, in the words of each. */
 function pipelineFor(service: Service): string {
   const version = VERSIONED[service]
-  const tests = ['npm ci', 'npm test']
+  const tests = ['npm ci', 'npx dure test']
   const rollout = [
     'npm ci',
     'npx dure image build',
-    `npx dure image push "$REGISTRY:${version}"`,
-    `npx dure release write --version "${version}" --image "$REGISTRY@$(npx dure image build --json | jq -r .digest)"`,
+    // What it prints is the image by its digest.
+    `npx dure release write --version "${version}" --image "$(npx dure image push "$REGISTRY:${version}")"`,
     'npx dure deploy --to production',
   ]
   const list = (indent: string, commands: readonly string[], word = ''): string =>

@@ -51,7 +51,7 @@ export const scaleCommand: Command<Shell> = defineCommand({
       if (copies === undefined || wanted !== undefined)
         throw new CliError(`Cannot scale what runs in ${name}: give --copies, and no services`, { exitCode: EXIT.misuse })
       await told(() => withPlatform(this, { name, config }, (platform) => platform.scale(copies, { by: whoIs(flags.by) })))
-      return printResult(this, flags, { environment: name, copies }, () => `${copies} copies run in ${name}`)
+      return printResult(this, flags, { environment: name, copies }, () => `Copies in ${name}: ${copies}`)
     }
     const processes = await askScale(directoryOf(this, flags), wanted, whoIs(flags.by))
     printResult(this, flags, processes, () => processesText(processes, layoutOf(this)))

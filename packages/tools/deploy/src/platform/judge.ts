@@ -45,7 +45,9 @@ export function judge({ fresh, old, copies, restarts }: Seen, limits: Limits = L
     if (state === 'ended' || state === 'unready') worse.push(`copy ${name} is ${state}: ${reason}`)
   const again = copies.reduce((sum, one) => sum + one.restarts, 0) - restarts
   if (again > 0)
-    worse.push(`its copies fell over ${again} times: ${copies.find(({ reason }) => reason !== undefined)?.reason ?? ''}`)
+    worse.push(
+      `its copies fell over ${again === 1 ? 'once' : `${again} times`}: ${copies.find(({ reason }) => reason !== undefined)?.reason ?? ''}`,
+    )
   const rate = (counts: CallCounts | undefined): number =>
     counts === undefined || counts.calls === 0 ? 0 : counts.failed / counts.calls
   const part = (counts: CallCounts | undefined): string => `${(rate(counts) * 100).toFixed(1)} %`
