@@ -171,6 +171,10 @@ export const unique: Readonly<Record<`U${number}`, Proof>> = {
   },
   U11: {
     state: 'works',
+    part: {
+      en: 'processors within 19 % at three loads, and the most that a machine does within 8 %; times of calls hold below saturation only',
+      ko: '세 부하에서 프로세서는 19 %, 머신이 할 수 있는 최대는 8 % 안. 호출 시간은 포화 아래에서만 맞는다',
+    },
     code: [
       'packages/tools/cli/src/capacity/measurement.ts',
       'packages/tools/cli/src/capacity/model.ts',
