@@ -32,6 +32,8 @@ const orders = service(Orders, {
       if (kind === 'slow') await new Promise((resolve) => setTimeout(resolve, 1_500))
       return database.transaction(async (tx) => {
         await tx.insertInto('orders').values({ id }).execute()
+        // Its copy may be killed between the commit and the answer, which is asked for again.
+        await tx.answer({ release: version })
         return { release: version }
       })
     },

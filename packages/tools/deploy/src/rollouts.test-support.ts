@@ -184,8 +184,10 @@ function ordersTo(url: string) {
         signal: AbortSignal.timeout(10_000),
       }).catch((error: unknown) => error as Error)
       if (!(answer instanceof Error)) {
-        await answer.text()
+        const text = await answer.text()
         if (answer.ok) return void answered.push(id)
+        // No other try is going to end otherwise.
+        if (answer.status === 409) throw new Error(`Order ${id} cannot be answered: ${text}`)
       }
       failed++
       await pause(50)
