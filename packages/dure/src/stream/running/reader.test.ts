@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { event, type Message } from '../../contract/contract.ts'
-import { testAdapter } from '../../data/adapter.conformance.ts'
-import type { OutboxMessage, SqlStore } from '../../data/data.ts'
-import type { Delivery } from '../../messaging/messaging.ts'
+import { event } from '../../contract/contract.ts'
 import { deadLetters } from '../../messaging/internal.ts'
-import { realRuntime, virtualRuntime } from '../../runtime/runtime.ts'
-import type { ExtensionHost } from '../../service/internal.ts'
-import { silentLogger } from '../../telemetry/telemetry.ts'
 import { stream, topology, tumbling } from '../stream.ts'
-import { createReader, type Reader } from './reader.ts'
-import { streamRecords } from './records.ts'
-import { TABLES } from './tables.ts'
+import { deliveriesOf, makeRig, messageOf, MINUTE, START, type Trouble } from './rig.test-support.ts'
 
 const Sold = event('item.sold', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ seller }) => seller })
 const Total = event('seller.total', {
@@ -32,71 +21,21 @@ const totals = stream(Sold)
   .aggregate({ name: 'totals', init: () => 0, add: (sum, { cents }) => sum + cents })
 const sales = topology('sales', [totals.to(Total, ({ key, start, value }) => ({ seller: key, from: start, cents: value }))])
 
-const MINUTE = 60_000
-const START = 1_700_000_040_000
-
-/** What is to go wrong at the next commit: before anything, with all written, or with the answer alone lost. */
-type Trouble = 'before' | 'within' | 'after' | undefined
-
-async function makeRig(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'dure-stream-'))
-  const runtime = virtualRuntime({ start: START })
-  const log = silentLogger()
-  const adapter = await testAdapter({ directory, runtime: realRuntime(), log })
-  const store = await adapter.open('sales', { migrations: { 'dure/stream-0001': TABLES } })
-  t.after(async () => {
-    await store.stop()
-    rmSync(directory, { recursive: true, force: true })
+const rigOf = async (t: TestContext) => {
+  const rig = await makeRig(t, sales)
+  return Object.assign(rig, {
+    totals: () => rig.published.map(({ data }) => JSON.parse(data) as { seller: string; from: number; cents: number }),
   })
-  const published: Message[] = []
-  const rig = {
-    trouble: undefined as Trouble,
-    ...{ runtime, store, published },
-    /** A process of its own; `sharing` as of a store that copies share. */
-    reader: (sharing: SqlStore['sharing'] = 'exclusive', task = -1): Reader => {
-      const troubled: SqlStore = {
-        ...store,
-        sharing,
-        transaction: async (work, options) => {
-          const { trouble } = rig
-          rig.trouble = undefined
-          if (trouble === 'before') throw new Error('killed before')
-          const answer = await store.transaction(async (tx) => {
-            const made = await work(tx)
-            if (trouble === 'within') throw new Error('killed within')
-            return made
-          }, options)
-          if (trouble === 'after') throw new Error('killed after')
-          return answer
-        },
-      }
-      const outbox = {
-        append: (tx: { readonly onCommit: (listener: () => void) => void }, messages: readonly OutboxMessage[]) =>
-          tx.onCommit(() => published.push(...messages)),
-      }
-      const host = { service: 'shop', store: troubled, outbox, runtime, log } as unknown as ExtensionHost
-      return createReader({ host, topology: sales, records: streamRecords(troubled, 'sales'), task, partitions: () => 2 })
-    },
-    totals: () => published.map(({ data }) => JSON.parse(data) as { seller: string; from: number; cents: number }),
-  }
-  return rig
 }
-
-let made = 0
-const messageOf = (seller: string, cents: unknown, time: number): Message => ({
-  ...{ id: `m-${made++}`, source: 'tests', type: Sold.name, key: seller, time, schemaVersion: 1, correlationId: 'c' },
-  ...{ causationId: undefined, traceparent: undefined, data: JSON.stringify({ seller, cents }) },
-})
-const deliveriesOf = (messages: readonly Message[], partition: number): readonly Delivery[] =>
-  messages.map((message, at) => ({ message, partition, position: String(at) }))
+const soldBy = (seller: string, cents: unknown, time: number) => messageOf(Sold, seller, time, { seller, cents })
 const place = (partition: number) => ({ topic: Sold.topic, partition })
 const assignment = (partition: number, epoch: number) => ({ ...place(partition), epoch, broker: 'b' })
 
 test('state, position and what is published commit together, wherever the process is killed', { timeout: 60_000 }, async (t) => {
-  const rig = await makeRig(t)
+  const rig = await rigOf(t)
   const logs = [0, 1].map((partition) =>
     deliveriesOf(
-      Array.from({ length: 60 }, (_, n) => messageOf(`s${partition}${n % 3}`, 100 + n, START + n * 5_000)),
+      Array.from({ length: 60 }, (_, n) => soldBy(`s${partition}${n % 3}`, 100 + n, START + n * 5_000)),
       partition,
     ),
   )
@@ -150,8 +89,8 @@ test('state, position and what is published commit together, wherever the proces
 })
 
 test('a zombie commits nothing: its partition is another one by now', { timeout: 60_000 }, async (t) => {
-  const rig = await makeRig(t)
-  const log = deliveriesOf([messageOf('a', 1, START), messageOf('a', 2, START + 1), messageOf('a', 4, START + 2 * MINUTE)], 0)
+  const rig = await rigOf(t)
+  const log = deliveriesOf([soldBy('a', 1, START), soldBy('a', 2, START + 1), soldBy('a', 4, START + 2 * MINUTE)], 0)
   const [zombie, heir] = [rig.reader('shared', 0), rig.reader('shared', 0)]
   await zombie.assigned(assignment(0, 1))
   await zombie.deliver(log.slice(0, 1), place(0))
@@ -165,15 +104,15 @@ test('a zombie commits nothing: its partition is another one by now', { timeout:
 })
 
 test('what its publisher delivers again is not counted again', { timeout: 60_000 }, async (t) => {
-  const rig = await makeRig(t)
-  const [one, other] = [messageOf('a', 1, START), messageOf('a', 2, START + 1)]
+  const rig = await rigOf(t)
+  const [one, other] = [soldBy('a', 1, START), soldBy('a', 2, START + 1)]
   const reader = rig.reader('shared', 0)
   await reader.assigned(assignment(0, 1))
   await reader.deliver(deliveriesOf([one, other, one], 0), place(0))
   const next = rig.reader('shared', 0)
   await next.assigned(assignment(0, 2))
   rig.runtime.jump(3 * MINUTE)
-  await next.deliver(deliveriesOf([other, messageOf('a', 9, START + 2 * MINUTE)], 0), place(0))
+  await next.deliver(deliveriesOf([other, soldBy('a', 9, START + 2 * MINUTE)], 0), place(0))
   assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 3 }])
   assert.equal(next.status().duplicates, 1)
 })
@@ -182,10 +121,10 @@ test(
   'what cannot be read, and what an operator refuses, is a dead letter; it is run through when it is tried again',
   { timeout: 60_000 },
   async (t) => {
-    const rig = await makeRig(t)
+    const rig = await rigOf(t)
     const reader = rig.reader('shared', 0)
     await reader.assigned(assignment(0, 1))
-    const batch = [messageOf('a', 1, START), messageOf('a', 'many', START), messageOf('a', 13, START), messageOf('a', 2, START)]
+    const batch = [soldBy('a', 1, START), soldBy('a', 'many', START), soldBy('a', 13, START), soldBy('a', 2, START)]
     await reader.deliver(deliveriesOf(batch, 0), place(0))
     const letters = deadLetters({
       store: rig.store,
@@ -203,18 +142,18 @@ test(
     await reader.retry()
     assert.equal((await letters.list()).length, 1)
     rig.runtime.jump(3 * MINUTE)
-    await reader.deliver(deliveriesOf([messageOf('a', 5, START + 2 * MINUTE)], 0), place(0))
+    await reader.deliver(deliveriesOf([soldBy('a', 5, START + 2 * MINUTE)], 0), place(0))
     assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 13 }])
   },
 )
 
 test('an output that its event does not take sets the record aside that led to it', { timeout: 60_000 }, async (t) => {
-  const rig = await makeRig(t)
+  const rig = await rigOf(t)
   const reader = rig.reader('shared', 0)
   await reader.assigned(assignment(0, 1))
   rig.runtime.jump(3 * MINUTE)
   // Too large a total: it is told while time passes, and nobody's record is at fault.
-  const large = reader.deliver(deliveriesOf([messageOf('a', 20_000, START), messageOf('b', 1, START + 2 * MINUTE)], 0), place(0))
+  const large = reader.deliver(deliveriesOf([soldBy('a', 20_000, START), soldBy('b', 1, START + 2 * MINUTE)], 0), place(0))
   await assert.rejects(large, /seller\.total/)
   assert.deepEqual(rig.totals(), [])
 })

@@ -109,6 +109,14 @@ function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'waterm
     write: async (tx, task, rows) => {
       const gone = rows.filter(({ value }) => value === undefined)
       const there = rows.filter(({ value }) => value !== undefined)
+      // A key that was removed and came again is in both.
+      for (let from = 0; from < gone.length; from += ROWS) {
+        const some = gone.slice(from, from + ROWS)
+        await tx.run(
+          `DELETE FROM dure_stream_state WHERE topology = ? AND task = ? AND (part, at, key) IN (VALUES ${some.map(() => '(?, CAST(? AS BIGINT), ?)').join(', ')})`,
+          [topology, task, ...some.flatMap(({ part, at, key }): SqlValue[] => [part, at, nameOf(key)])],
+        )
+      }
       for (let from = 0; from < there.length; from += ROWS) {
         const some = there.slice(from, from + ROWS)
         const values = some.flatMap(({ part, at, key, value }): SqlValue[] => {
@@ -119,13 +127,6 @@ function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'waterm
           `INSERT INTO dure_stream_state (topology, task, part, at, key, value, long_key) VALUES ${some.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}
            ON CONFLICT (topology, task, part, at, key) DO UPDATE SET value = excluded.value`,
           values,
-        )
-      }
-      for (let from = 0; from < gone.length; from += ROWS) {
-        const some = gone.slice(from, from + ROWS)
-        await tx.run(
-          `DELETE FROM dure_stream_state WHERE topology = ? AND task = ? AND (part, at, key) IN (VALUES ${some.map(() => '(?, CAST(? AS BIGINT), ?)').join(', ')})`,
-          [topology, task, ...some.flatMap(({ part, at, key }): SqlValue[] => [part, at, nameOf(key)])],
         )
       }
     },
