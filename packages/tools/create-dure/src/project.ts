@@ -77,7 +77,7 @@ function manifest({ name, folder, from, version }: ProjectOptions): unknown {
     dure: { system: 'src/system.ts' },
     scripts: {
       dev: 'dure dev',
-      test: 'node --test "src/**/*.test.ts"',
+      test: 'dure test',
       check: 'tsc && dure check placement',
       sim: 'dure sim',
       start: 'dure start',
@@ -120,10 +120,10 @@ jobs:
     steps:
       - uses: actions/checkout@v4
       - uses: actions/setup-node@v4
-        with: { node-version: 22, cache: npm }
+        with: { node-version: 26, cache: npm }
       - run: npm ci
       - run: npm run check
-      - run: npx dure test
+      - run: npm test
 `
 
 function readme({ name, say, tries }: Parameters<Template>[0] & Pick<ReturnType<Template>, 'tries'>): string {
@@ -143,7 +143,7 @@ ${say('While it runs, in another terminal:', '실행 중에 다른 터미널에�
 ${tried}
 \`\`\`
 
-${say('`npm run check` sees whether types hold and whether services answer alike wherever they run. `npx dure test` runs the tests by layers and says what each caught and cost. `npx dure add service reviews` adds a service, and `npx dure add --help` says what else can be added.', '`npm run check`는 타입이 맞는지, 서비스를 어디에 두어도 똑같이 답하는지 검사합니다. `npx dure test`는 테스트를 층별로 돌리고 층마다 무엇을 잡았고 얼마나 걸렸는지 알려 줍니다. `npx dure add service reviews`는 서비스를 더하고, 그밖에 더할 수 있는 것은 `npx dure add --help`에 있습니다.')}
+${say('`npm run check` sees whether types hold and whether services answer alike wherever they run. `npm test` runs the tests layer by layer and says what each caught and cost; `npm test -- unit` runs one layer. `npx dure add service reviews` adds a service, and `npx dure add --help` says what else can be added.', '`npm run check`는 타입이 맞는지, 서비스를 어디에 두어도 똑같이 답하는지 검사합니다. `npm test`는 테스트를 층별로 돌리고 층마다 무엇을 잡았고 얼마나 걸렸는지 알려 줍니다. `npm test -- unit`은 한 층만 돌립니다. `npx dure add service reviews`는 서비스를 더하고, 그밖에 더할 수 있는 것은 `npx dure add --help`에 있습니다.')}
 `
 }
 
