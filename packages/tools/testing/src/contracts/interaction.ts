@@ -1,6 +1,5 @@
 /** One way in which a consumer uses an operation of a provider: what is asked, and what the provider answers. */
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
 import {
   DeclaredError,
   type AnyContract,
@@ -13,7 +12,6 @@ import {
   type Operations,
 } from 'dure/contract'
 import { parserOf } from 'dure/contract/internal'
-import { arbitraryOf } from '../arbitrary/arbitrary.ts'
 import type { State } from '../pact/pact.ts'
 
 export type { State } from '../pact/pact.ts'
@@ -167,6 +165,8 @@ export async function checked(one: ConsumerInteraction): Promise<Checked> {
 
 /** Always the same value of a schema; some that are generated its refinements refuse. */
 async function generated(schema: AnySchema | undefined, what: string): Promise<unknown> {
+  // Most say what is answered.
+  const [{ default: fc }, { arbitraryOf }] = await Promise.all([import('fast-check'), import('../arbitrary/arbitrary.ts')])
   const parse = parserOf(schema, 'output')
   const values = arbitraryOf(schema)
   for (let seed = 1; seed < 200; seed++) {

@@ -12,7 +12,7 @@ import {
   type Mismatch,
 } from '../pact/pact.ts'
 import { readPacts } from './files.ts'
-import { openProvider, providerAt, type Provider } from './provider.ts'
+import { providerAt, type Provider } from './provider.ts'
 import { requestOf } from './sending.ts'
 
 export type { Mismatch } from '../pact/pact.ts'
@@ -112,7 +112,7 @@ export async function verifyContracts<Tables = never>(
     throw new TypeError(
       `Cannot verify "${name}": there is no pact of this provider in ${places.map((one) => `"${one}"`).join(', ')}`,
     )
-  const subject = at === undefined ? await openProvider(provider as Service, options) : providerAt(at.url)
+  const subject = at === undefined ? await open(provider as Service, options) : providerAt(at.url)
   try {
     const interactions: VerifiedInteraction[] = []
     const pacts: Verification['pacts'][number][] = []
@@ -138,6 +138,12 @@ export async function verifyContracts<Tables = never>(
   } finally {
     await subject.stop()
   }
+}
+
+/** What runs a service is loaded when there is one to run: a provider elsewhere is only asked. */
+async function open<Tables>(provider: Service, options: VerifyOptions<Tables>): Promise<Provider> {
+  const { openProvider } = await import('./provider-run.ts')
+  return openProvider(provider, options)
 }
 
 function isFine({ failures, pending }: VerifiedInteraction): boolean {
