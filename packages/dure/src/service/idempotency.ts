@@ -242,7 +242,7 @@ function replay(
   if (done.outcome === 'refused') throw errorFrom(definition, JSON.parse(done.body))
   throw new CallError(
     'ALREADY_EXISTS',
-    `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost; ask for the result instead of repeating the call. (An answer that its handler says in its transaction, by "tx.answer", is never lost.)`,
+    `Call to ${place} with idempotency key "${ownWords(key)}" was carried out before, but its answer was lost with the process that did it; ask for the result instead of repeating the call. To do, in its handler: say "await tx.answer(output)" in the last transaction, or return the transaction itself; then no answer is lost`,
   )
 }
 
