@@ -54,7 +54,8 @@ function isYoungSaid() {
 
 /** The same process with more options of Node, which cannot be said later. Where the system has no word for that, it goes on without. */
 function beginAgain(options) {
-  if (process.platform === 'win32' || process.execve === undefined || process.send !== undefined) return
+  // What systemd has handed over would be closed.
+  if (process.platform === 'win32' || process.execve === undefined || process.send !== undefined || process.env.LISTEN_FDS) return
   process.execve(process.execPath, [process.execPath, ...process.execArgv, ...options, ...process.argv.slice(1)], {
     ...GIVEN_BACK[process.argv[2]],
     ...process.env,

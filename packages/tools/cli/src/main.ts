@@ -4,17 +4,18 @@ import { runCli } from './app.ts'
 import type { Shell } from './shell.ts'
 import { joinDev } from './watched.ts'
 
+/** What units of systemd say to their process. */
+const BY_SYSTEMD = ['NOTIFY_SOCKET', 'LISTEN_FDS', 'CREDENTIALS_DIRECTORY']
+
 /** Runs the command line of this process. */
 export async function main(): Promise<void> {
   const { stdout, stderr, env } = process
   const color = stdout.isTTY === true && stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   // `dure call … | head` closes the pipe: everything that was wanted has been read.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  // Loaded only where there is one.
-  const supervised =
-    env['DURE_SUPERVISOR'] && (process.connected || !isMainThread)
-      ? (await import('dure/supervisor')).joinSupervisor()
-      : undefined
+  // Loaded only where there may be one.
+  const may = env['DURE_SUPERVISOR'] ? process.connected || !isMainThread : BY_SYSTEMD.some((name) => env[name])
+  const supervised = may ? (await import('dure/supervisor')).joinSupervisor() : undefined
   const watched = supervised === undefined ? joinDev() : undefined
   const shell: Shell = {
     process,

@@ -3,7 +3,7 @@ import type { OperatorPart } from '@dure/operator'
 import { CallError } from 'dure/contract'
 import { describeThrown } from 'dure/contract/internal'
 import { keepAlive, realRuntime } from 'dure/runtime'
-import { start, type Door, type NetworkOptions, type Running, type System } from 'dure/service'
+import { socketsOf, start, type Door, type NetworkOptions, type Running, type System } from 'dure/service'
 import { prepareDirectory } from './data.ts'
 import { consoleDoors, isConsole } from './console-doors.ts'
 import { control, listingOf } from './control/control.ts'
@@ -47,6 +47,7 @@ async function run(shell: Shell, options: RunOptions): Promise<void> {
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
   const doors = await doorsFor(system, options)
+  checkSockets(shell, doors, directory)
   const { part } = options
   // Everything is loaded by now: who takes the place of another goes on when that one has left.
   if (shell.supervised !== undefined && !(await shell.supervised.loaded())) return
@@ -107,6 +108,17 @@ export async function doorsFor(
   const brought = console === true && opens ? await consoleDoors(own) : []
   const moved = moveDoors([...own, ...brought], ports, { unnamed: own })
   return withControl(log === 'dev' ? moved.map(documented) : moved)
+}
+
+/** @throws {CliError} for a socket that was handed to this process and that none of the doors would take: its callers would wait for ever */
+export function checkSockets({ supervised }: Shell, doors: readonly Door[], directory: string): void {
+  const group = { name: 'doors', members: ['doors'], runsIn: 'process', copies: 1, onlyOne: undefined } as const
+  const known = socketsOf(group, { doors, directory }).sockets.map(({ name }) => name)
+  for (const name of supervised?.sockets.keys() ?? [])
+    if (!known.includes(name))
+      throw new CliError(
+        `Cannot take the socket "${name}": no door listens by that name; there are ${known.join(', ')}. In a unit of systemd say it with FileDescriptorName=`,
+      )
 }
 
 /** Whoever writes a service wants to see all it does: every trace is kept, and requests are told as they are answered. */

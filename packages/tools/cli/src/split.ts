@@ -11,7 +11,7 @@ import { REGISTRY } from './commands/registry-library.ts'
 import { prepareDirectory } from './data.ts'
 import { loadSystem } from './load.ts'
 import { sayTo } from './log.ts'
-import { doorsFor, runPart, welcome, type RunOptions } from './run.ts'
+import { checkSockets, doorsFor, runPart, welcome, type RunOptions } from './run.ts'
 import { paint, print, type Shell } from './shell.ts'
 import { begin, reportOf } from './supervision.ts'
 import type { Url } from './watched.ts'
@@ -35,6 +35,7 @@ export async function splitSystem(
   const directory = resolve(shell.cwd, options.data)
   prepareDirectory(directory)
   const doors = await doorsFor(system, options)
+  checkSockets(shell, doors, directory)
   const watched = await shell.watched?.loaded()
   if (shell.watched !== undefined && watched === undefined) return
   const whole = { ...system, doors }
@@ -64,6 +65,7 @@ export async function splitSystem(
     directory,
     runtime: realRuntime(),
     processes: groups.map(processOf),
+    handed: shell.supervised?.sockets,
     onLine: ({ name, text }) => shell.process.stderr.write(`${labelled(shell, options.log, name.padEnd(width), text)}\n`),
     onEvent: (what) => report(...reportOf(what, main === undefined ? 'Process' : 'Thread')),
   })

@@ -36,6 +36,7 @@ export async function superviseGateway(
     // One supervisor a directory; several gateways may run in this one.
     directory: join(directory, `gateway-${port === 0 ? process.pid : port}`),
     runtime: realRuntime(),
+    handed: shell.supervised?.sockets,
     processes: [
       {
         name: 'gateway',
@@ -62,6 +63,7 @@ export async function superviseGateway(
     // Before it says that it is ready: whoever reads that may end it at once.
     const stopped = shell.stopped()
     print(shell, `${info!.where}, process ${process.pid}; to have a fresh one take its place: kill -USR2 ${process.pid}`)
+    shell.supervised?.ready(info)
     await stopped
   } finally {
     process.off('SIGUSR2', replace)

@@ -55,3 +55,4 @@ export {
   type KubernetesOptions,
   type KubernetesWorkload,
 } from './kubernetes/kubernetes.ts'
+export { systemdUnits, type SystemdWorkload } from './systemd/units.ts'

@@ -33,6 +33,29 @@ export type OnStarted = {
   readonly over: (how: string) => void
 }
 
+/** What a supervised process, or thread, has to do with its supervisor. */
+export type Supervised = {
+  /** Says that the program is loaded; resolves when it may begin its work, with false when it is to stop instead. */
+  readonly loaded: () => Promise<boolean>
+  /** Says that it works; `info` (JSON) is for whoever started all. */
+  readonly ready: (info?: unknown) => void
+  /** Resolves with the reason when it is to stop: asked to, or because its supervisor is gone. */
+  readonly stopped: Promise<string>
+  /** How it is to stop, for `Running.stop`. */
+  readonly manner: () => { readonly everything: boolean; readonly replaced: boolean }
+  /** Listening sockets that the supervisor holds for it, by name: file descriptors. */
+  readonly sockets: ReadonlyMap<string, number>
+  /** Which copy of its kind it is, from 1 on. */
+  readonly copy: number
+  /**
+   * Says how this process takes a part of the system in while it works, and gives one out: `running.place`. Until it is said,
+   * the supervisor is told that it cannot.
+   */
+  readonly placing: (place: (part: string, where: 'in' | 'out') => Promise<void>) => void
+  /** Lets the process or thread end when nothing else keeps it. */
+  readonly leave: () => void
+}
+
 /** Set in the environment of every process that a supervisor starts, and in the data of every thread. */
 export const SUPERVISED = 'DURE_SUPERVISOR'
 /** The names of the sockets it is handed, whose file descriptors begin after the channel's. */

@@ -32,22 +32,32 @@ export function datagramsAmong(sockets: readonly SocketOptions[]): string | unde
   return `the datagrams of ${datagrams.join(', ')} cannot wait for a process: those sent while it is replaced are lost`
 }
 
-/** Binds what can be held; datagrams are left to the process. @throws {SupervisorError} when an address cannot be had, with what to do */
-export async function bindSockets(sockets: readonly SocketOptions[]): Promise<ListeningSockets> {
+/**
+ * Binds what can be held and is not yet; datagrams are left to the process.
+ * @param handed file descriptors, by the names of the sockets: bound by whoever started this process
+ * @throws {SupervisorError} when an address cannot be had, with what to do
+ */
+export async function bindSockets(
+  sockets: readonly SocketOptions[],
+  handed: ReadonlyMap<string, number> = new Map(),
+): Promise<ListeningSockets> {
   const held = sockets.filter(({ address }) => address.kind !== 'udp')
   const bound: net.BoundSocket[] = []
+  const descriptors: number[] = []
   const release = (): void => {
     for (const socket of bound.splice(0)) socket.close()
   }
   try {
-    for (const { address } of held) {
-      bound.push(address.kind === 'unix' ? await bindPath(address.path) : await bindPort(address))
+    for (const { name, address } of held) {
+      const there = handed.get(name)
+      if (there === undefined) bound.push(address.kind === 'unix' ? await bindPath(address.path) : await bindPort(address))
+      descriptors.push(there ?? bound.at(-1)!.fd())
     }
   } catch (error) {
     release()
     throw error
   }
-  return { names: held.map(({ name }) => name), descriptors: bound.map((socket) => socket.fd()), release }
+  return { names: held.map(({ name }) => name), descriptors, release }
 }
 
 async function bindPort({ host, port }: Exclude<Address, { readonly kind: 'unix' }>): Promise<net.BoundSocket> {

@@ -7,6 +7,8 @@ export type SupervisorOptions = {
   /** Processes in the order they start; they stop in the opposite one. */
   readonly processes: readonly ProcessOptions[]
   readonly runtime: Runtime
+  /** Sockets that whoever supervises this process holds already, by their names among those of the processes (`Supervised.sockets`). */
+  readonly handed?: ReadonlyMap<string, number> | undefined
   /** Told of every line a process writes. */
   readonly onLine: (line: { readonly name: string; readonly stream: 'out' | 'error'; readonly text: string }) => void
   /** Told of what happens to processes after the start. */

@@ -1,32 +1,11 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { describeThrown } from '../../contract/internal.ts'
-import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type ToProcess } from './channel.ts'
-
-/** What a supervised process, or thread, has to do with its supervisor. */
-export type Supervised = {
-  /** Says that the program is loaded; resolves when it may begin its work, with false when it is to stop instead. */
-  readonly loaded: () => Promise<boolean>
-  /** Says that it works; `info` (JSON) is for whoever started all. */
-  readonly ready: (info?: unknown) => void
-  /** Resolves with the reason when it is to stop: asked to, or because its supervisor is gone. */
-  readonly stopped: Promise<string>
-  /** How it is to stop, for `Running.stop`. */
-  readonly manner: () => { readonly everything: boolean; readonly replaced: boolean }
-  /** Listening sockets that the supervisor holds for it, by name: file descriptors. */
-  readonly sockets: ReadonlyMap<string, number>
-  /** Which copy of its kind it is, from 1 on. */
-  readonly copy: number
-  /**
-   * Says how this process takes a part of the system in while it works, and gives one out: `running.place`. Until it is said,
-   * the supervisor is told that it cannot.
-   */
-  readonly placing: (place: (part: string, where: 'in' | 'out') => Promise<void>) => void
-  /** Lets the process or thread end when nothing else keeps it. */
-  readonly leave: () => void
-}
+import { COPY, FIRST_SOCKET, SOCKETS, SUPERVISED, type FromProcess, type Supervised, type ToProcess } from './channel.ts'
+import { joinSystemd } from './systemd.ts'
 
 /**
- * The supervisor of this process, or of this thread; undefined when nobody supervises it.
+ * The supervisor of this process, or of this thread: one of Dure's, or a unit of systemd, which hands over sockets and credentials and is
+ * told when the process is ready (`Type=notify`). Undefined when nobody supervises it.
  *
  * @example
  * ```ts
@@ -44,7 +23,7 @@ export type Supervised = {
  */
 export function joinSupervisor(): Supervised | undefined {
   const channel = isMainThread ? channelOfProcess() : channelOfThread()
-  if (channel === undefined) return undefined
+  if (channel === undefined) return isMainThread ? joinSystemd(process.env) : undefined
   const go = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<string>()
   let manner = { everything: false, replaced: false }

@@ -19,7 +19,8 @@ export type { PlaceRequest } from '../regroup.ts'
 export { placed, type CallBetween, type Placed, type PlacedService, type Plan } from './placed.ts'
 export type { Move, Moved, ProcessEvent, ProcessOptions, SocketOptions, SupervisorOptions } from './options.ts'
 export { SupervisorError } from './errors.ts'
-export { joinSupervisor, type Supervised } from './supervised.ts'
+export type { Supervised } from './channel.ts'
+export { joinSupervisor } from './supervised.ts'
 
 export type Supervisor = {
   /** What each process said when it got ready, in their order. */
@@ -264,13 +265,13 @@ function checkCopies(name: string, copies: number): void {
 /** Binds what a process listens on, where that is possible. */
 async function socketsFor(
   { name, thread = false, sockets = [] }: ProcessOptions,
-  { onEvent }: SupervisorOptions,
+  { onEvent, handed }: SupervisorOptions,
 ): Promise<ListeningSockets | undefined> {
   if (sockets.length === 0) return undefined
   const why = thread === false ? cannotShareSockets() : 'a thread cannot be handed sockets'
   const lost = why ?? datagramsAmong(sockets)
   if (lost !== undefined) onEvent?.({ kind: 'not held', name, why: lost })
-  return why === undefined ? await bindSockets(sockets) : undefined
+  return why === undefined ? await bindSockets(sockets, handed) : undefined
 }
 
 /** Rejects when the signal aborts. */
