@@ -86,6 +86,9 @@ const FLAGS = {
   model: switchFlag(
     "Make the seller's dashboard as a read model as well; GET /seller/1/dashboards shows it beside the one that is composed",
   ),
+  insight: switchFlag(
+    'Run a service that says what the events of all others mean over time: revenue, abandoned carts, suspects; see GET /insight/progress',
+  ),
   split: switchFlag('Run each service in a process of its own, kept running by this one'),
   threads: switchFlag('Run each service in a thread of one process, kept running by its main one, which has the door'),
   replicas: replicasFlag('With --split or --threads: how many copies of services run, such as order=3,stock=2'),

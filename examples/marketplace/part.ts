@@ -24,6 +24,7 @@ async function main(supervised: Supervised): Promise<void> {
     provider,
     checkout: flags.checkout,
     readModel: flags.model,
+    insight: flags.insight,
     witness: flags.witness,
     ...(await doorsOf(flags)),
     ...storesOf(flags, process.env[DATABASE]),

@@ -52,7 +52,12 @@ export type Shop = {
   readonly quiet: () => Promise<void>
 }
 
-type ShopOptions = { readonly provider?: PaymentProvider; readonly readModel?: boolean; readonly checkout?: CheckoutForm }
+type ShopOptions = {
+  readonly provider?: PaymentProvider
+  readonly readModel?: boolean
+  readonly insight?: boolean
+  readonly checkout?: CheckoutForm
+}
 
 /** Runs `work` with a marketplace on a folder of its own, then stops it and removes the folder. */
 export async function withShop(work: (shop: Shop) => Promise<void>, options: ShopOptions = {}): Promise<void> {

@@ -5,9 +5,11 @@ import { otlp, type TelemetryOptions } from 'dure/telemetry'
 import { system, type Adapter, type Door, type Service, type System, type SystemOptions } from 'dure/service'
 import type { Broker } from 'dure/messaging'
 import { audit } from './services/audit/service.ts'
-import { cartService } from './services/cart/service.ts'
+import { cartServiceOf } from './services/cart/service.ts'
 import { customer } from './services/customer/service.ts'
 import { orderOf, type CheckoutForm } from './services/order/service.ts'
+import { insightOf } from './services/insight/service.ts'
+import { TIMES, type InsightTimes } from './services/insight/times.ts'
 import { httpProvider } from './services/payment/adapters/http-provider.ts'
 import type { PaymentProvider } from './services/payment/domain/provider.ts'
 import { POLICIES } from './policies.ts'
@@ -28,6 +30,8 @@ export type MarketplaceOptions = {
   readonly markPause?: number
   /** The seller's dashboard is made as a read model as well. Default false. */
   readonly readModel?: boolean
+  /** A service that says what the events of all others mean over time; with other times where they are said. Default: there is none. */
+  readonly insight?: boolean | Partial<InsightTimes>
   /** Services made for the shop's own clients: `frontends`. Default: none. */
   readonly frontends?: readonly Service[]
   /** A witness stands in every store. Default false. */
@@ -50,6 +54,7 @@ export function marketplace(options: MarketplaceOptions): System {
     markPause,
     readModel = false,
     checkout = 'events',
+    insight = false,
     witness = false,
     frontends = [],
     policies = POLICIES,
@@ -58,8 +63,15 @@ export function marketplace(options: MarketplaceOptions): System {
   const asked = (one: Service): Service => (checkout === 'saga' ? withoutReactions(one) : one)
   const whole = system('marketplace', {
     services: [
-      ...[cartService, orderOf(checkout), asked(stock), asked(payment(provider)), asked(shipment)],
+      ...[
+        cartServiceOf({ tellsFilled: insight !== false }),
+        orderOf(checkout),
+        asked(stock),
+        asked(payment(provider)),
+        asked(shipment),
+      ],
       ...[sellerService({ withModel: readModel }), customer, product, audit(timers, markPause, checkout === 'choreography')],
+      ...(insight === false ? [] : [insightOf({ ...TIMES, ...(insight === true ? {} : insight) })]),
       ...frontends,
     ],
     placement: 'together',
@@ -102,7 +114,10 @@ const { MARKETPLACE_DATABASE: database, MARKETPLACE_BROKER: broker } = process.e
 const stores =
   database === undefined
     ? {}
-    : (await import('./databases.ts')).storesOf({ database, postgres: '', durability: 'power', outbox: 'polling' }, undefined)
+    : (await import('./databases.ts')).storesOf(
+        { database, postgres: '', durability: 'power', outbox: 'polling', insight: false },
+        undefined,
+      )
 const brokers =
   broker === undefined
     ? {}

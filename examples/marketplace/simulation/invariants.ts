@@ -2,6 +2,7 @@ import type { SystemStatus } from 'dure/service'
 import type { CheckWorld, Simulation } from '@dure/simulation'
 import { sometimes } from '@dure/simulation'
 import type { Checkout } from '../services/cart/domain/cart.ts'
+import { Insight } from '../services/insight/contract.ts'
 import { toMoney } from '../services/money.ts'
 import { gatherFacts } from '../workload/gather.ts'
 import { checkInvariants, describeInvariant, type Invariant } from '../workload/invariants.ts'
@@ -41,6 +42,14 @@ export const WORKLOAD: readonly string[] = [
   'no dead letters',
 ]
 
+/** And where streams are made of events. */
+export const INSIGHT: readonly string[] = [
+  'revenue of streams = paid lines',
+  'pieces sold of streams = pieces in paid orders',
+  'outcomes of streams = orders',
+  'suspects of streams = payments refused within a minute',
+]
+
 /** What the stores themselves say. */
 export const DATA: readonly string[] = [
   'every event had each of its effects once',
@@ -56,12 +65,18 @@ export const DATA: readonly string[] = [
 export function invariantsOf(run: {
   readonly users: Users
   readonly provider: () => SimulatedProvider
+  readonly insight: boolean
 }): Simulation['invariants'] {
-  const { users } = run
+  const { users, insight } = run
+  const names = [...WORKLOAD, ...(insight ? INSIGHT : []), ...DATA]
   let found: readonly Invariant[] = []
 
   const gather = async (world: CheckWorld): Promise<void> => {
-    const door = clientDoor({ contracts: CONTRACTS, client: world.client, status: world.status })
+    const door = clientDoor({
+      contracts: insight ? [...CONTRACTS, Insight] : CONTRACTS,
+      client: world.client,
+      status: world.status,
+    })
     const facts: Facts = await gatherFacts(door.get)
     const testimony: Testimony = hear(
       CONTRACTS.map(({ name }) => name),
@@ -74,7 +89,7 @@ export function invariantsOf(run: {
     ]
     noteRare({ testimony, complaints: users.ledger.complaints(), rows: world.rows })
     if (anomalies(world.rows, users.ledger) > 0) sometimes('a cart showed an update and lacked an earlier one')
-    const unknown = found.find(({ name }) => !WORKLOAD.includes(name) && !DATA.includes(name))
+    const unknown = found.find(({ name }) => !names.includes(name))
     if (unknown !== undefined) throw new Error(`"${unknown.name}" is checked and not named among what must hold`)
   }
 
@@ -84,7 +99,7 @@ export function invariantsOf(run: {
   }
   return {
     'every service answers': gather,
-    ...Object.fromEntries([...WORKLOAD, ...DATA].map((name) => [name, checked(name)])),
+    ...Object.fromEntries(names.map((name) => [name, checked(name)])),
   }
 }
 

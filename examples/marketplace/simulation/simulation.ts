@@ -20,8 +20,11 @@ export type MakeMarketplace = (options: {
   readonly policies: CallPolicies
 }) => System
 
-/** Users of all kinds at work for a minute, everything that can go wrong, and what must be true afterwards. */
-export function marketplaceSimulation(make: MakeMarketplace): Simulation {
+/**
+ * Users of all kinds at work for a minute, everything that can go wrong, and what must be true afterwards.
+ * @param options `insight`: what is made has the service of that name
+ */
+export function marketplaceSimulation(make: MakeMarketplace, { insight = false } = {}): Simulation {
   const users = createUsers()
   let outside: Outside | undefined
   return {
@@ -35,7 +38,7 @@ export function marketplaceSimulation(make: MakeMarketplace): Simulation {
     story: offerOf,
     load: { duration: MINUTE, clients: 3, pause: 2_500, setup: users.setup, step: users.step },
     expects: EXPECTED,
-    invariants: invariantsOf({ users, provider: () => outside!.provider }),
+    invariants: invariantsOf({ users, provider: () => outside!.provider, insight }),
   }
 }
 

@@ -25,6 +25,27 @@ export type Facts = {
   /** Notices that came before the order they speak of, and still wait for it. */
   readonly early: number
   readonly deadLetters: number
+  /** Cents of paid lines by seller and the ten minutes of the payment: `seller@start`. */
+  readonly revenueByEntries: ReadonlyMap<string, number>
+  /** Moments at which payments of a customer were refused, in order; milliseconds since the epoch. */
+  readonly refusals: ReadonlyMap<number, readonly number[]>
+  /** What streams have made of the same events; undefined where nobody runs any. */
+  readonly insight: InsightFacts | undefined
+}
+
+export type InsightFacts = {
+  /** As `revenueByEntries`. */
+  readonly revenue: ReadonlyMap<string, number>
+  readonly sold: ReadonlyMap<ProductKey, number>
+  /** Of customers who are suspected: how often payments were refused within a minute. */
+  readonly suspects: ReadonlyMap<number, number>
+  readonly outcomes: ReadonlyMap<number, OutcomeFact>
+}
+export type OutcomeFact = {
+  readonly shipped: number
+  readonly refused: number
+  readonly unpaid: number
+  readonly unshipped: number
 }
 
 /** A product of a seller: `seller/product`. */

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { Audit } from '../services/audit/contract.ts'
 import { Cart } from '../services/cart/contract.ts'
 import { Customer } from '../services/customer/contract.ts'
+import { Insight } from '../services/insight/contract.ts'
 import { Order } from '../services/order/contract.ts'
 import { Payment } from '../services/payment/contract.ts'
 import { Product } from '../services/product/contract.ts'
@@ -10,7 +11,19 @@ import { Seller } from '../services/seller/contract.ts'
 import { Shipment } from '../services/shipment/contract.ts'
 import { Stock } from '../services/stock/contract.ts'
 import { cents, orderKey, productKey } from './facts.ts'
-import type { DashboardFact, DashboardSums, EntrySums, Facts, HistoryFact, MarkFact, PaymentSums, ProductFact } from './facts.ts'
+import type {
+  DashboardFact,
+  DashboardSums,
+  EntrySums,
+  Facts,
+  HistoryFact,
+  InsightFacts,
+  MarkFact,
+  OrderKey,
+  OutcomeFact,
+  PaymentSums,
+  ProductFact,
+} from './facts.ts'
 import { isOpen, isPaid } from './statuses.ts'
 
 /** Answers a GET with parsed JSON, or throws. */
@@ -75,7 +88,9 @@ export async function gatherFacts(get: Get): Promise<Facts> {
     customers.push({ id, success, failed, deliveries })
   })
   const totals = await ask(get, '/customers/totals', Customer.operations.totals)
-  const { openSellers, ...entries } = await gatherEntries(get)
+  const paidAt = new Map(orders.map(({ key, paymentDate }) => [key, paymentDate]))
+  const { openSellers, ...entries } = await gatherEntries(get, paidAt)
+  const status = await askStatus(get)
   // Most sellers may have nothing open, and an empty dashboard agrees with itself too easily.
   const sampled = new Set([...spread([...openSellers], SAMPLE), ...spread([...sellers], SAMPLE)])
   return {
@@ -90,9 +105,10 @@ export async function gatherFacts(get: Get): Promise<Facts> {
     customerTotals: { success: totals.successPayments, failed: totals.failedPayments, deliveries: totals.deliveries },
     dashboards: await gatherDashboards(get, [...sampled].slice(0, SAMPLE)),
     histories: await gatherHistories(get, spread([...new Set(orders.map(({ customer }) => customer))], SAMPLE)),
-    marks: await gatherMarks(get),
+    ...(await gatherMarks(get)),
     early: (await ask(get, '/sellers/totals', Seller.operations.totals)).early,
-    deadLetters: (await askStatus(get)).services.reduce((sum, { dead }) => sum + dead, 0),
+    deadLetters: status.services.reduce((sum, { dead }) => sum + dead, 0),
+    insight: status.services.some(({ service }) => service === 'insight') ? await gatherInsight(get, [...sellers]) : undefined,
   }
 }
 
@@ -178,7 +194,9 @@ export async function eachItem<Op extends AnyOperation>(
 
 async function gatherEntries(
   get: Get,
-): Promise<Pick<Facts, 'entriesByOrder' | 'soldByEntries'> & { readonly openSellers: ReadonlySet<number> }> {
+  paidAt: ReadonlyMap<OrderKey, string | undefined>,
+): Promise<Pick<Facts, 'entriesByOrder' | 'soldByEntries' | 'revenueByEntries'> & { readonly openSellers: ReadonlySet<number> }> {
+  const revenueByEntries = new Map<string, number>()
   const openSellers = new Set<number>()
   const entriesByOrder = new Map<string, EntrySums>()
   const soldByEntries = new Map<string, number>()
@@ -191,9 +209,12 @@ async function gatherEntries(
     sums.statuses.add(entry.orderStatus)
     if (isOpen(entry.orderStatus)) openSellers.add(entry.sellerId)
     const key = productKey(entry.sellerId, entry.productId)
-    if (isPaid(entry.orderStatus)) soldByEntries.set(key, (soldByEntries.get(key) ?? 0) + entry.quantity)
+    if (!isPaid(entry.orderStatus)) return
+    add(soldByEntries, key, entry.quantity)
+    const paid = paidAt.get(orderKey(entry.customerId, entry.orderId))
+    if (paid !== undefined) add(revenueByEntries, revenueKey(entry.sellerId, paid), cents(entry.totalInvoice))
   })
-  return { entriesByOrder, soldByEntries, openSellers }
+  return { entriesByOrder, soldByEntries, revenueByEntries, openSellers }
 }
 
 async function gatherDashboards(get: Get, sellers: readonly number[]): Promise<DashboardFact[]> {
@@ -213,21 +234,49 @@ async function gatherHistories(get: Get, customers: readonly number[]): Promise<
   return facts
 }
 
-async function gatherMarks(get: Get): Promise<ReadonlyMap<string, MarkFact[]>> {
+async function gatherMarks(get: Get): Promise<Pick<Facts, 'marks' | 'refusals'>> {
   const marks = new Map<string, MarkFact[]>()
-  const visit = ({ tid, type, status, source }: { tid: string } & MarkFact): void => {
-    const known = marks.get(tid)
-    if (known) known.push({ type, status, source })
-    else marks.set(tid, [{ type, status, source }])
+  const refusals = new Map<number, number[]>()
+  const visit = ({ tid, type, status, source, actorId, time }: ListOf<typeof Audit.operations.list>): void => {
+    entryOf(marks, tid, () => []).push({ type, status, source })
+    if (status === 'NOT_ACCEPTED' && source === 'payment') entryOf(refusals, actorId, () => []).push(Date.parse(time))
   }
   await eachItem(get, '/marks/list', Audit.operations.list, visit, 1000)
-  return marks
+  for (const times of refusals.values()) times.sort((a, b) => a - b)
+  return { marks, refusals }
+}
+
+async function gatherInsight(get: Get, sellers: readonly number[]): Promise<InsightFacts> {
+  const revenue = new Map<string, number>()
+  const sold = new Map<string, number>()
+  const suspects = new Map<number, number>()
+  const outcomes = new Map<number, OutcomeFact>()
+  for (const seller of sellers)
+    for (const window of await ask(get, `/insight/revenue/${seller}`, Insight.operations.revenue))
+      revenue.set(revenueKey(seller, window.from), cents(window.revenue))
+  await eachItem(get, '/insight/products', Insight.operations.sold, ({ sellerId, productId, pieces }) => {
+    sold.set(productKey(sellerId, productId), pieces)
+  })
+  await eachItem(get, '/insight/suspects', Insight.operations.suspects, (one) => void suspects.set(one.customerId, one.refused))
+  await eachItem(get, '/insight/orders', Insight.operations.outcomes, ({ customerId, ...counts }) => {
+    outcomes.set(customerId, counts)
+  })
+  return { revenue, sold, suspects, outcomes }
+}
+
+const TEN_MINUTES = 600_000
+/** The seller, and the beginning of the ten minutes that a moment is in. */
+const revenueKey = (seller: number, moment: string): string =>
+  `${seller}@${Math.floor(Date.parse(moment) / TEN_MINUTES) * TEN_MINUTES}`
+
+function add(sums: Map<string, number>, key: string, more: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + more)
 }
 
 const newPayment = (): PaymentSums => ({ succeeded: 0, declined: 0, paid: 0, vouchers: 0, declinedValue: 0 })
 const newEntry = (): EntrySums => ({ lines: 0, items: 0, invoice: 0, incentive: 0, statuses: new Set() })
 
-function entryOf<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
   let value = map.get(key)
   if (value === undefined) map.set(key, (value = make()))
   return value

@@ -1,5 +1,6 @@
 import { checkBookkeeping } from './invariants-bookkeeping.ts'
 import { checkCatalogue } from './invariants-catalogue.ts'
+import { checkInsight } from './invariants-insight.ts'
 import { checkTransactions } from './invariants-transactions.ts'
 import type { Invariant } from './finding.ts'
 import { NOTHING_OBSERVED, type Facts, type Observed } from './facts.ts'
@@ -11,7 +12,12 @@ export type { Invariant }
  * knows of them; without it only what the services say is held against itself.
  */
 export function checkInvariants(facts: Facts, observed: Observed = NOTHING_OBSERVED): Invariant[] {
-  return [...checkCatalogue(facts, observed), ...checkBookkeeping(facts, observed), ...checkTransactions(facts, observed)]
+  return [
+    ...checkCatalogue(facts, observed),
+    ...checkBookkeeping(facts, observed),
+    ...checkTransactions(facts, observed),
+    ...checkInsight(facts),
+  ]
 }
 
 /** One line: `✓ name — detail`. */

@@ -12,6 +12,7 @@ import {
   pageOf,
   ProductKey,
   ProductStatus,
+  Quantity,
   Version,
 } from '../values.ts'
 import numbers from './numbers.json' with { type: 'json' }
@@ -58,6 +59,12 @@ export const ReserveStock = event('stock.reserve', {
   key: ({ customerCheckout }) => customerCheckout.customerId,
 })
 export const CheckedOut = Ordered
+
+/** A line was put into a cart; told only where somebody wants to know of it. */
+export const CartFilled = event('cart.filled', {
+  schema: ProductKey.extend({ customerId: Id, quantity: Quantity }),
+  key: ({ customerId }) => customerId,
+})
 
 const CartView = z.object({
   customerId: Id,
@@ -137,5 +144,5 @@ export const Cart = contract('cart', {
     reset: command({ idempotent: true, http: 'PATCH /cart/reset', description: 'Empties the carts; keeps the products' }),
     cleanup: command({ idempotent: true, http: 'PATCH /cart/cleanup', description: 'Deletes everything' }),
   },
-  events: [ReserveStock, TransactionMark],
+  events: [ReserveStock, CartFilled, TransactionMark],
 })
