@@ -33,8 +33,10 @@ export type TaskCounts = {
 
 /** A topology, or a part of it, at work on some partitions: synchronous, without any world. */
 export type Task = {
-  /** Makes a partition of a source known: its time is waited for. */
-  readonly open: (node: Node, partition: number, now: number) => void
+  /** Makes a partition of a source known: its time is waited for. `newest`: of the events that it has had already. */
+  readonly open: (node: Node, partition: number, now: number, newest?: number) => void
+  /** The time of the newest event of a partition so far; of several kinds of events in it, that of the kind which is furthest behind. */
+  readonly newest: (topic: string, partition: number) => number | undefined
   /** Runs a batch through. What a function of the user throws comes out; the state is then of no use. */
   readonly process: (node: Node, partition: number, records: readonly InputRecord[], now: number, from?: number) => void
   /** The record that is run through, counted on from `from`; -1 while what windows make of the time is under way. */
@@ -95,9 +97,18 @@ export function openTask(options: TaskOptions): Task {
   }
 
   return {
-    open: (node, partition, at) => {
+    open: (node, partition, at, newest = -Infinity) => {
       now = Math.max(now, at)
-      slotOf(node, partition)
+      const { input } = slotOf(node, partition)
+      input.newest = Math.max(input.newest, newest)
+    },
+    newest: (topic, partition) => {
+      let least = Infinity
+      for (const [node, own] of slots) {
+        const newest = node.source!.event.topic === topic ? own.get(partition)?.input.newest : undefined
+        if (newest !== undefined && newest > -Infinity) least = Math.min(least, newest)
+      }
+      return least === Infinity ? undefined : least
     },
     process: (node, partition, records, at, from = 0) => {
       now = Math.max(now, at)

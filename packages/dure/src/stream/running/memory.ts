@@ -37,8 +37,13 @@ export async function loadMemory(options: {
   const watermark = await records.load(number, ({ part, key, at, value }) => cells.get(part)?.load(key, at, value))
   seen.restored()
   task.restored(watermark)
-  // Of all that it will read nothing may be late because another partition came first.
-  for (const node of topology.nodes)
-    if (node.source !== undefined) for (const partition of reads(node.source.event.topic)) task.open(node, partition, now)
+  // Of all that it will read nothing may be late because another partition came first. And how far each has come is known:
+  // when nothing comes any more, time goes on from there.
+  const newest = await records.newest()
+  for (const node of topology.nodes) {
+    const topic = node.source?.event.topic
+    if (topic !== undefined)
+      for (const partition of reads(topic)) task.open(node, partition, now, newest.get(`${topic}/${partition}`))
+  }
   return { task, parts, seen, out }
 }

@@ -157,3 +157,19 @@ test('an output that its event does not take sets the record aside that led to i
   await assert.rejects(large, /seller\.total/)
   assert.deepEqual(rig.totals(), [])
 })
+
+test(
+  'a window closes after a restart though nothing comes any more, and nothing ever came in another partition',
+  { timeout: 60_000 },
+  async (t) => {
+    const rig = await rigOf(t)
+    const first = rig.reader()
+    for (const partition of [0, 1]) await first.assigned(assignment(partition, 1))
+    await first.deliver(deliveriesOf([soldBy('a', 3, START)], 0), place(0))
+    const next = rig.reader()
+    for (const partition of [0, 1]) await next.assigned(assignment(partition, 2))
+    rig.runtime.jump(3 * MINUTE)
+    await next.tick(() => true)
+    assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 3 }])
+  },
+)

@@ -94,7 +94,8 @@ export function createReader(options: {
         continue
       }
       own.seen.note(placeOf(assignment), fresh)
-      await write(own, { messages: made.messages, move: move && { ...move, records: fresh.length }, failures, tried })
+      const newest = own.task.newest(assignment.topic, assignment.partition)
+      await write(own, { messages: made.messages, move: move && { ...move, records: fresh.length, newest }, failures, tried })
       counted.duplicates += entries.length - fresh.length
       counted.dead += failures.length
       return
@@ -140,8 +141,7 @@ export function createReader(options: {
           const assignment = places.get(placeOf(place))
           if (assignment === undefined)
             throw new Error(`Taking messages of partition ${place.partition} of "${place.topic}" failed: it is not read here`)
-          const newest = batch.reduce((time, { message }) => Math.max(time, message.time), 0)
-          await take(batch, assignment, { assignment, position: batch.at(-1)!.position, records: 0, newest })
+          await take(batch, assignment, { assignment, position: batch.at(-1)!.position, records: 0, newest: undefined })
         })
       } finally {
         counted.inHand -= batch.length

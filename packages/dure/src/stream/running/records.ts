@@ -12,7 +12,8 @@ export type Move = {
   readonly assignment: Assignment
   readonly position: string
   readonly records: number
-  readonly newest: number
+  /** The time of its newest event; milliseconds since the epoch. */
+  readonly newest: number | undefined
 }
 
 /** Where a topology stands: what no task waits for any more, what was read, and how many rows its state has. */
@@ -29,6 +30,8 @@ export type StreamRecords = {
   readonly move: (tx: SqlTransaction, move: Move) => Promise<void>
   /** Refuses whoever does not have a partition any more, where nothing of it has moved. */
   readonly check: (tx: SqlTransaction, assignment: Assignment) => Promise<void>
+  /** The time of the newest event of each partition that has had one, by `topic/partition`. */
+  readonly newest: () => Promise<ReadonlyMap<string, number>>
   readonly watermark: (tx: SqlTransaction, task: number, watermark: number) => Promise<void>
   readonly write: (tx: SqlTransaction, task: number, rows: readonly StateRow[]) => Promise<void>
   /** All that there is of a task, by the page; answers its watermark. */
@@ -56,7 +59,7 @@ export function streamRecords(store: SqlStore, topology: string): StreamRecords 
   return { ...positionsOf(store, topology), ...stateOf(store, topology), ...aboutOf(store, topology) }
 }
 
-function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'take' | 'move' | 'check'> {
+function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'take' | 'move' | 'check' | 'newest'> {
   return {
     take: ({ topic, partition, broker, epoch }) =>
       changing(store, async (tx) => {
@@ -82,7 +85,7 @@ function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'ta
       const changed = await tx.run(
         `UPDATE dure_stream_positions SET position = ?, records = records + ?, newest = ?
          WHERE topology = ? AND topic = ? AND partition = ? AND broker = ? AND epoch = ?`,
-        [position, records, newest, topology, topic, partition, broker, epoch],
+        [position, records, newest === undefined ? null : Math.floor(newest), topology, topic, partition, broker, epoch],
       )
       if (changed === 0) throw new FencedError({ consumer: topology, topic, partition, epoch })
     },
@@ -92,6 +95,13 @@ function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'ta
         [topology, topic, partition, broker, epoch],
       )
       if (changed === 0) throw new FencedError({ consumer: topology, topic, partition, epoch })
+    },
+    newest: async () => {
+      const rows = await store.select(
+        'SELECT topic, partition, newest FROM dure_stream_positions WHERE topology = ? AND newest IS NOT NULL',
+        [topology],
+      )
+      return new Map(rows.map(({ topic, partition, newest }) => [`${String(topic)}/${String(partition)}`, Number(newest)]))
     },
   }
 }
