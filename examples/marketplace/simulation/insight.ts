@@ -7,7 +7,7 @@ import { marketplace } from '../system.ts'
 import { CHECKOUTS } from './data.ts'
 import { marketplaceSimulation } from './simulation.ts'
 
-export const ABANDONED = 'abandoned carts of streams = visits that ended without a checkout'
+const ABANDONED = 'abandoned carts of streams = visits that ended without a checkout'
 
 /** Milliseconds: customers are away for so long now and then, and disks and processes rarely. */
 const [CART, IDLE] = [20_000, 30_000]
