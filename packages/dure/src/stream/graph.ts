@@ -1,5 +1,6 @@
 import type { AnyEvent } from '../contract/contract.ts'
 import type { Cells } from './cells.ts'
+import type { Mark } from './mark.ts'
 
 /**
  * Takes one record. Of a stream `next` is its value; of a table `next` is what a key has from now on, and `before` what it had,
@@ -15,16 +16,21 @@ export type Operator = {
   readonly advance?: ((watermark: number) => void) | undefined
   /** At the end of a batch, and while there is none: milliseconds of the clock. */
   readonly tick?: ((now: number) => void) | undefined
-  /** Its cells were read back: whatever it knows beside them is made of them. */
+  /** Goes on from a watermark: times of its cells are known by now, and cells with an index were told to it. */
   readonly restored?: ((watermark: number) => void) | undefined
+  /** Answers what takes back all that it knows beside its cells to how it is now, until this is called again. */
+  readonly mark?: Mark | undefined
 }
+
+/** What is known in memory of cells that may be in the store alone. */
+export type Index<V> = (key: string, at: number, value: V, watermark: number) => void
 
 /** What an operator has of the partition that it works in. */
 export type OperatorHost = {
   /** Hands on to all that come behind it. */
   readonly emit: Receive
-  /** Its state, of one kind: an operator may have several. */
-  readonly cells: <V>(part?: string) => Cells<V>
+  /** Its state, of one kind: an operator may have several. `index`: is told each cell as it is read back, and the watermark of then. */
+  readonly cells: <V>(part?: string, index?: Index<V>) => Cells<V>
   /** Announces an event with the state that it comes from. */
   readonly publish: (event: AnyEvent, data: unknown, key: string, time: number) => void
   /** Counts what came too late and was dropped. */
@@ -60,7 +66,12 @@ export type Node = {
 }
 
 /** A topology as what runs it sees it. */
-export type TopologyNodes = { readonly name: string; readonly nodes: readonly Node[] }
+export type TopologyNodes = {
+  readonly name: string
+  readonly nodes: readonly Node[]
+  /** Bytes of state that may be in memory; the rest is read back by key. */
+  readonly memory?: number | undefined
+}
 
 /** A node without state, which does the same with every record. */
 export function plainNode(kind: string, inputs: readonly Node[], receive: (host: OperatorHost) => Receive): Node {

@@ -16,7 +16,7 @@ export type { Duration } from './duration.ts'
 export type { ProcessContext, ProcessOptions } from './operators/process.ts'
 export type { TopologyState } from './running/kind.ts'
 export type { Progress } from './running/records.ts'
-export { topology, type Topology, type View } from './topology.ts'
+export { topology, type Topology, type TopologyOptions, type View } from './topology.ts'
 export type { Aggregations, GroupedTable, Keyed, Nearness, Output, Stream, Table } from './values.ts'
 export { hopping, session, sliding, tumbling, type Late, type Results, type WindowResult, type WindowShape } from './windows.ts'
 

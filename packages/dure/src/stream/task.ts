@@ -1,6 +1,7 @@
 import type { AnyEvent } from '../contract/contract.ts'
-import type { Node, Operator, Receive, SourceTime } from './graph.ts'
-import { createCells, type Cells } from './cells.ts'
+import type { Index, Node, Operator, Receive, SourceTime } from './graph.ts'
+import { createCells, type HeldCells } from './cells.ts'
+import { marks, type Mark } from './mark.ts'
 import { createWatermark, type Input, type Watermark } from './watermark.ts'
 
 /** A record as it comes in: decoded, of one source. `time` as its message says. */
@@ -20,7 +21,12 @@ export type TaskOptions = {
 }
 
 /** The state of one operator, under the name that it is written by. */
-export type Part = { readonly node: Node; readonly part: string; readonly cells: Cells<unknown> }
+export type Part = {
+  readonly part: string
+  readonly held: HeldCells<unknown>
+  /** Something is known in memory of all of its cells. */
+  readonly index: Index<unknown> | undefined
+}
 
 /** What has been counted since the task was opened. */
 export type TaskCounts = {
@@ -48,8 +54,10 @@ export type Task = {
   readonly parts: readonly Part[]
   readonly watermark: Watermark
   readonly counts: TaskCounts
-  /** All cells were loaded: goes on from a watermark. */
+  /** Cells were loaded: goes on from a watermark. */
   readonly restored: (watermark: number) => void
+  /** Answers what takes back all that is done from now on, but for cells, until this is called again. */
+  readonly mark: Mark
 }
 
 type Slot = { readonly input: Input; readonly node: Node; readonly partition: number }
@@ -61,6 +69,7 @@ export function openTask(options: TaskOptions): Task {
   const operators = openAll(options, parts, counts)
   const advancing = nodes.flatMap((node) => operators.get(node)!.advance ?? [])
   const ticking = nodes.flatMap((node) => operators.get(node)!.tick ?? [])
+  const marking = nodes.flatMap((node) => operators.get(node)!.mark ?? [])
   const watermark = createWatermark()
   const slots = new Map<Node, Map<number, Slot>>()
   let now = started
@@ -147,6 +156,15 @@ export function openTask(options: TaskOptions): Task {
       watermark.restore(to)
       for (const operator of operators.values()) operator.restored?.(to)
     },
+    mark: marks(watermark.mark, ...marking, () => {
+      const { records, aside } = counts
+      const late = [...counts.late]
+      return () => {
+        Object.assign(counts, { records, aside })
+        counts.late.clear()
+        for (const [name, count] of late) counts.late.set(name, count)
+      }
+    }),
   }
 }
 
@@ -169,10 +187,11 @@ function openAll(
       node.open({
         emit,
         publish,
-        cells: <V>(part = '') => {
-          const cells = createCells<V>()
-          parts.push({ node, part: part === '' ? name : `${name}/${part}`, cells: cells as unknown as Cells<unknown> })
-          return cells
+        cells: <V>(part = '', index?: Index<V>) => {
+          const held = createCells<V>()
+          const own = { part: part === '' ? name : `${name}/${part}`, held, index }
+          parts.push(own as unknown as Part)
+          return held.cells
         },
         dropped: () => void counts.late.set(name, (counts.late.get(name) ?? 0) + 1),
       }),

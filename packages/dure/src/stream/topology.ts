@@ -30,9 +30,19 @@ export type View<T> = {
   readonly progress: () => Promise<Progress>
 }
 
+export type TopologyOptions = {
+  /**
+   * Bytes of state that a process has in memory, about: as much as its rows have characters, and something for each. What is beyond is in
+   * the store alone, and read back by key. A window that closes is in memory as a whole. Default 256 MB.
+   */
+  readonly memory?: number
+}
+
+const MEMORY = 256 * 1024 * 1024
+
 /**
  * Puts together what ends in these outputs: events that are published, and tables that are asked.
- * @throws {TypeError} when two operators have one name, or one event is read in two ways
+ * @throws {TypeError} when two operators have one name, one event is read in two ways, or the memory is no number of bytes
  *
  * @example
  * ```ts
@@ -49,11 +59,15 @@ export type View<T> = {
  * console.log(describe(sales).text.split('\n')[1]) // → item.sold
  * ```
  */
-export function topology(name: string, outputs: readonly Output[]): Topology {
+export function topology(name: string, outputs: readonly Output[], { memory = MEMORY }: TopologyOptions = {}): Topology {
   const what = `declare topology "${name}"`
   checkName(what, name)
   const nodes = inOrder(outputs.map(({ node }) => node))
   if (nodes.length === 0) throw new TypeError(`Cannot ${what}: it ends nowhere; give what it publishes, or a table`)
+  if (!(Number.isSafeInteger(memory) && memory > 0))
+    throw new TypeError(
+      `Cannot ${what}: "memory" is ${String(memory)}; give how many bytes of state may be in memory, such as ${MEMORY}`,
+    )
   const names = nodes.flatMap((node) => node.name ?? [])
   const twice = names.find((one, at) => names.indexOf(one) !== at)
   if (twice !== undefined)
@@ -68,7 +82,7 @@ export function topology(name: string, outputs: readonly Output[]): Topology {
         `Cannot ${what}: it reads event "${source!.event.name}" twice; declare it once, and use that in both places`,
       )
   }
-  return Object.freeze({ kind: topologyKind, name, nodes, view: viewOf(name, nodes) as Topology['view'] })
+  return Object.freeze({ kind: topologyKind, name, nodes, memory, view: viewOf(name, nodes) as Topology['view'] })
 }
 
 function viewOf(name: string, nodes: readonly Node[]): (context: object, table: Output) => View<unknown> {

@@ -1,4 +1,5 @@
 import type { SourceTime } from './graph.ts'
+import type { Mark } from './mark.ts'
 
 /** One partition of one source, as the watermark sees it. */
 export type Input = {
@@ -25,6 +26,8 @@ export type Watermark = {
   readonly tick: (clock: number, isRead?: (input: Input) => boolean) => boolean
   /** As it was noted: it never goes back. */
   readonly restore: (watermark: number) => void
+  /** Answers what takes back all that comes from now on. */
+  readonly mark: Mark
 }
 
 export function createWatermark(): Watermark {
@@ -76,6 +79,14 @@ export function createWatermark(): Watermark {
     restore: (to) => {
       watermark = to
       begun = to
+    },
+    mark: () => {
+      const was = watermark
+      const were = inputs.map(({ newest, came, quiet }) => ({ newest, came, quiet }))
+      return () => {
+        watermark = was
+        for (const [at, input] of inputs.entries()) Object.assign(input, were[at])
+      }
     },
   }
 }

@@ -126,6 +126,10 @@ export function dedupeNode(name: string, input: Node, within: number): Node {
           oldest = Math.min(Infinity, ...seen.times())
         },
         restored: () => void (oldest = Math.min(Infinity, ...seen.times())),
+        mark: () => {
+          const was = oldest
+          return () => void (oldest = was)
+        },
       }
     },
   }

@@ -1,6 +1,8 @@
 import type { Aggregation } from '../aggregation.ts'
 import type { Node, Operator, OperatorHost } from '../graph.ts'
 import type { Policy, WindowResult, WindowShape } from '../windows.ts'
+import { marks } from '../mark.ts'
+import { createTouched } from '../touched.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
 
 type Hopping = Extract<WindowShape, { kind: 'hopping' }>
@@ -47,7 +49,7 @@ function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregati
   const { width, paneOf, firstEnd, lastEnd, endAfter } = panesOf(shape)
   const cells = host.cells<unknown>()
   const told = results === 'early' ? host.cells<unknown>('early') : undefined
-  const touched = new Map<number, Set<string>>()
+  const touched = createTouched()
   const tooLate = lateOf(policy.late, host)
   /** Windows that end at or before this are closed. */
   let closed = -Infinity
@@ -112,10 +114,7 @@ function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregati
         if (lastEnd(pane) + grace <= closed) return tooLate(value, key, time)
         if (results === 'updates' || (grace > 0 && firstEnd(pane) <= closed)) withChanges(pane, key, value, time)
         else put(pane, key, value)
-        if (told === undefined) return
-        const keys = touched.get(pane)
-        if (keys === undefined) touched.set(pane, new Set([key]))
-        else keys.add(key)
+        if (told !== undefined) touched.add(pane, key)
       },
     ],
     advance: (watermark) => {
@@ -140,16 +139,16 @@ function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregati
       ((now) => {
         if (now - toldAt < policy.early || now === Infinity) return
         toldAt = now
-        for (const [pane, keys] of touched)
+        for (const [pane, keys] of touched.take())
           for (const key of keys)
             for (let end = firstEnd(pane); end <= lastEnd(pane); end += every) {
               if (end <= closed) continue
               const before = told.get(key, end - size)?.value
-              const after = shown(key, end)!
+              const after = shown(key, end)
+              if (after === undefined) continue
               told.put(key, after, end - size)
               emit(after, before, windowKey(key, end - size), end - 1)
             }
-        touched.clear()
       }),
     restored: (watermark) => {
       closed = watermark
@@ -158,6 +157,10 @@ function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregati
         oldest = Math.min(oldest, lastEnd(pane) + grace)
       }
     },
+    mark: marks(touched.mark, () => {
+      const were = { closed, next, oldest, toldAt }
+      return () => void ({ closed, next, oldest, toldAt } = were)
+    }),
   }
 }
 

@@ -34,8 +34,10 @@ function openProcess(
   on: ProcessOptions<unknown, unknown, unknown>['on'],
   wake: ProcessOptions<unknown, unknown, unknown>['wake'],
 ): Operator {
-  const states = cells<State>()
   const due = createDue<{ readonly key: string; readonly at: number }>()
+  const states = cells<State>('', (key, _, { wakes }) => {
+    for (const at of wakes) due.add(at, { key, at })
+  })
 
   const run = (key: string, time: number, change: (state: unknown, context: ProcessContext<unknown>) => unknown): void => {
     const cell = states.get(key)
@@ -62,8 +64,6 @@ function openProcess(
       for (let one = due.take(watermark); one !== undefined; one = due.take(watermark)) woken.push(one)
       for (const { key, at } of woken) if (states.get(key)?.value?.wakes.includes(at) === true) run(key, at, wake)
     },
-    restored: () => {
-      for (const [key, { value }] of states.bucket(0) ?? []) for (const at of value!.wakes) due.add(at, { key, at })
-    },
+    mark: due.mark,
   }
 }

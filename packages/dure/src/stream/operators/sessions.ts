@@ -1,6 +1,8 @@
 import type { Aggregation } from '../aggregation.ts'
 import type { Node, Operator, OperatorHost } from '../graph.ts'
 import { createDue } from '../due.ts'
+import { marks } from '../mark.ts'
+import { createTouched } from '../touched.ts'
 import type { Policy, WindowResult } from '../windows.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
 
@@ -26,10 +28,12 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
   const { emit } = host
   const { init, add, merge, result = (state: unknown) => state } = aggregation
   const { grace, results } = policy
-  /** Of each key, in order of time. */
-  const cells = host.cells<Session[]>()
   const looks = createLooks()
-  const touched = new Set<string>()
+  /** Of each key, in order of time. */
+  const cells = host.cells<Session[]>('', (key, _, list) => {
+    for (const one of list) lookFor(key, one)
+  })
+  const touched = createTouched()
   const tooLate = lateOf(policy.late, host)
   let closed = -Infinity
   let toldAt = -Infinity
@@ -91,7 +95,7 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
         if (cell === undefined) cells.put(key, list)
         else cells.touch(cell)
         tell(key, one, met, time)
-        if (results === 'early') touched.add(key)
+        if (results === 'early') touched.add(0, key)
         lookFor(key, one)
       },
     ],
@@ -124,7 +128,7 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
         ? (now) => {
             if (now - toldAt < policy.early || now === Infinity) return
             toldAt = now
-            for (const key of touched) {
+            for (const key of touched.take().get(0) ?? []) {
               const cell = cells.get(key)
               for (const one of cell?.value ?? []) {
                 if (isClosed(one)) continue
@@ -134,13 +138,13 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
                 cells.touch(cell!)
               }
             }
-            touched.clear()
           }
         : undefined,
-    restored: (watermark) => {
-      closed = watermark
-      for (const [key, { value }] of cells.bucket(0) ?? []) for (const one of value!) lookFor(key, one)
-    },
+    restored: (watermark) => void (closed = watermark),
+    mark: marks(looks.mark, touched.mark, () => {
+      const were = { closed, toldAt }
+      return () => void ({ closed, toldAt } = were)
+    }),
   }
 }
 
@@ -148,9 +152,13 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
 function createLooks() {
   const due = createDue<{ readonly key: string; readonly at: number }>()
   const first = new Map<string, number>()
+  /** What was there of keys that were changed since the last mark, the latest change last. */
+  let before: (readonly [key: string, at: number | undefined])[] | undefined
   return {
     add: (key: string, at: number): void => {
-      if ((first.get(key) ?? Infinity) <= at) return
+      const known = first.get(key)
+      if (known !== undefined && known <= at) return
+      before?.push([key, known])
       first.set(key, at)
       due.add(at, { key, at })
     },
@@ -158,10 +166,23 @@ function createLooks() {
     take: (time: number): string | undefined => {
       for (let entry = due.take(time); entry !== undefined; entry = due.take(time)) {
         if (first.get(entry.key) !== entry.at) continue
+        before?.push([entry.key, entry.at])
         first.delete(entry.key)
         return entry.key
       }
       return undefined
+    },
+    mark: (): (() => void) => {
+      const undue = due.mark()
+      const own = (before = [] as (readonly [string, number | undefined])[])
+      return () => {
+        for (const [key, at] of own.toReversed()) {
+          if (at === undefined) first.delete(key)
+          else first.set(key, at)
+        }
+        before = undefined
+        undue()
+      }
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { Aggregation } from '../aggregation.ts'
 import type { Node, Operator, OperatorHost } from '../graph.ts'
 import { createDue } from '../due.ts'
+import { marks } from '../mark.ts'
 import type { Policy, WindowResult } from '../windows.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
 
@@ -19,9 +20,12 @@ function openSliding(host: OperatorHost, size: number, policy: Policy, aggregati
   const { emit } = host
   const { init, add, result = (state: unknown) => state } = aggregation
   const { grace, results } = policy
-  /** What came, in order of time, in pieces as long as the window. */
-  const cells = host.cells<Entry[]>()
   const due = createDue<{ readonly key: string; readonly time: number }>()
+  /** What came, in order of time, in pieces as long as the window. */
+  const cells = host.cells<Entry[]>('', (key, _, entries, watermark) => {
+    if (results === 'updates') return
+    for (const time of new Set(entries.map((entry) => entry.time))) if (time >= watermark) due.add(time, { key, time })
+  })
   const tooLate = lateOf(policy.late, host)
   let closed = -Infinity
   let oldest = Infinity
@@ -79,10 +83,10 @@ function openSliding(host: OperatorHost, size: number, policy: Policy, aggregati
     restored: (watermark) => {
       closed = watermark
       oldest = Math.min(Infinity, ...cells.times())
-      if (results === 'updates') return
-      for (const piece of cells.times())
-        for (const [key, { value }] of cells.bucket(piece)!)
-          for (const time of new Set(value!.map((entry) => entry.time))) if (time >= watermark) due.add(time, { key, time })
     },
+    mark: marks(due.mark, () => {
+      const were = { closed, oldest }
+      return () => void ({ closed, oldest } = were)
+    }),
   }
 }

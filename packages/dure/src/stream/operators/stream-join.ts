@@ -1,6 +1,7 @@
 import type { Node, Operator, OperatorHost } from '../graph.ts'
-import type { Cell, Cells } from '../cells.ts'
+import type { Cells } from '../cells.ts'
 import { createDue, type Due } from '../due.ts'
+import { marks } from '../mark.ts'
 import type { Policy } from '../windows.ts'
 import { lateOf } from './late.ts'
 
@@ -12,13 +13,14 @@ export type Join = (left: unknown, right: unknown, key: string) => unknown
 export type Within = { readonly before: number; readonly after: number }
 
 type Buffered = { readonly time: number; readonly value: unknown; matched: boolean }
+type Open = { readonly key: string; readonly time: number }
 type Side = {
   readonly cells: Cells<Buffered[]>
   /** Where matches of one of this side are on the other: from `before` before it to `after` after it. */
   readonly before: number
   readonly after: number
-  /** Those that may stay without a match; undefined where nobody asks. */
-  readonly open: Due<{ readonly key: string; readonly one: Buffered; readonly cell: Cell<Buffered[]> }> | undefined
+  /** When there were some that may stay without a match, by the key; undefined where nobody asks. */
+  readonly open: Due<Open> | undefined
   readonly joined: (own: unknown, other: unknown, key: string) => unknown
 }
 
@@ -42,14 +44,19 @@ function openJoin(
 ): Operator {
   const { emit } = host
   const width = Math.max(before + after, 1)
+  const buffer = (part: string, open: Due<Open> | undefined, wait: number): Pick<Side, 'cells' | 'open'> => ({
+    open,
+    cells: host.cells<Buffered[]>(part, (key, _, buffered) => {
+      for (const { matched, time } of buffered) if (!matched) open?.add(time + wait, { key, time })
+    }),
+  })
   const left: Side = {
-    ...{ cells: host.cells<Buffered[]>('left'), before, after, joined: join },
-    open: kind === 'inner' ? undefined : createDue(),
+    ...buffer('left', kind === 'inner' ? undefined : createDue(), after),
+    ...{ before, after, joined: join },
   }
   const right: Side = {
-    ...{ cells: host.cells<Buffered[]>('right'), before: after, after: before },
-    open: kind === 'outer' ? createDue() : undefined,
-    joined: (own, other, key) => join(other, own, key),
+    ...buffer('right', kind === 'outer' ? createDue() : undefined, before),
+    ...{ before: after, after: before, joined: (own, other, key) => join(other, own, key) },
   }
   const tooLate = lateOf(late, host)
   let closed = -Infinity
@@ -58,14 +65,14 @@ function openJoin(
   const pieceOf = (time: number): number => Math.floor(time / width) * width
   const put = (side: Side, key: string, one: Buffered): void => {
     const piece = pieceOf(one.time)
-    let cell = side.cells.get(key, piece)
-    if (cell === undefined) cell = side.cells.put(key, [one], piece)
+    const cell = side.cells.get(key, piece)
+    if (cell === undefined) side.cells.put(key, [one], piece)
     else {
       cell.value!.push(one)
       side.cells.touch(cell)
     }
     oldest = Math.min(oldest, piece)
-    if (!one.matched) side.open?.add(one.time + side.after, { key, one, cell })
+    if (!one.matched) side.open?.add(one.time + side.after, { key, time: one.time })
   }
   const receive =
     (own: Side, other: Side) =>
@@ -90,11 +97,14 @@ function openJoin(
     }
   const expire = ({ open, cells, joined }: Side, watermark: number): void => {
     for (let entry = open?.take(watermark); entry !== undefined; entry = open!.take(watermark)) {
-      const { key, one, cell } = entry
-      if (one.matched) continue
-      one.matched = true
-      if (cell.value !== undefined) cells.touch(cell)
-      emit(joined(one.value, undefined, key), undefined, key, one.time)
+      const { key, time } = entry
+      const cell = cells.get(key, pieceOf(time))
+      for (const one of cell?.value ?? []) {
+        if (one.matched || one.time !== time) continue
+        one.matched = true
+        cells.touch(cell!)
+        emit(joined(one.value, undefined, key), undefined, key, time)
+      }
     }
   }
 
@@ -115,12 +125,11 @@ function openJoin(
     },
     restored: (watermark) => {
       closed = watermark
-      for (const { cells, open, after: wait } of [left, right])
-        for (const piece of cells.times()) {
-          oldest = Math.min(oldest, piece)
-          for (const [key, cell] of cells.bucket(piece)!)
-            for (const one of cell.value!) if (!one.matched) open?.add(one.time + wait, { key, one, cell })
-        }
+      oldest = Math.min(Infinity, ...left.cells.times(), ...right.cells.times())
     },
+    mark: marks(left.open?.mark, right.open?.mark, () => {
+      const were = { closed, oldest }
+      return () => void ({ closed, oldest } = were)
+    }),
   }
 }

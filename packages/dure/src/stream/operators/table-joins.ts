@@ -81,6 +81,10 @@ export function lookupNode(
         ],
         advance: asOf === undefined ? undefined : (watermark) => void (closed = watermark),
         restored: (watermark) => void (closed = watermark),
+        mark: () => {
+          const was = closed
+          return () => void (closed = was)
+        },
       }
     },
   }
@@ -114,17 +118,11 @@ export function foreignJoinNode(name: string, inputs: readonly [Node, Node], kin
   return {
     ...{ kind: `${kind} join by foreign key`, name, inputs, about: {}, exchange: true },
     open: ({ emit, cells }) => {
-      const rows = cells<Referring & { readonly to: string }>('left')
+      const byKey = createReferences()
+      const rows = cells<Referring & { readonly to: string }>('left', (_, __, { to, key }) => byKey.add(to, key))
       const rights = cells<unknown>('right')
       const joined = joiner(kind, join)
-      /** The rows of each key, which are known by it alone. */
-      const byKey = new Map<string, Map<string, unknown>>()
       const nameOf = (to: string, key: string): string => `${to.length}:${to}${key}`
-      const note = (to: string, { key, value }: Referring): void => {
-        const own = byKey.get(to)
-        if (own === undefined) byKey.set(to, new Map([[key, value]]))
-        else own.set(key, value)
-      }
       return {
         receive: [
           (next, before, to, time) => {
@@ -134,13 +132,11 @@ export function foreignJoinNode(name: string, inputs: readonly [Node, Node], kin
             const right = rights.get(to)?.value
             if (now !== undefined) {
               rows.put(nameOf(to, key), { ...now, to })
-              note(to, now)
+              byKey.add(to, key)
             } else {
               const cell = rows.get(nameOf(to, key))
               if (cell !== undefined) rows.remove(cell)
-              const own = byKey.get(to)
-              own?.delete(key)
-              if (own?.size === 0) byKey.delete(to)
+              byKey.remove(to, key)
             }
             const madeBefore = was === undefined ? undefined : joined(was.value, right, key)
             const made = now === undefined ? undefined : joined(now.value, right, key)
@@ -150,16 +146,47 @@ export function foreignJoinNode(name: string, inputs: readonly [Node, Node], kin
             const cell = rights.get(to)
             if (next !== undefined) rights.put(to, next)
             else if (cell !== undefined) rights.remove(cell)
-            for (const [key, value] of byKey.get(to) ?? []) {
+            for (const key of byKey.of(to)) {
+              const value = rows.get(nameOf(to, key))?.value?.value
               const madeBefore = joined(value, before, key)
               const made = joined(value, next, key)
               if (made !== undefined || madeBefore !== undefined) emit(made, madeBefore, key, time)
             }
           },
         ],
-        restored: () => {
-          for (const { value } of rows.bucket(0)?.values() ?? []) note(value!.to, value!)
-        },
+        mark: byKey.mark,
+      }
+    },
+  }
+}
+
+/** The rows that name a key, by their own keys, in the order in which they came. */
+function createReferences() {
+  const byKey = new Map<string, Set<string>>()
+  /** How to take back what was done since the last mark, the latest last. */
+  let undos: (() => void)[] | undefined
+  const add = (to: string, key: string): void => {
+    let own = byKey.get(to)
+    if (own === undefined) byKey.set(to, (own = new Set()))
+    if (own.has(key)) return
+    own.add(key)
+    undos?.push(() => remove(to, key))
+  }
+  const remove = (to: string, key: string): void => {
+    const own = byKey.get(to)
+    if (own?.delete(key) !== true) return
+    if (own.size === 0) byKey.delete(to)
+    undos?.push(() => add(to, key))
+  }
+  return {
+    add,
+    remove,
+    of: (to: string): Iterable<string> => byKey.get(to) ?? [],
+    mark: (): (() => void) => {
+      const own: (() => void)[] = (undos = [])
+      return () => {
+        undos = undefined
+        for (const undo of own.toReversed()) undo()
       }
     },
   }

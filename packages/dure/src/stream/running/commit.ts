@@ -4,14 +4,15 @@ import { errorText, letterGroupOf, parkedOf } from '../../messaging/internal.ts'
 import { retryPolicy, type Assignment } from '../../messaging/messaging.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
-import type { Cells } from '../cells.ts'
+import type { HeldCells } from '../cells.ts'
+import { measure, takeChanges } from '../residence.ts'
 import type { Failure } from './batch.ts'
-import type { Move, StateRow, StreamRecords } from './records.ts'
+import { textOfState, type Move, type StateChange, type StreamRecords } from './records.ts'
 
 /** What becomes durable together, or not at all. */
 export type Commit = {
   readonly task: number
-  readonly parts: readonly { readonly part: string; readonly cells: Cells<unknown> }[]
+  readonly parts: readonly { readonly part: string; readonly held: HeldCells<unknown> }[]
   readonly watermark: number
   readonly messages: readonly Message[]
   /** Undefined where nothing was read: then all these assignments must still be there. */
@@ -35,9 +36,8 @@ export async function commit(
   { task, parts, watermark, messages, move, assignments, failures, tried }: Commit,
 ): Promise<void> {
   const { parked } = store.records
-  const rows: StateRow[] = []
-  for (const { part, cells } of parts) for (const { key, at, value } of cells.changed()) rows.push({ part, key, at, value })
-  if (move === undefined && rows.length === 0 && messages.length === 0 && tried.length === 0) return
+  const changes = parts.flatMap(changesOf)
+  if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0) return
   const dead =
     tried.length > 0
       ? []
@@ -46,7 +46,7 @@ export async function commit(
     async (tx) => {
       if (move !== undefined) await records.move(tx, move)
       else for (const assignment of assignments) await records.check(tx, assignment)
-      await records.write(tx, task, rows)
+      await records.write(tx, task, changes)
       await records.watermark(tx, task, watermark)
       if (dead.length > 0) await parked.add(tx, dead, undefined)
       for (const one of tried) {
@@ -66,6 +66,19 @@ export async function commit(
     },
     { isolated: false, timeout: COMMIT },
   )
+}
+
+/** As they are written; what is written is measured. */
+function changesOf({ part, held }: Commit['parts'][number]): readonly StateChange[] {
+  const { dropped, cells } = takeChanges(held)
+  const changes: StateChange[] = dropped.map((at) => ({ part, at }))
+  for (const cell of cells) {
+    const { key, at, value } = cell
+    const text = value === undefined ? undefined : textOfState(value)
+    if (text !== undefined) measure(held, cell, text.length)
+    changes.push({ part, at, key, text })
+  }
+  return changes
 }
 
 type Who = { readonly consumer: string; readonly runtime: Runtime }

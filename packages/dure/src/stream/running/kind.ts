@@ -111,10 +111,12 @@ async function subscribe(host: ExtensionHost, { topology, records, readers }: En
   const counts = new Map<string, number>()
   for (const topic of topicsOf(topology)) counts.set(topic, await broker.partitions(topic))
   const partitions = (topic: string): number => counts.get(topic)!
+  // All of them have one bound.
+  const memory = (): number => (topology.memory ?? Infinity) / Math.max(1, readers.size)
   const readerOf = ({ partition }: Pick<Assignment, 'partition'>): Reader => {
     const task = store.sharing === 'shared' ? partition : ALL
     let reader = readers.get(task)
-    if (reader === undefined) readers.set(task, (reader = createReader({ host, topology, records, task, partitions })))
+    if (reader === undefined) readers.set(task, (reader = createReader({ host, topology, records, task, partitions, memory })))
     return reader
   }
   return broker.subscribe({

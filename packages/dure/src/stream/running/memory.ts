@@ -1,40 +1,56 @@
-import type { Cells } from '../cells.ts'
 import type { TopologyNodes } from '../graph.ts'
-import { openTask, type Task } from '../task.ts'
-import type { Output } from './batch.ts'
-import type { StreamRecords } from './records.ts'
+import type { HeldCells } from '../cells.ts'
+import { bytesOf, elsewhere, isPartial, leave, noteRead, putBack, takeBack, type Wanted } from '../residence.ts'
+import { openTask, type Part, type Task } from '../task.ts'
+import type { Failed, Output } from './batch.ts'
+import { valueOf, type StateText, type StreamRecords } from './records.ts'
 import { createSeen, type Seen } from './seen.ts'
 
 /** What a reader has in memory: all of it is in the store as well, but for the batch that is under way. */
 export type Memory = {
   readonly task: Task
-  readonly parts: readonly { readonly part: string; readonly cells: Cells<unknown> }[]
+  readonly parts: readonly Pick<Part, 'part' | 'held'>[]
   readonly seen: Seen
   /** What operators have published since the last commit. */
   readonly out: Output[]
+  /** Bytes of state, about. */
+  readonly bytes: () => number
+  /** Some of the state is in the store alone. */
+  readonly isPartial: () => boolean
+  /** Runs work through; again, as though it had never run, when it asked for what is in the store alone, and that was read. */
+  readonly run: (work: () => Failed | undefined) => Promise<Failed | undefined>
+  /** Leaves state to the store that was not changed lately, when there is more than so many bytes. Nothing may be uncommitted. */
+  readonly trim: (most: number) => void
 }
 
 const SEEN = '/seen'
+/** Of the bound: what is left in memory, so that not every batch has to look for more to leave. */
+const LEFT = 0.75
 
 export async function loadMemory(options: {
   readonly topology: TopologyNodes
   readonly records: StreamRecords
   readonly task: number
   readonly now: number
+  /** Bytes of state that are read at once; the rest is read when it is asked for. */
+  readonly most: number
   /** The partitions of a topic that it reads. */
   readonly reads: (topic: string) => readonly number[]
 }): Promise<Memory> {
-  const { topology, records, task: number, now, reads } = options
+  const { topology, records, task: number, now, most, reads } = options
   const out: Output[] = []
   const task = openTask({
     ...{ nodes: topology.nodes, now },
     publish: (event, data) => void out.push({ event, data, at: task.at() }),
   })
   const seen = createSeen()
-  const parts = [...task.parts, { part: SEEN, cells: seen.cells as unknown as Cells<unknown> }]
-  const cells = new Map(parts.map((one) => [one.part, one.cells]))
+  const { parts: own } = task
+  const bytes = (): number => own.reduce((sum, { held }) => sum + bytesOf(held), 0)
+  const watermark = await records.begun(number)
   // Of what an earlier release had nothing is read.
-  const watermark = await records.load(number, ({ part, key, at, value }) => cells.get(part)?.load(key, at, value))
+  const ids = { part: SEEN, held: seen.held as unknown as HeldCells<unknown>, index: undefined }
+  await readSome(ids, { records, number, watermark, isFull: () => false })
+  for (const part of own) await readSome(part, { records, number, watermark, isFull: () => bytes() >= most })
   seen.restored()
   task.restored(watermark)
   // Of all that it will read nothing may be late because another partition came first. And how far each has come is known:
@@ -45,5 +61,75 @@ export async function loadMemory(options: {
     if (topic !== undefined)
       for (const partition of reads(topic)) task.open(node, partition, now, newest.get(`${topic}/${partition}`))
   }
-  return { task, parts, seen, out }
+  const partial = (): boolean => own.some(({ held }) => isPartial(held))
+  return {
+    ...{ task, seen, out, bytes, isPartial: partial },
+    parts: [...own, ids],
+    run: (work) => runWhole({ task, out, records, number, isPartial: partial }, work),
+    trim: (limit) => {
+      const there = bytes()
+      if (there > limit) for (const { held } of own) leave(held, (limit * LEFT) / there)
+    },
+  }
+}
+
+type From = { readonly records: StreamRecords; readonly number: number }
+
+/** Reads a part of the state while there is room for it. Of the rest the times are noted; what is known of all its cells is read as well. */
+async function readSome(
+  { part, held, index }: Part,
+  { records, number, watermark, isFull }: From & { readonly watermark: number; readonly isFull: () => boolean },
+): Promise<void> {
+  let after: StateText | undefined
+  for (;;) {
+    const isLeft = isFull()
+    if (isLeft && index === undefined) {
+      for (const at of await records.times(number, part, after?.at)) elsewhere(held, at)
+      return
+    }
+    const rows = await records.read(number, part, { after })
+    for (const row of rows) {
+      const { key, at, value } = valueOf(row)
+      index?.(key, at, value, watermark)
+      if (isLeft) elsewhere(held, at)
+      else putBack(held, { key, at, value }, row.text.length)
+    }
+    after = rows.at(-1)
+    if (after === undefined) return
+  }
+}
+
+async function runWhole(
+  { task, out, records, number, isPartial }: Pick<Memory, 'task' | 'out' | 'isPartial'> & From,
+  work: () => Failed | undefined,
+): Promise<Failed | undefined> {
+  for (;;) {
+    const undo = isPartial() ? task.mark() : undefined
+    const failed = work()
+    const { parts } = task
+    if (undo === undefined || parts.every(({ held }) => held.missed.keys.size + held.missed.whole.size === 0)) return failed
+    undo()
+    out.length = 0
+    for (const { part, held } of parts) {
+      const wanted = takeBack(held)
+      // A function that threw may have changed half of a value: nothing that is in memory can be trusted.
+      if (failed !== undefined) leave(held, 0)
+      await fetch({ part, held }, wanted, { records, number })
+    }
+  }
+}
+
+async function fetch({ part, held }: Pick<Part, 'part' | 'held'>, wanted: Wanted, { records, number }: From): Promise<void> {
+  for (const at of wanted.whole) {
+    let after: StateText | undefined
+    do {
+      const rows: readonly StateText[] = await records.read(number, part, { at, after })
+      for (const row of rows) putBack(held, valueOf(row), row.text.length)
+      after = rows.at(-1)
+    } while (after !== undefined)
+  }
+  for (const [at, keys] of wanted.keys)
+    if (!wanted.whole.has(at))
+      for (const row of await records.pick(number, part, at, [...keys])) putBack(held, valueOf(row), row.text.length)
+  noteRead(held, wanted)
 }

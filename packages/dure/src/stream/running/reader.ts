@@ -2,11 +2,11 @@ import type { ParkedMessage } from '../../data/data.ts'
 import { FencedError } from '../../data/internal.ts'
 import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
-import type { TopologyNodes } from '../graph.ts'
-import { decoded, decodersOf, messagesOf, runThrough, type Failure } from './batch.ts'
-import { commit, type Commit } from './commit.ts'
-import { loadMemory, type Memory } from './memory.ts'
-import type { Move, StreamRecords } from './records.ts'
+import type { Task } from '../task.ts'
+import { decoded, decodersOf, messagesOf, runThrough, type Failed, type Failure } from './batch.ts'
+import type { Memory } from './memory.ts'
+import type { Move } from './records.ts'
+import { createState, type ReaderOptions } from './state.ts'
 
 /**
  * What reads some partitions with one task: state, position and what is published commit together. Whatever fails is thrown away
@@ -33,15 +33,8 @@ export type ReaderStatus = {
   readonly inHand: number
 }
 
-export function createReader(options: {
-  readonly host: ExtensionHost
-  readonly topology: TopologyNodes
-  readonly records: StreamRecords
-  readonly task: number
-  /** How many partitions a topic has. */
-  readonly partitions: (topic: string) => number
-}): Reader {
-  const { host, topology, records, task: number, partitions } = options
+export function createReader(options: ReaderOptions): Reader {
+  const { host, topology, records } = options
   const { store, runtime, log } = host
   const { clock } = runtime
   const consumer = `${host.service}/${topology.name}`
@@ -49,25 +42,9 @@ export function createReader(options: {
   const decoders = decodersOf(topology.nodes.filter(({ source }) => source !== undefined))
   const places = new Map<string, Assignment>()
   const counted = { duplicates: 0, dead: 0, inHand: 0 }
-  let ready: Memory | undefined
   const inTurn = createTurns()
 
-  const load = (): Promise<Memory> =>
-    loadMemory({
-      topology,
-      records,
-      task: number,
-      now: clock.now(),
-      reads: (topic) => (isShared ? [number] : [...Array(partitions(topic)).keys()]),
-    })
-  const need = async (): Promise<Memory> => (ready ??= await load())
-  const drop = (): void => void (ready = undefined)
-
-  const write = ({ task, parts, out }: Memory, what: Pick<Commit, 'messages' | 'move' | 'failures' | 'tried'>): Promise<void> => {
-    out.length = 0
-    const mine = { task: number, parts, watermark: task.watermark.now(), assignments: places.values() }
-    return commit(host, { consumer, records }, { ...mine, ...what })
-  }
+  const state = createState({ ...options, consumer, assignments: () => places.values() })
 
   /** Until all that does not fail has run through together: what fails is set aside, and the rest begins from what is committed. */
   const take = async (
@@ -79,13 +56,13 @@ export function createReader(options: {
     const failures: Failure[] = []
     const all = await decoded(decoders, batch, failures)
     for (;;) {
-      const own = await need()
+      const own = await state.need()
       const entries = all.filter(({ message }) => !failures.some((one) => one.message === message))
       const fresh = own.seen.fresh(placeOf(assignment), entries)
-      const failed = runThrough(own.task, fresh, { partition: assignment.partition, clock })
+      const failed = await own.run(() => runThrough(own.task, fresh, { partition: assignment.partition, clock }))
       const made = failed ?? (await messagesOf(host, own.out, fresh))
       if ('failed' in made) {
-        drop()
+        state.drop()
         const message = fresh[made.failed]?.message
         // It is nobody's fault: time has passed, and what a window makes of it throws.
         if (message === undefined) throw made.error
@@ -95,7 +72,12 @@ export function createReader(options: {
       }
       own.seen.note(placeOf(assignment), fresh)
       const newest = own.task.newest(assignment.topic, assignment.partition)
-      await write(own, { messages: made.messages, move: move && { ...move, records: fresh.length, newest }, failures, tried })
+      await state.write(own, {
+        messages: made.messages,
+        move: move && { ...move, records: fresh.length, newest },
+        failures,
+        tried,
+      })
       counted.duplicates += entries.length - fresh.length
       counted.dead += failures.length
       return
@@ -108,7 +90,7 @@ export function createReader(options: {
       try {
         return await work()
       } catch (error) {
-        drop()
+        state.drop()
         // Whoever has it goes on with it.
         if (error instanceof FencedError && isShared) places.clear()
         throw error
@@ -125,14 +107,14 @@ export function createReader(options: {
           )
         places.set(placeOf(assignment), assignment)
         // Another may have written since it was read.
-        if (isShared) drop()
-        await need()
+        if (isShared) state.drop()
+        await state.need()
         return taken.position === undefined ? undefined : { after: taken.position }
       }),
     revoked: (place) =>
       inTurn(async () => {
         places.delete(placeOf(place))
-        if (isShared) drop()
+        if (isShared) state.drop()
       }),
     deliver: async (batch, place) => {
       counted.inHand += batch.length
@@ -150,18 +132,29 @@ export function createReader(options: {
     tick: (isRead) =>
       orDrop(async () => {
         if (places.size === 0) return
-        const own = await need()
-        own.task.tick(clock.now(), (node, partition) => isRead(node.source!.event.topic, partition))
-        const made = await messagesOf(host, own.out, [])
+        const own = await state.need()
+        const isAll: Parameters<Task['tick']>[1] = (node, partition) => isRead(node.source!.event.topic, partition)
+        const failed = await own.run(() => ticked(own.task, clock.now(), isAll))
+        const made = failed ?? (await messagesOf(host, own.out, []))
         if ('failed' in made) throw made.error
-        await write(own, { messages: made.messages, move: undefined, failures: [], tried: [] })
+        await state.write(own, { messages: made.messages, move: undefined, failures: [], tried: [] })
       }),
     retry: () =>
       orDrop(async () => {
         for (const assignment of places.values())
           for await (const one of dueOf(store, consumer, assignment)) await take([one], assignment, undefined, [one])
       }),
-    status: () => statusOf(ready, counted),
+    status: () => statusOf(state.ready(), counted),
+  }
+}
+
+/** Lets time pass; what throws is nobody's record. */
+function ticked(task: Task, now: number, isRead: Parameters<Task['tick']>[1]): Failed | undefined {
+  try {
+    task.tick(now, isRead)
+    return undefined
+  } catch (error) {
+    return { failed: -1, error }
   }
 }
 

@@ -2,10 +2,20 @@ import { unknownFromJson, unknownToJson } from '../../contract/internal.ts'
 import { FencedError, shortHash } from '../../data/internal.ts'
 import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../../data/data.ts'
 import type { Assignment } from '../../messaging/messaging.ts'
-import type { Cell } from '../cells.ts'
 
-/** One cell as it is written; `value` is undefined where it is to be removed. */
-export type StateRow = { readonly part: string } & Pick<Cell<unknown>, 'key' | 'at' | 'value'>
+/** One cell, as whoever asks sees it. */
+export type StateRow = { readonly part: string; readonly key: string; readonly at: number; readonly value: unknown }
+
+/** One cell as it is in the store. `name`: what its key is there. */
+export type StateText = { readonly key: string; readonly at: number; readonly name: string; readonly text: string }
+
+/** A cell that is to be written; removed, where it has no text; and all of a time, where it has no key. */
+export type StateChange = {
+  readonly part: string
+  readonly at: number
+  readonly key?: string | undefined
+  readonly text?: string | undefined
+}
 
 /** What a batch has moved: a partition, to a position. */
 export type Move = {
@@ -33,9 +43,20 @@ export type StreamRecords = {
   /** The time of the newest event of each partition that has had one, by `topic/partition`. */
   readonly newest: () => Promise<ReadonlyMap<string, number>>
   readonly watermark: (tx: SqlTransaction, task: number, watermark: number) => Promise<void>
-  readonly write: (tx: SqlTransaction, task: number, rows: readonly StateRow[]) => Promise<void>
-  /** All that there is of a task, by the page; answers its watermark. */
-  readonly load: (task: number, take: (row: StateRow) => void) => Promise<number>
+  /** Removes first: what was removed and came again is in both. */
+  readonly write: (tx: SqlTransaction, task: number, changes: readonly StateChange[]) => Promise<void>
+  /** The watermark of a task. */
+  readonly begun: (task: number) => Promise<number>
+  /** A page of what there is of a part, or of one of its times, in order of time and key. */
+  readonly read: (
+    task: number,
+    part: string,
+    of: { readonly at?: number | undefined; readonly after?: Pick<StateText, 'at' | 'name'> | undefined },
+  ) => Promise<readonly StateText[]>
+  /** The cells of these keys, of one time. */
+  readonly pick: (task: number, part: string, at: number, keys: readonly string[]) => Promise<readonly StateText[]>
+  /** The times of a part, from one on. */
+  readonly times: (task: number, part: string, from: number | undefined) => Promise<readonly number[]>
   /** What there is of a key, in all tasks, in order of time. */
   readonly find: (
     part: string,
@@ -106,7 +127,9 @@ function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'ta
   }
 }
 
-function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'watermark' | 'write' | 'load' | 'find' | 'list'> {
+type State = 'watermark' | 'write' | 'begun' | 'read' | 'pick' | 'times' | 'find' | 'list'
+
+function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, State> {
   return {
     watermark: async (tx, task, watermark) => {
       if (!Number.isFinite(watermark)) return
@@ -116,22 +139,23 @@ function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'waterm
         [topology, task, Math.floor(watermark)],
       )
     },
-    write: async (tx, task, rows) => {
-      const gone = rows.filter(({ value }) => value === undefined)
-      const there = rows.filter(({ value }) => value !== undefined)
-      // A key that was removed and came again is in both.
-      for (let from = 0; from < gone.length; from += ROWS) {
-        const some = gone.slice(from, from + ROWS)
+    write: async (tx, task, changes) => {
+      const whole = changes.filter(({ key }) => key === undefined)
+      const gone = changes.filter(({ key, text }) => key !== undefined && text === undefined)
+      const there = changes.filter(({ text }) => text !== undefined)
+      for (const { part, at } of whole)
+        await tx.run('DELETE FROM dure_stream_state WHERE topology = ? AND task = ? AND part = ? AND at = ?', [
+          ...[topology, task, part, at],
+        ])
+      for (const some of chunksOf(gone))
         await tx.run(
           `DELETE FROM dure_stream_state WHERE topology = ? AND task = ? AND (part, at, key) IN (VALUES ${some.map(() => '(?, CAST(? AS BIGINT), ?)').join(', ')})`,
-          [topology, task, ...some.flatMap(({ part, at, key }): SqlValue[] => [part, at, nameOf(key)])],
+          [topology, task, ...some.flatMap(({ part, at, key }): SqlValue[] => [part, at, nameOf(key!)])],
         )
-      }
-      for (let from = 0; from < there.length; from += ROWS) {
-        const some = there.slice(from, from + ROWS)
-        const values = some.flatMap(({ part, at, key, value }): SqlValue[] => {
-          const name = nameOf(key)
-          return [topology, task, part, at, name, JSON.stringify(unknownToJson(value)), name === key ? null : key]
+      for (const some of chunksOf(there)) {
+        const values = some.flatMap(({ part, at, key, text }): SqlValue[] => {
+          const name = nameOf(key!)
+          return [topology, task, part, at, name, text!, name === key ? null : key!]
         })
         await tx.run(
           `INSERT INTO dure_stream_state (topology, task, part, at, key, value, long_key) VALUES ${some.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}
@@ -140,24 +164,45 @@ function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, 'waterm
         )
       }
     },
-    load: async (task, take) => {
-      let [part, at, key] = ['', Number.MIN_SAFE_INTEGER, '']
-      for (;;) {
-        const rows = await store.select(
-          `SELECT part, at, key, value, long_key FROM dure_stream_state
-           WHERE topology = ? AND task = ? AND (part, at, key) > (?, ?, ?) ORDER BY part, at, key LIMIT ?`,
-          [topology, task, part, at, key, PAGE],
-        )
-        for (const row of rows) take(rowOf(row))
-        const last = rows.at(-1)
-        if (rows.length < PAGE || last === undefined) break
-        ;[part, at, key] = [String(last['part']), Number(last['at']), String(last['key'])]
-      }
-      const [row] = await store.select('SELECT watermark FROM dure_stream_tasks WHERE topology = ? AND task = ?', [
-        topology,
-        task,
-      ])
+    begun: async (task) => {
+      const own = [topology, task]
+      const [row] = await store.select('SELECT watermark FROM dure_stream_tasks WHERE topology = ? AND task = ?', own)
       return row === undefined ? -Infinity : Number(row['watermark'])
+    },
+    read: async (task, part, { at, after }) => {
+      const [of, values] = at === undefined ? ['', []] : ['AND at = ?', [at]]
+      const [behind, last] = after === undefined ? ['', []] : ['AND (at, key) > (?, ?)', [after.at, after.name]]
+      const rows = await store.select(
+        `SELECT at, key, value, long_key FROM dure_stream_state
+         WHERE topology = ? AND task = ? AND part = ? ${of} ${behind} ORDER BY at, key LIMIT ?`,
+        [topology, task, part, ...values, ...last, PAGE],
+      )
+      return rows.map(stateTextOf)
+    },
+    pick: async (task, part, at, keys) => {
+      const found: StateText[] = []
+      for (const some of chunksOf(keys)) {
+        const rows = await store.select(
+          `SELECT at, key, value, long_key FROM dure_stream_state
+           WHERE topology = ? AND task = ? AND part = ? AND at = ? AND key IN (${some.map(() => '?').join(', ')})`,
+          [topology, task, part, at, ...some.map(nameOf)],
+        )
+        found.push(...rows.map(stateTextOf))
+      }
+      return found
+    },
+    times: async (task, part, from = Number.MIN_SAFE_INTEGER) => {
+      const of = 'FROM dure_stream_state WHERE topology = ? AND task = ? AND part = ?'
+      const own = [topology, task, part]
+      // From one to the next by the index: there may be millions of keys to each.
+      const rows = await store.select(
+        `WITH RECURSIVE times (at) AS (
+           SELECT min(at) ${of} AND at >= ?
+           UNION ALL SELECT (SELECT min(at) ${of} AND at > times.at) FROM times WHERE times.at IS NOT NULL
+         ) SELECT at FROM times WHERE at IS NOT NULL`,
+        [...own, from, ...own],
+      )
+      return rows.map((row) => Number(row['at']))
     },
     find: async (part, key, { from, to }) =>
       (
@@ -212,14 +257,23 @@ function nameOf(key: string): string {
   return key.length > LONGEST || key.startsWith(HASHED) ? `${HASHED}${shortHash(key, 40)}` : key
 }
 
-function rowOf(row: SqlRow): StateRow {
-  return {
-    part: String(row['part']),
-    at: Number(row['at']),
-    key: textOf(row['long_key']) ?? String(row['key']),
-    value: unknownFromJson(JSON.parse(String(row['value']))),
-  }
+function* chunksOf<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < all.length; from += ROWS) yield all.slice(from, from + ROWS)
 }
+
+/** A value as it is written. */
+export const textOfState = (value: unknown): string => JSON.stringify(unknownToJson(value))
+
+export function valueOf({ key, at, text }: StateText): Omit<StateRow, 'part'> {
+  return { key, at, value: unknownFromJson(JSON.parse(text)) }
+}
+
+function stateTextOf(row: SqlRow): StateText {
+  const name = String(row['key'])
+  return { key: textOf(row['long_key']) ?? name, at: Number(row['at']), name, text: String(row['value']) }
+}
+
+const rowOf = (row: SqlRow): StateRow => ({ part: String(row['part']), ...valueOf(stateTextOf(row)) })
 
 const changing = <T>(store: SqlStore, work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
   store.transaction(work, { isolated: false })

@@ -34,6 +34,7 @@ export async function makeRig(t: TestContext, topology: TopologyNodes) {
   const published: Message[] = []
   const rig = {
     trouble: undefined as Trouble,
+    memory: Infinity,
     ...{ runtime, store, published },
     /** A process of its own; `sharing` as of a store that copies share. */
     reader: (sharing: SqlStore['sharing'] = 'exclusive', task = -1): Reader => {
@@ -58,7 +59,14 @@ export async function makeRig(t: TestContext, topology: TopologyNodes) {
           tx.onCommit(() => published.push(...messages)),
       }
       const host = { service: 'shop', store: troubled, outbox, runtime, log } as unknown as ExtensionHost
-      return createReader({ host, topology, records: streamRecords(troubled, topology.name), task, partitions: () => 2 })
+      return createReader({
+        host,
+        topology,
+        records: streamRecords(troubled, topology.name),
+        task,
+        partitions: () => 2,
+        memory: () => rig.memory,
+      })
     },
   }
   return rig

@@ -67,6 +67,8 @@ type Owner = { readonly reader: Reader; readonly epoch: number; next: number }
 /** Runs one schedule; answers what was published wrongly, or undefined. */
 async function runSeed({ store }: World, seed: number, variant: Variant): Promise<string | undefined> {
   const random = seededRandom(seed)
+  // Every other one has next to nothing in memory.
+  const memory = seed % 2 === 0 ? 1 : Infinity
   const below = random.integer
   const name = `sales-${seed}-${variant.replaceAll(' ', '-')}`
   const runtime = virtualRuntime({ start: START + 20 * MINUTE })
@@ -98,7 +100,7 @@ async function runSeed({ store }: World, seed: number, variant: Variant): Promis
     }
     const host = { service: 'shop', store: troubled, outbox, runtime, log: silentLogger() } as unknown as ExtensionHost
     const records = broken(streamRecords(store, name), name, variant)
-    return createReader({ host, topology: sales, records, task: partition, partitions: () => 2 })
+    return createReader({ host, topology: sales, records, task: partition, partitions: () => 2, memory: () => memory })
   }
   const place = (partition: number) => ({ topic: Sold.topic, partition })
   const begin = async (partition: number): Promise<Owner> => {

@@ -1,11 +1,11 @@
-import { createCells, type Cells } from '../cells.ts'
+import { createCells, type HeldCells } from '../cells.ts'
 
 /**
  * Which messages were taken last, of each partition: a publisher that was not told delivers some again, soon after. They are
  * known by a row a batch, where the inbox of a reaction has one for each message.
  */
 export type Seen = {
-  readonly cells: Cells<readonly string[]>
+  readonly held: HeldCells<readonly string[]>
   /** Those that were not taken before. */
   readonly fresh: <E extends { readonly message: { readonly id: string } }>(place: string, entries: readonly E[]) => readonly E[]
   readonly note: (place: string, entries: readonly { readonly message: { readonly id: string } }[]) => void
@@ -19,7 +19,8 @@ const [MESSAGES, ROWS] = [16_384, 256]
 type Place = { readonly ids: Set<string>; readonly rows: number[]; next: number }
 
 export function createSeen(): Seen {
-  const cells = createCells<readonly string[]>()
+  const held = createCells<readonly string[]>()
+  const { cells } = held
   const places = new Map<string, Place>()
   const placeOf = (name: string): Place => {
     let place = places.get(name)
@@ -36,7 +37,7 @@ export function createSeen(): Seen {
     }
   }
   return {
-    cells,
+    held,
     fresh: (name, entries) => {
       const { ids } = placeOf(name)
       const here = new Set<string>()

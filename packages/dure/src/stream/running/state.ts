@@ -1,0 +1,55 @@
+import type { Assignment } from '../../messaging/messaging.ts'
+import type { ExtensionHost } from '../../service/internal.ts'
+import type { TopologyNodes } from '../graph.ts'
+import { commit, type Commit } from './commit.ts'
+import { loadMemory, type Memory } from './memory.ts'
+import type { StreamRecords } from './records.ts'
+
+export type ReaderOptions = {
+  readonly host: ExtensionHost
+  readonly topology: TopologyNodes
+  readonly records: StreamRecords
+  readonly task: number
+  /** How many partitions a topic has. */
+  readonly partitions: (topic: string) => number
+  /** Bytes of state that may be in memory. */
+  readonly memory: () => number
+}
+
+/** The state of a reader: in memory while nothing fails, and read back when it is needed again. */
+export type State = {
+  readonly need: () => Promise<Memory>
+  readonly ready: () => Memory | undefined
+  /** Nothing in memory counts any more. */
+  readonly drop: () => void
+  readonly write: (own: Memory, what: Pick<Commit, 'messages' | 'move' | 'failures' | 'tried'>) => Promise<void>
+}
+
+export function createState(
+  options: ReaderOptions & { readonly consumer: string; readonly assignments: () => Iterable<Assignment> },
+): State {
+  const { host, topology, records, task: number, partitions, memory, consumer, assignments } = options
+  const isShared = host.store.sharing === 'shared'
+  let ready: Memory | undefined
+  let isTold = false
+  return {
+    need: async () =>
+      (ready ??= await loadMemory({
+        ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory() },
+        reads: (topic) => (isShared ? [number] : [...Array(partitions(topic)).keys()]),
+      })),
+    ready: () => ready,
+    drop: () => void (ready = undefined),
+    write: async (own, what) => {
+      const { task, parts, out } = own
+      out.length = 0
+      const mine = { task: number, parts, watermark: task.watermark.now(), assignments: assignments() }
+      await commit(host, { consumer, records }, { ...mine, ...what })
+      own.trim(memory())
+      if (isTold || !own.isPartial()) return
+      isTold = true
+      const bytes = memory()
+      host.log.info('State of a stream is larger than it may be in memory: it is read back by key', { consumer, bytes })
+    },
+  }
+}
