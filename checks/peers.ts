@@ -45,6 +45,9 @@
  * `npm run peers -- socket [CASE…]`: Python's websockets and datagrams, netcat, and Autobahn on a socket door (`12.* 13.*`: compression).
  * `npm run peers -- streams`: Kafka Streams' TopologyTestDriver and ours run the same random records through the same joins and windows.
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
+ * `npm run peers -- vm`: a release in virtual machines of Debian's packages under QEMU, by systemd: killed, hung, shut down under load, rolled back (root, minutes).
+ * `npm run peers -- systemd`: the suite of targets with units of systemd, in such a machine (root, many minutes).
+ * `npm run peers -- marketplace-vm`: the marketplace in such a machine, the workload from outside, and its invariants (root, minutes).
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- component`: three services of the marketplace pass their component tests in their images, by podman: on embedded parts and on real servers.
  * `npm run peers -- deploy`: releases of a shop on PostgreSQL under load: bad ones go back by themselves, the deployer is killed after each line it writes, no order is lost.
@@ -152,6 +155,9 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   mail,
   image,
   lambda,
+  vm: () => machine('vm'),
+  'marketplace-vm': () => machine('marketplace'),
+  systemd: () => machine('systemd'),
   component,
   pact,
   streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
@@ -405,6 +411,11 @@ async function image(): Promise<boolean> {
   const said = crane.there() ? 'installed' : crane.install()
   if (said !== 'installed') throw new Error(`Cannot ask crane: it ${said}.`)
   return ourProgram('tools/deploy/src/peers.test-support.ts', [join(crane.folder, 'crane')])
+}
+
+async function machine(which: 'vm' | 'marketplace' | 'systemd'): Promise<boolean> {
+  need('QEMU', ['qemu-system-x86', 'debootstrap', 'e2fsprogs'])
+  return ourProgram(`tools/deploy/src/vm/${which}.peers.test-support.ts`, [])
 }
 
 async function lambda(): Promise<boolean> {

@@ -48,8 +48,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P1: {
     state: 'works',
     part: {
-      en: 'in one process, or each in its own under a supervisor; several releases side by side behind one address',
-      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서. 여러 릴리스가 한 주소 뒤에 나란히',
+      en: 'in one process, or each in its own under a supervisor; several releases side by side behind one address, as processes or as units of systemd',
+      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서. 여러 릴리스가 한 주소 뒤에 프로세스나 systemd 유닛으로 나란히',
     },
     code: [
       'packages/dure/src/service/start.ts',
@@ -57,6 +57,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/dure/src/discovery/embedded/embedded.ts',
       'packages/tools/deploy/src/host/host.ts',
       'packages/tools/deploy/src/target/behind-gateway.ts',
+      'packages/tools/deploy/src/systemd/units.ts',
+      'packages/dure/src/service/supervisor/systemd.ts',
       'examples/marketplace/system.ts',
     ],
     guide: 'docs/guides/deploy-host.md',
@@ -65,6 +67,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/dure/src/service/supervisor/supervisor.test.ts',
       'packages/dure/src/discovery/embedded/embedded.test.ts',
       'packages/tools/deploy/src/host/host.long.test.ts',
+      'packages/tools/deploy/src/systemd/units.test.ts',
+      'packages/tools/cli/src/systemd.test.ts',
       'examples/marketplace/main.test.ts',
       'examples/marketplace/split.test.ts',
     ],
@@ -72,8 +76,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P2: {
     state: 'works',
     part: {
-      en: 'hosts tried as network namespaces of one machine, over mutual TLS; a unit for systemd; no virtual machine was run',
-      ko: '한 머신의 네트워크 네임스페이스를 호스트로 삼아 상호 TLS로 시험했고 systemd 유닛이 있다. 가상 머신에서는 돌려 보지 않았다',
+      en: 'hosts tried as network namespaces of one machine, over mutual TLS; virtual machines under QEMU without KVM, by systemd, with the marketplace in one; no cloud',
+      ko: '한 머신의 네트워크 네임스페이스를 호스트로 삼아 상호 TLS로 시험했다. 가상 머신은 KVM 없이 QEMU에서 systemd로, 마켓플레이스도 돌렸다. 클라우드는 없다',
     },
     code: [
       'packages/tools/cli/src/commands/start.ts',
@@ -82,11 +86,14 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
       'packages/platform/registry/src/eureka.ts',
       'examples/hosts/proof.ts',
       'packages/dure/src/call/socket/socket.ts',
+      'packages/tools/deploy/src/vm/vm.ts',
+      'packages/tools/deploy/src/vm/disk.ts',
     ],
     guide: 'docs/guides/hosts.md',
     tests: [
       'packages/dure/src/service/process/network.test.ts',
       'examples/hosts/hosts.test.ts',
+      'packages/tools/deploy/src/vm/vm.test.ts',
       'packages/dure/src/call/socket/tls.test.ts',
       'packages/tools/cli/src/split.test.ts',
       'packages/dure/src/service/process/process.test.ts',

@@ -55,4 +55,5 @@ export {
   type KubernetesOptions,
   type KubernetesWorkload,
 } from './kubernetes/kubernetes.ts'
-export { systemdUnits, type SystemdWorkload } from './systemd/units.ts'
+export { systemd, systemdUnits, type SystemdOptions, type SystemdWorkload } from './systemd/systemd.ts'
+export { buildVmDisk, cloudInitSeed, debianBase, vm, type DiskOptions, type Seed, type VmDisk, type VmOptions } from './vm/vm.ts'

@@ -20,7 +20,8 @@ const server = createServer((request, response) => {
   else work()
 })
 if (await supervised?.loaded()) {
-  server.listen(Number(process.env['PORT']), '127.0.0.1')
+  const fd = supervised?.sockets.get('rest')
+  server.listen(fd === undefined ? { port: Number(process.env['PORT']), host: '127.0.0.1' } : { fd })
   await once(server, 'listening')
   supervised?.ready()
   await supervised?.stopped

@@ -52,7 +52,7 @@ test('words and values are what they were, whatever stands in them', () => {
         read(line('ExecStart')[0]!).map((word) => word.replaceAll('$$', '$')),
         ['/bin/true', ...words],
       )
-      assert.deepEqual(read(line('Environment')[1]!), [`VALUE=${value}`])
+      assert.deepEqual(read(line('Environment').at(-1)!), [`VALUE=${value}`])
     }),
   )
 })

@@ -2,13 +2,13 @@ import { describedTrouble } from '../target/target.ts'
 
 /** What a unit of systemd runs, and as what. */
 export type SystemdWorkload = {
-  /** Of letters, digits, `-` and `_`: of the service, and of its folder below `/var/lib`. */
+  /** Of letters, digits, `-` and `_`: of the service, and of its folders below `/var/lib` and `/var/cache`. */
   readonly name: string
   /** The program, by its whole path, and its words. One that says when it is ready (`dure start` does). */
   readonly command: readonly [program: string, ...words: readonly string[]]
   /** Where its files are, outside of `/home` and `/root`. */
   readonly folder: string
-  /** Variables of its environment, which everybody on the machine may read; `DURE_DATA` is said already. */
+  /** Variables of its environment, which everybody on the machine may read; `DURE_DATA` is said already, and where Node keeps what it has compiled. */
   readonly environment?: Readonly<Record<string, string>>
   /** A folder that only root reads, a file for each variable of its environment: what nobody else may read. */
   readonly credentials?: string
@@ -114,13 +114,14 @@ NotifyAccess=all
 ${lines(
   `WorkingDirectory=${plain(folder)}`,
   `ExecStart=${command.map((word) => quoted(word.replaceAll('$', '$$$$'))).join(' ')}`,
-  ...Object.entries({ DURE_DATA: `/var/lib/${name}`, ...environment }).map(
+  ...Object.entries({ DURE_DATA: `/var/lib/${name}`, NODE_COMPILE_CACHE: `/var/cache/${name}`, ...environment }).map(
     ([key, value]) => `Environment=${quoted(`${key}=${value}`)}`,
   ),
   credentials !== undefined && `LoadCredential=env:${plain(credentials)}`,
   sockets.length > 0 && `Sockets=${sockets.join(' ')}`,
   user === undefined ? 'DynamicUser=yes' : `User=${user}`,
   `StateDirectory=${name}`,
+  `CacheDirectory=${name}`,
   'StateDirectoryMode=0700',
   memory !== undefined && `MemoryMax=${memory}M`,
   `TimeoutStartSec=${seconds(readiness)}`,
