@@ -46,6 +46,9 @@ export type SourceTime = {
   readonly ahead: number
 }
 
+/** What a topology reads. `failures`: what becomes of those behind one that fails. */
+export type Source = { readonly event: AnyEvent; readonly time: SourceTime; readonly failures: 'pass' | 'hold' }
+
 /** One operator of a topology, as a value: what it is, what it reads, and how it is opened in a partition. */
 export type Node = {
   /** `filter`, `aggregate`, `stream join`, … */
@@ -56,7 +59,7 @@ export type Node = {
   /** What its state depends on beside its kind: sizes, policies. State survives an upgrade where this is the same. */
   readonly about: Readonly<Record<string, string | number>>
   readonly open: (host: OperatorHost) => Operator
-  readonly source?: { readonly event: AnyEvent; readonly time: SourceTime } | undefined
+  readonly source?: Source | undefined
   /** What it hands on goes to the partition of its key. */
   readonly exchange?: boolean | undefined
   /** What people see of a cell of its state; undefined where that says nothing by itself. */

@@ -29,6 +29,11 @@ export type SourceOptions<E extends AnyEvent> = {
   readonly idle?: Duration
   /** How far ahead of the clock an event's time may be; what is further is set aside, and counted. Default a day. */
   readonly ahead?: Duration
+  /**
+   * When an event cannot be read, or an operator throws at it, it is a dead letter. Those of its key behind it go on without it
+   * (`pass`, the default), or wait until it was tried again, or discarded (`hold`).
+   */
+  readonly failures?: 'pass' | 'hold'
 }
 
 /**
@@ -96,9 +101,17 @@ export function table<E extends AnyEvent>(
 
 function sourceNode(
   event: AnyEvent,
-  { time, disorder = SOURCE_TIME.disorder, idle = SOURCE_TIME.idle, ahead = SOURCE_TIME.ahead }: SourceOptions<AnyEvent>,
+  {
+    time,
+    disorder = SOURCE_TIME.disorder,
+    idle = SOURCE_TIME.idle,
+    ahead = SOURCE_TIME.ahead,
+    failures = 'pass',
+  }: SourceOptions<AnyEvent>,
 ): Node {
   const what = `read event "${event.name}"`
+  if (failures !== 'pass' && failures !== 'hold')
+    throw new TypeError(`Cannot ${what}: "failures" is ${JSON.stringify(failures)}; give "pass" or "hold"`)
   const said = {
     of: time as ((data: unknown) => number) | undefined,
     disorder: millisecondsOf(what, 'disorder', disorder, 0),
@@ -107,7 +120,7 @@ function sourceNode(
   }
   return {
     ...{ kind: event.name, name: undefined, inputs: [], about: {} },
-    source: { event, time: said },
+    source: { event, time: said, failures },
     open: ({ emit }) => ({ receive: [emit] }),
   }
 }

@@ -12,6 +12,11 @@ export type Entry = { readonly node: Node; readonly record: InputRecord; readonl
 /** What an operator publishes; `at`: the entry that led to it, -1 where time did. */
 export type Output = { readonly event: AnyEvent; readonly data: unknown; readonly at: number }
 export type Failure = { readonly message: Message; readonly error: unknown }
+/** What does not run through: it failed, or it waits behind one that did. */
+export type SetAside = { readonly message: Message } & (
+  | { readonly error: unknown; readonly holds: boolean }
+  | { readonly behind: true }
+)
 /** An entry that failed, by its index; -1 where it is nobody's fault. */
 export type Failed = { readonly failed: number; readonly error: unknown }
 
@@ -42,6 +47,27 @@ export async function decoded(
     }
   }
   return entries
+}
+
+/** What of a batch does not run through, in order. `held`: the keys of which something failed before. */
+export function setAside(
+  decoders: Decoders,
+  batch: readonly Pick<Delivery, 'message'>[],
+  failures: readonly Failure[],
+  held: ReadonlySet<string>,
+): ReadonlyMap<Message, SetAside> {
+  const all = new Map<Message, SetAside>()
+  const keys = new Set(held)
+  const failed = new Map(failures.map(({ message, error }) => [message, error]))
+  for (const { message } of batch) {
+    const holds = decoders.get(message.type)?.node.source!.failures === 'hold'
+    if (holds && keys.has(message.key)) all.set(message, { message, behind: true })
+    else if (failed.has(message)) {
+      all.set(message, { message, error: failed.get(message), holds })
+      if (holds) keys.add(message.key)
+    }
+  }
+  return all
 }
 
 /** Runs what is there through; answers the index of what failed, if one did. */

@@ -6,7 +6,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { HeldCells } from '../cells.ts'
 import { measure, takeChanges } from '../residence.ts'
-import type { Failure } from './batch.ts'
+import type { SetAside } from './batch.ts'
 import { textOfState, type Move, type StateChange, type StreamRecords } from './records.ts'
 
 /** What becomes durable together, or not at all. */
@@ -18,7 +18,7 @@ export type Commit = {
   /** Undefined where nothing was read: then all these assignments must still be there. */
   readonly move: Move | undefined
   readonly assignments: Iterable<Assignment>
-  readonly failures: readonly Failure[]
+  readonly aside: readonly SetAside[]
   /** Dead letters that were run through once more. */
   readonly tried: readonly ParkedMessage[]
 }
@@ -33,27 +33,25 @@ const COMMIT = 60_000
 export async function commit(
   { store, outbox, runtime }: ExtensionHost,
   { consumer, records }: { readonly consumer: string; readonly records: StreamRecords },
-  { task, parts, watermark, messages, move, assignments, failures, tried }: Commit,
+  { task, parts, watermark, messages, move, assignments, aside, tried }: Commit,
 ): Promise<void> {
   const { parked } = store.records
   const changes = parts.flatMap(changesOf)
   if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0) return
-  const dead =
-    tried.length > 0
-      ? []
-      : failures.map(({ message, error }) => deadOf(message, error, { consumer, partition: move!.assignment.partition, runtime }))
+  const added =
+    tried.length > 0 ? [] : aside.map((one) => addedOf(one, { consumer, partition: move!.assignment.partition, runtime }))
   await store.transaction(
     async (tx) => {
       if (move !== undefined) await records.move(tx, move)
       else for (const assignment of assignments) await records.check(tx, assignment)
       await records.write(tx, task, changes)
       await records.watermark(tx, task, watermark)
-      if (dead.length > 0) await parked.add(tx, dead, undefined)
+      if (added.length > 0) await parked.add(tx, added, undefined)
       for (const one of tried) {
         const its = { consumer, messageId: one.message.id, revision: one.revision, fence: undefined }
-        const failure = failures.find(({ message }) => message.id === one.message.id)
+        const failure = aside.find(({ message }) => message.id === one.message.id)
         const noted =
-          failure === undefined
+          failure === undefined || !('error' in failure)
             ? await parked.finish(tx, its)
             : await parked.fail(tx, { ...its, ...againOf(one, failure.error, { consumer, runtime }) })
         if (!noted) throw new Error(`Trying dead letter "${one.letter}" again failed: it was changed meanwhile`)
@@ -83,16 +81,12 @@ function changesOf({ part, held }: Commit['parts'][number]): readonly StateChang
 
 type Who = { readonly consumer: string; readonly runtime: Runtime }
 
-/** Under a key of its own, so that nothing is held behind it. */
-function deadOf(
-  message: Message,
-  error: unknown,
-  { consumer, runtime, partition }: Who & { readonly partition: number },
-): ParkedMessage {
-  return parkedOf(
-    { message, key: message.id, failure: error },
-    { consumer, partition, retry: retryPolicy(), runtime, dead: true },
-  )
+/** One that holds nothing has a key of its own. */
+function addedOf(one: SetAside, { consumer, runtime, partition }: Who & { readonly partition: number }): ParkedMessage {
+  const { message } = one
+  const of = { consumer, partition, retry: retryPolicy(), runtime }
+  if ('behind' in one) return parkedOf({ message, behind: true }, { ...of, dead: false })
+  return parkedOf({ message, key: one.holds ? message.key : message.id, failure: one.error }, { ...of, dead: true })
 }
 
 function againOf({ started, crashes, message }: ParkedMessage, error: unknown, { consumer, runtime }: Who) {

@@ -147,6 +147,54 @@ test(
   },
 )
 
+test(
+  'behind one that fails those of its key wait, where that is declared, and run in their order when it was mended',
+  { timeout: 60_000 },
+  async (t) => {
+    const last = stream(Sold, { failures: 'hold' })
+      .map((sold) => {
+        if (sold.cents === 13) throw new Error('thirteen')
+        return sold
+      })
+      .byKey()
+      .reduce({ name: 'all', reduce: (one, other) => ({ ...one, cents: one.cents * 10 + other.cents }) })
+    const rig = await makeRig(t, topology('sales', [last]))
+    const stood = async (): Promise<unknown> => {
+      const rows = await rig.store.select(`SELECT key, value FROM dure_stream_state WHERE part = 'all' ORDER BY key`, [])
+      return rows.map(
+        ({ key, value }) => `${String(key)} ${(JSON.parse(String(value)) as { value: { cents: number } }).value.cents}`,
+      )
+    }
+    const reader = rig.reader('shared', 0)
+    await reader.assigned(assignment(0, 1))
+    const first = [1, 'many', 2].map((cents) => soldBy('a', cents, START))
+    await reader.deliver(deliveriesOf([first[0]!, soldBy('b', 1, START), ...first.slice(1), soldBy('b', 2, START)], 0), place(0))
+    const second = [soldBy('a', 13, START), soldBy('a', 3, START), soldBy('b', 3, START)]
+    await reader.deliver(deliveriesOf(second, 0), place(0))
+    // By another process as well; and what comes twice waits once.
+    const next = rig.reader('shared', 0)
+    await next.assigned(assignment(0, 2))
+    await next.deliver(deliveriesOf([soldBy('a', 4, START), second[1]!], 0), place(0))
+    assert.deepEqual(await stood(), ['a 1', 'b 123'])
+    const letters = deadLetters({
+      ...{ store: rig.store, runtime: rig.runtime },
+      reactions: [{ kind: 'topic', event: Sold, consumer: 'shop/sales' }],
+    })
+    const [letter, ...others] = await letters.list()
+    assert.deepEqual([letter?.message.id, letter?.held, others.length], [first[1]!.id, 4, 0])
+    await letters.edit(letter!.id, JSON.stringify({ seller: 'a', cents: 9 }), 'a number')
+    await letters.retry()
+    await next.retry()
+    // The next that fails holds what is behind it.
+    assert.deepEqual(await stood(), ['a 192', 'b 123'])
+    const [thirteen] = await letters.list()
+    assert.deepEqual([thirteen?.message.id, thirteen?.held], [second[0]!.id, 2])
+    assert.equal(await letters.discard({ ids: [thirteen!.id] }, 'no such price'), 1)
+    await next.retry()
+    assert.deepEqual(await stood(), ['a 19234', 'b 123'])
+  },
+)
+
 test('an output that its event does not take sets the record aside that led to it', { timeout: 60_000 }, async (t) => {
   const rig = await rigOf(t)
   const reader = rig.reader('shared', 0)

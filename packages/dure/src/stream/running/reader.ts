@@ -3,7 +3,7 @@ import { FencedError } from '../../data/internal.ts'
 import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { Task } from '../task.ts'
-import { decoded, decodersOf, messagesOf, runThrough, type Failed, type Failure } from './batch.ts'
+import { decoded, decodersOf, messagesOf, runThrough, setAside, type Failed, type Failure } from './batch.ts'
 import type { Memory } from './memory.ts'
 import type { Move } from './records.ts'
 import { createState, type ReaderOptions } from './state.ts'
@@ -43,7 +43,9 @@ export function createReader(options: ReaderOptions): Reader {
   const places = new Map<string, Assignment>()
   const counted = { duplicates: 0, dead: 0, inHand: 0 }
   const inTurn = createTurns()
-
+  const holds = [...decoders.values()].some(({ node }) => node.source!.failures === 'hold')
+  const heldKeys = async (partition: number): Promise<ReadonlySet<string>> =>
+    new Set((await store.records.parked.keys({ consumer, partition })).map(({ key }) => key))
   const state = createState({ ...options, consumer, assignments: () => places.values() })
 
   /** Until all that does not fail has run through together: what fails is set aside, and the rest begins from what is committed. */
@@ -55,9 +57,11 @@ export function createReader(options: ReaderOptions): Reader {
   ): Promise<void> => {
     const failures: Failure[] = []
     const all = await decoded(decoders, batch, failures)
+    const held = holds && tried.length === 0 ? await heldKeys(assignment.partition) : new Set<string>()
     for (;;) {
       const own = await state.need()
-      const entries = all.filter(({ message }) => !failures.some((one) => one.message === message))
+      const aside = setAside(decoders, batch, failures, held)
+      const entries = aside.size === 0 ? all : all.filter(({ message }) => !aside.has(message))
       const fresh = own.seen.fresh(placeOf(assignment), entries)
       const failed = await own.run(() => runThrough(own.task, fresh, { partition: assignment.partition, clock }))
       const made = failed ?? (await messagesOf(host, own.out, fresh))
@@ -75,11 +79,10 @@ export function createReader(options: ReaderOptions): Reader {
       await state.write(own, {
         messages: made.messages,
         move: move && { ...move, records: fresh.length, newest },
-        failures,
-        tried,
+        ...{ aside: [...aside.values()], tried },
       })
       counted.duplicates += entries.length - fresh.length
-      counted.dead += failures.length
+      counted.dead += [...aside.values()].filter((one) => 'error' in one).length
       return
     }
   }
@@ -137,7 +140,7 @@ export function createReader(options: ReaderOptions): Reader {
         const failed = await own.run(() => ticked(own.task, clock.now(), isAll))
         const made = failed ?? (await messagesOf(host, own.out, []))
         if ('failed' in made) throw made.error
-        await state.write(own, { messages: made.messages, move: undefined, failures: [], tried: [] })
+        await state.write(own, { messages: made.messages, move: undefined, aside: [], tried: [] })
       }),
     retry: () =>
       orDrop(async () => {
@@ -170,18 +173,20 @@ function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
-/** Dead letters of a partition that somebody wants tried again. */
+/** Dead letters of a partition that somebody wants tried again, each with those that wait behind it. */
 async function* dueOf(
   store: ExtensionHost['store'],
   consumer: string,
   { topic, partition }: Assignment,
 ): AsyncGenerator<ParkedMessage> {
   const { parked } = store.records
-  for (const { key, state, wait } of await parked.keys({ consumer, partition })) {
-    if (state === 'dead' || wait > 0) continue
-    const [one] = await parked.read({ consumer, key, limit: 1 })
-    if (one !== undefined && (one.message.topic ?? one.message.type) === topic) yield one
-  }
+  for (const { key } of await parked.keys({ consumer, partition }))
+    for (;;) {
+      const [one] = await parked.read({ consumer, key, limit: 1 })
+      const isDue = one !== undefined && one.state !== 'dead' && one.wait <= 0
+      if (!isDue || (one.message.topic ?? one.message.type) !== topic) break
+      yield one
+    }
 }
 
 function statusOf(memory: Memory | undefined, counted: Pick<ReaderStatus, 'duplicates' | 'dead' | 'inHand'>): ReaderStatus {

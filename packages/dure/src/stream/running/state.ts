@@ -22,7 +22,7 @@ export type State = {
   readonly ready: () => Memory | undefined
   /** Nothing in memory counts any more. */
   readonly drop: () => void
-  readonly write: (own: Memory, what: Pick<Commit, 'messages' | 'move' | 'failures' | 'tried'>) => Promise<void>
+  readonly write: (own: Memory, what: Pick<Commit, 'messages' | 'move' | 'aside' | 'tried'>) => Promise<void>
 }
 
 export function createState(
