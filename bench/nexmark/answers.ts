@@ -49,7 +49,8 @@ export function answering({ topology, table }: Query, now: number): Answering {
   }
 }
 
-const SIDE: readonly InputRecord[] = Array.from({ length: 10_000 }, (_, key) => ({
+/** What is looked up. */
+export const SIDE: readonly InputRecord[] = Array.from({ length: 10_000 }, (_, key) => ({
   value: { key, value: String(key) },
   key: String(key),
   time: 0,

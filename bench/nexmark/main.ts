@@ -1,8 +1,9 @@
 /**
- * `npm run nexmark -- [--events N] [--queries q0,q5] [--fixtures FOLDER]`: Nexmark's queries as topologies, and as SQL over the same events in a
+ * `npm run nexmark -- [--events N] [--queries q0,q5] [--fixtures FOLDER] [--broker NAME] [--kill N] [--rebalance N]`: Nexmark's queries as topologies, and as SQL over the same events in a
  * PostgreSQL of its own; a line each, exit 1 when one differs. Events arrive in another order in groups of a thousand, and
  * one in ten three seconds late. With `--fixtures`, a folder that has RisingWave's `e2e_test`, over its events, and its
- * rows are asked as well.
+ * rows are asked as well. With `--broker` (embedded, served, kafka or nats), `--kill` or `--rebalance` a service in a process of its own runs
+ * them on SQLite: the process is killed so often, and members join the groups of queries and leave them, spread over the run.
  */
 import { parseArgs } from 'node:util'
 import { answering, keyOf, type Answering } from './answers.ts'
@@ -11,7 +12,9 @@ import { BASE_TIME, nexmarkEvent, type NexmarkEvent } from './events.ts'
 import { asFixture, fixtureEvents, fixtureRows } from './fixtures.ts'
 import { openOracle, type Oracle } from './postgres.ts'
 import { queries } from './queries/queries.ts'
-import { comparison, rowText, type Difference } from './rows.ts'
+import { comparison, rowText, type Difference, type Row } from './rows.ts'
+import { runQueries } from './running/running.ts'
+import { BROKERS, type BrokerName } from './running/system.ts'
 import { queryNames, type QueryName } from './sql.ts'
 
 const DISORDER = { group: 1_000, late: 0.1, lateBy: 30_000 } as const
@@ -82,6 +85,32 @@ async function checkGenerated(events: number, names: readonly QueryName[]): Prom
   })
 }
 
+type Running = { readonly broker: BrokerName; readonly kills: number; readonly rebalances: number }
+
+/** The same of a service that runs all queries, over a broker, while it is killed. */
+async function checkRunning(
+  events: number,
+  names: readonly QueryName[],
+  { broker, kills, rebalances }: Running,
+): Promise<boolean> {
+  const arriving = generated(events)
+  return withOracle(arriving, async (oracle) => {
+    const ran = await runQueries({ names, arriving, broker, kills, rebalances, progress: console.log })
+    console.log(
+      `${ran.kills} kills and ${ran.rebalances} rebalances in ${ran.seconds.toFixed(0)} s, ${names.length} queries over ${events} events by ${broker}`,
+    )
+    let well = true
+    for (const query of names) {
+      const rows: readonly Row[] = ran.rows(query)
+      const { first, second, difference } = comparison()
+      first(rows.map(rowText))
+      for await (const part of oracle.rows(query)) second(part.map(rowText))
+      well = say(query, difference(), `${rows.length} rows as PostgreSQL has them`) && well
+    }
+    return well
+  })
+}
+
 async function checkFixtures(folder: string, names: readonly QueryName[]): Promise<boolean> {
   const arriving = fixtureEvents(folder).map((event) => ({ event, clock: event.value.dateTime }))
   return withOracle(arriving, async (oracle) => {
@@ -111,16 +140,32 @@ const { values } = parseArgs({
     events: { type: 'string', default: '1000000' },
     queries: { type: 'string', default: queryNames.join(',') },
     fixtures: { type: 'string' },
+    broker: { type: 'string' },
+    kill: { type: 'string', default: '0' },
+    rebalance: { type: 'string', default: '0' },
     check: { type: 'boolean' },
   },
 })
 const asked = values.queries.split(',')
 const names = queryNames.filter((name) => asked.includes(name))
 const events = Number(values.events)
-if (names.length !== asked.length || !Number.isInteger(events) || events < 1) {
-  console.error(`Cannot run Nexmark: give whole --events from 1 on, and --queries of ${queryNames.join(',')}`)
+const [kills, rebalances] = [Number(values.kill), Number(values.rebalance)]
+const isRunning = values.broker !== undefined || kills > 0 || rebalances > 0
+const broker = BROKERS.find((name) => name === (values.broker ?? 'served'))
+const isWhole = [events, kills, rebalances].every((count) => Number.isInteger(count) && count >= 0) && events > 0
+if (names.length !== asked.length || !isWhole || broker === undefined) {
+  console.error(
+    `Cannot run Nexmark: give whole --events from 1 on, --kill and --rebalance from 0 on, --queries of ${queryNames.join(',')}, and --broker ${BROKERS.join(', ')}`,
+  )
+  process.exitCode = 1
+} else if (broker === 'embedded' && rebalances > 0) {
+  console.error('Cannot rebalance with --broker embedded: nobody else is in its groups; give --broker served')
   process.exitCode = 1
 } else {
-  const well = await (values.fixtures === undefined ? checkGenerated(events, names) : checkFixtures(values.fixtures, names))
+  const well = await (isRunning
+    ? checkRunning(events, names, { broker, kills, rebalances })
+    : values.fixtures === undefined
+      ? checkGenerated(events, names)
+      : checkFixtures(values.fixtures, names))
   if (!well) process.exitCode = 1
 }

@@ -11,12 +11,15 @@ export type Query = {
   readonly table: { readonly name: string; readonly rowsOf: (value: never, key: string) => readonly Row[] } | undefined
 }
 
+/** All events are there before they are read: who says nothing has nothing to say. */
+const IDLE = '5s'
+
 /**
  * Events are out of order by a tenth of a second, and one in ten comes three seconds late: with `patient` sources none of them is
  * too late, which joins of streams need; with others windows have closed before, and are corrected.
  */
-export const patient = { disorder: '4s' } as const
-export const hasty = { disorder: '1s' } as const
+export const patient = { disorder: '4s', idle: IDLE } as const
+export const hasty = { disorder: '1s', idle: IDLE } as const
 /** What windows of hasty sources do. */
 export const corrected = { late: 'update', grace: '10s' } as const
 

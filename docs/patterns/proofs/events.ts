@@ -119,7 +119,12 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
     },
     code: ['packages/dure/src/stream/running/reader.ts', 'packages/dure/src/stream/running/records.ts'],
     guide: 'docs/guides/streams.md',
-    tests: ['packages/dure/src/stream/running/reader.test.ts', 'packages/dure/src/stream/running/schedules.test.ts'],
+    tests: [
+      'packages/dure/src/stream/running/reader.test.ts',
+      'packages/dure/src/stream/running/schedules.test.ts',
+      'packages/tools/simulation/src/streams/sales.test.ts',
+      'examples/marketplace/insight.test.ts',
+    ],
   },
   E6: {
     state: 'works',
