@@ -1,9 +1,9 @@
 /** Mistakes in how a stream commits, each between the service that runs it and its store. */
-import type { SqlTransaction, Store } from 'dure/data'
-import type { Statement } from '../broken/rewriting.test-support.ts'
+import type { SqlTransaction, SqlValue, Store } from 'dure/data'
 import type { Simulation } from '../simulation.ts'
 import { selling } from './sales.test-support.ts'
 
+type Statement = { readonly sql: string; readonly values: readonly SqlValue[] }
 type Between = NonNullable<Simulation['store']>
 
 const MOVE = 'UPDATE dure_stream_positions SET position'
