@@ -2,5 +2,5 @@
 export { millisecondsOf } from './duration.ts'
 export { plainNode } from './graph.ts'
 export { openTask, type InputRecord, type Task, type TaskOptions } from './task.ts'
-export type { TopologyState } from './running/kind.ts'
+export type { TopologyState, Why } from './running/kind.ts'
 export { sourcesOf } from './topology.ts'

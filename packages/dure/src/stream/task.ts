@@ -7,6 +7,16 @@ import { createWatermark, type Input, type Watermark } from './watermark.ts'
 /** A record as it comes in: decoded, of one source. `time` as its message says. */
 export type InputRecord = { readonly value: unknown; readonly key: string; readonly time: number }
 
+/** Listens to operators with names, while it is on; it says so of each record. */
+export type Trace = {
+  readonly isOn: boolean
+  /** The record of this index runs through from now on; -1: what time makes of the state. */
+  readonly record: (index: number) => void
+  /** Answers what to call when it turns out to be late. */
+  readonly took: (name: string, key: string, time: number) => () => void
+  readonly told: (name: string, next: unknown, key: string, time: number) => void
+}
+
 export type TaskOptions = {
   /** All nodes that work here, each behind those that it reads. */
   readonly nodes: readonly Node[]
@@ -16,6 +26,8 @@ export type TaskOptions = {
   readonly exchange?: ((node: Node) => Receive) | undefined
   /** Is told all that the operators with names hand on. */
   readonly observe?: ((name: string) => Receive) | undefined
+  /** Is told what leads to what. */
+  readonly trace?: Trace | undefined
   /** What the clock says as it is opened. */
   readonly now: number
 }
@@ -35,6 +47,8 @@ export type TaskCounts = {
   aside: number
   /** Dropped because they were late, by the name of the operator. */
   readonly late: Map<string, number>
+  /** What operators with names have handed on. */
+  readonly told: Map<string, { count: number }>
 }
 
 /** A topology, or a part of it, at work on some partitions: synchronous, without any world. */
@@ -63,8 +77,8 @@ export type Task = {
 type Slot = { readonly input: Input; readonly node: Node; readonly partition: number }
 
 export function openTask(options: TaskOptions): Task {
-  const { nodes, now: started } = options
-  const counts: TaskCounts = { records: 0, aside: 0, late: new Map() }
+  const { nodes, now: started, trace } = options
+  const counts: TaskCounts = { records: 0, aside: 0, late: new Map(), told: new Map() }
   const parts: Part[] = []
   const operators = openAll(options, parts, counts)
   const advancing = nodes.flatMap((node) => operators.get(node)!.advance ?? [])
@@ -79,6 +93,7 @@ export function openTask(options: TaskOptions): Task {
     const to = watermark.now()
     const before = index
     index = -1
+    trace?.record(index)
     for (const one of advancing) one(to)
     index = before
   }
@@ -101,6 +116,7 @@ export function openTask(options: TaskOptions): Task {
           for (const slot of own.values()) if (slot.input === input) return isRead(slot.node, slot.partition)
         return true
       })
+    trace?.record(-1)
     if (watermark.tick(now, read)) advance()
     for (const one of ticking) one(now)
   }
@@ -131,6 +147,7 @@ export function openTask(options: TaskOptions): Task {
       index = from - 1
       for (const { value, key, time: published } of records) {
         index++
+        trace?.record(index)
         const time = said.of === undefined ? published : said.of(value)
         // Not a number is neither.
         if (!(time >= 0 && time <= most)) {
@@ -159,10 +176,12 @@ export function openTask(options: TaskOptions): Task {
     mark: marks(watermark.mark, ...marking, () => {
       const { records, aside } = counts
       const late = [...counts.late]
+      const told = [...counts.told.values()].map(({ count }) => count)
       return () => {
         Object.assign(counts, { records, aside })
         counts.late.clear()
         for (const [name, count] of late) counts.late.set(name, count)
+        for (const [at, one] of [...counts.told.values()].entries()) one.count = told[at]!
       }
     }),
   }
@@ -170,7 +189,7 @@ export function openTask(options: TaskOptions): Task {
 
 /** Opens the operators from the last to the first, so that each knows what it hands on to. */
 function openAll(
-  { nodes, publish, exchange, observe }: TaskOptions,
+  { nodes, publish, exchange, observe, trace }: TaskOptions,
   parts: Part[],
   counts: TaskCounts,
 ): ReadonlyMap<Node, Operator> {
@@ -180,21 +199,48 @@ function openAll(
       one.inputs.flatMap((input, at) => (input === node ? operators.get(one)!.receive[at]! : [])),
     )
     if (observe !== undefined && node.name !== undefined) behind.unshift(observe(node.name))
-    const emit = node.exchange === true && exchange !== undefined ? exchange(node) : fanOut(behind)
+    const on = node.exchange === true && exchange !== undefined ? exchange(node) : fanOut(behind)
     const name = node.name ?? ''
+    const own = { count: 0 }
+    if (node.name !== undefined) counts.told.set(name, own)
+    let isLate = false
+    const opened = node.open({
+      emit:
+        node.name === undefined
+          ? on
+          : (next, before, key, time) => {
+              own.count++
+              if (trace?.isOn === true) trace.told(name, next, key, time)
+              on(next, before, key, time)
+            },
+      publish: (event, data, key, time) => {
+        isLate = true
+        publish(event, data, key, time)
+      },
+      cells: <V>(part = '', index?: Index<V>) => {
+        const held = createCells<V>()
+        const own = { part: part === '' ? name : `${name}/${part}`, held, index }
+        parts.push(own as unknown as Part)
+        return held.cells
+      },
+      dropped: () => {
+        isLate = true
+        counts.late.set(name, (counts.late.get(name) ?? 0) + 1)
+      },
+    })
+    const traced =
+      (one: Receive): Receive =>
+      (next, before, key, time) => {
+        if (!trace!.isOn) return one(next, before, key, time)
+        isLate = false
+        const late = trace!.took(name, key, time)
+        one(next, before, key, time)
+        // An operator with a name publishes nothing but what is late.
+        if (isLate) late()
+      }
     operators.set(
       node,
-      node.open({
-        emit,
-        publish,
-        cells: <V>(part = '', index?: Index<V>) => {
-          const held = createCells<V>()
-          const own = { part: part === '' ? name : `${name}/${part}`, held, index }
-          parts.push(own as unknown as Part)
-          return held.cells
-        },
-        dropped: () => void counts.late.set(name, (counts.late.get(name) ?? 0) + 1),
-      }),
+      trace === undefined || node.name === undefined ? opened : { ...opened, receive: opened.receive.map(traced) },
     )
   }
   return operators

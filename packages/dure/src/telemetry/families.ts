@@ -45,6 +45,10 @@ type FamilyName =
   | 'scheduleFailed'
   | 'modelBehind'
   | 'modelAge'
+  | 'streamBehind'
+  | 'streamStateSize'
+  | 'streamLate'
+  | 'streamTold'
   | 'breaker'
   | 'guarded'
   | 'asked'
@@ -145,6 +149,10 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   ),
   modelBehind: shared('dure.model.behind', '{event}', 'Events that a build of a read model has not taken yet'),
   modelAge: shared('dure.model.age', 's', 'Time since the first of them was published'),
+  streamBehind: gauge('dure.stream.watermark.delay', 's', 'How far the time of the events of a stream is behind the clock'),
+  streamStateSize: gauge('dure.stream.state.size', 'By', 'State of a stream in memory'),
+  streamLate: counter('dure.stream.late', '{event}', 'Events that a stream dropped because they were late'),
+  streamTold: counter('dure.stream.records', '{record}', 'What an operator of a stream has handed on'),
   breaker: gauge('dure.breaker.state', '1', 'Breaker of the calls of an operation: 0 closed, 1 half open, 2 open'),
   guarded: counter(
     'dure.client.calls',

@@ -41,6 +41,7 @@ test('every command has help with examples that fits 120 columns', async () => {
     'lag',
     'model',
     'streams',
+    'why',
     'mcp',
     'story',
     'trace',

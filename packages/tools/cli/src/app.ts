@@ -138,6 +138,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command<Shell> | RouteMap<
   lag: async () => (await import('./commands/lag.ts')).lagCommands,
   model: async () => (await import('./commands/model.ts')).modelCommands,
   streams: async () => (await import('./commands/streams.ts')).streamsCommand,
+  why: async () => (await import('./commands/why.ts')).whyCommand,
   mcp: async () => (await import('./commands/mcp.ts')).mcpCommand,
   story: async () => (await import('./commands/story.ts')).storyCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,

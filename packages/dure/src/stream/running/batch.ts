@@ -8,7 +8,13 @@ import type { Node } from '../graph.ts'
 import type { InputRecord, Task } from '../task.ts'
 
 /** One message that is to run through, and where it goes. */
-export type Entry = { readonly node: Node; readonly record: InputRecord; readonly message: Message }
+export type Entry = {
+  readonly node: Node
+  readonly record: InputRecord
+  readonly message: Message
+  /** Undefined of one that is tried again. */
+  readonly position: string | undefined
+}
 /** What an operator publishes; `at`: the entry that led to it, -1 where time did. */
 export type Output = { readonly event: AnyEvent; readonly data: unknown; readonly at: number }
 export type Failure = { readonly message: Message; readonly error: unknown }
@@ -30,18 +36,18 @@ export function decodersOf(sources: readonly Node[]): Decoders {
 /** What a topology reads of a batch; what cannot be read is put to the failures. */
 export async function decoded(
   decoders: Decoders,
-  batch: readonly Pick<Delivery, 'message'>[],
+  batch: readonly (Pick<Delivery, 'message'> & { readonly position?: string })[],
   failures: Failure[],
 ): Promise<readonly Entry[]> {
   const entries: Entry[] = []
-  for (const { message } of batch) {
+  for (const { message, position } of batch) {
     const known = decoders.get(message.type)
     // Others of its topic are for others.
     if (known === undefined) continue
     try {
       const read = known.decode(message)
       const value = read instanceof Promise ? await read : read
-      entries.push({ node: known.node, record: { value, key: message.key, time: message.time }, message })
+      entries.push({ node: known.node, record: { value, key: message.key, time: message.time }, message, position })
     } catch (error) {
       failures.push({ message, error })
     }

@@ -5,10 +5,13 @@ import { timeLeft } from '../../runtime/internal.ts'
 import type { ExtensionHost, ExtensionKind, OpenExtension } from '../../service/internal.ts'
 import type { Extension } from '../../service/service.ts'
 import { describe, diffShapes, shapesOf, type StateShape } from '../describe.ts'
+import { FAMILIES, type Reading } from '../../telemetry/telemetry.ts'
 import type { TopologyNodes } from '../graph.ts'
 import { createReader, type Reader } from './reader.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
+import { createRates, type Rates } from './rates.ts'
 import { TABLES } from './tables.ts'
+import type { Trails } from './trail.ts'
 
 /** What handlers find: the rows of a topology of their service. */
 export type OpenTopologies = (name: string) => StreamRecords | undefined
@@ -22,15 +25,28 @@ export type TopologyState = {
   readonly records: number
   /** Rows of state. */
   readonly rows: number
+  /** Bytes of it in the memory of this copy, about; and whether some of it is in the store alone. */
+  readonly bytes: number
+  readonly spilled: boolean
   readonly aside: number
   readonly late: number
   readonly duplicates: number
   readonly dead: number
   /** A line for each operator, behind those that it reads. */
   readonly operators: string
+  /** What operators with names have handed on: since the process began, and in a second of late. */
+  readonly told: readonly { readonly operator: string; readonly count: number; readonly perSecond: number }[]
 }
 
-type Entry = { readonly topology: TopologyNodes; readonly records: StreamRecords; readonly readers: Map<number, Reader> }
+/** How a key came to what it has, as the copy that has its partition knows it. */
+export type Why = Trails & { readonly topology: string }
+
+type Entry = {
+  readonly topology: TopologyNodes
+  readonly records: StreamRecords
+  readonly readers: Map<number, Reader>
+  readonly rates: Rates
+}
 
 /** Milliseconds between looks whether time has passed without events. */
 const TICK = 1_000
@@ -48,7 +64,7 @@ export const topologyKind: ExtensionKind = {
       const records = streamRecords(host.store, topology.name)
       if (host.store.sharing === 'shared') checkShared(host, topology)
       await checkShapes(host, topology, records)
-      entries.set(topology.name, { topology, records, readers: new Map() })
+      entries.set(topology.name, { topology, records, readers: new Map(), rates: createRates() })
     }
     const found: OpenTopologies = (name) => entries.get(name)?.records
     host.offer(topologyKind, found)
@@ -65,7 +81,8 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
   const tick = async (): Promise<void> => {
     // A partition that has something to read is not idle, however long that takes.
     const [lags, totals] = await Promise.all([host.broker.lag(), host.store.records.parked.totals()])
-    for (const { topology, readers } of entries.values()) {
+    for (const { topology, readers, rates } of entries.values()) {
+      rates.note(runtime.clock.now(), toldBy(readers))
       const group = groupOf(host, topology)
       const isRead = (topic: string, partition: number): boolean =>
         !lags.some((one) => one.group === group && one.topic === topic && one.partition === partition && one.lag > 0)
@@ -91,7 +108,11 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
     },
     busy: async () => all().reduce((sum, one) => sum + one.status().inHand, 0),
     consumers: () => [{ readings: () => readingsOf(host, entries) }],
-    control: { list: async () => Promise.all([...entries.values()].map((one) => stateOf(host, one))) },
+    control: {
+      list: async () => Promise.all([...entries.values()].map((one) => stateOf(host, one))),
+      why: async ({ name, key }: { readonly name: string; readonly key: string }) => whyOf(entries.values(), name, key),
+    },
+    readings: () => [...entries.values()].flatMap((one) => measured(host, one)),
     stop: async ({ timeout }) => {
       timer?.cancel()
       timer = undefined
@@ -143,10 +164,10 @@ const topicsOf = ({ nodes }: TopologyNodes): readonly string[] => [
   ...new Set(nodes.flatMap(({ source }) => source?.event.topic ?? [])),
 ]
 
-async function stateOf({ runtime }: ExtensionHost, { topology, records, readers }: Entry): Promise<TopologyState> {
+async function stateOf({ runtime }: ExtensionHost, { topology, records, readers, rates }: Entry): Promise<TopologyState> {
   const { watermark, records: read, rows } = await records.progress()
   const own = [...readers.values()].map((one) => one.status())
-  const sum = (of: 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
+  const sum = (of: 'bytes' | 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
   return {
     ...{
       name: topology.name,
@@ -157,7 +178,48 @@ async function stateOf({ runtime }: ExtensionHost, { topology, records, readers 
       rows,
     },
     ...{ aside: sum('aside'), late: sum('late'), duplicates: sum('duplicates'), dead: sum('dead') },
+    ...{ bytes: sum('bytes'), spilled: own.some(({ isPartial }) => isPartial) },
+    told: [...toldBy(readers)].map(([operator, count]) => ({ operator, count, perSecond: rates.of(operator) })),
   }
+}
+
+/** What operators with names have handed on, of all partitions. */
+function toldBy(readers: ReadonlyMap<number, Reader>): ReadonlyMap<string, number> {
+  const told = new Map<string, number>()
+  for (const reader of readers.values())
+    for (const [name, { count }] of reader.status().told) told.set(name, (told.get(name) ?? 0) + count)
+  return told
+}
+
+/** How a key came to what it has: at one operator, or at all of a topology. */
+function whyOf(entries: Iterable<Entry>, name: string, key: string): readonly Why[] {
+  return [...entries].flatMap(({ topology, readers }) => {
+    const names = topology.nodes.flatMap((node) => node.name ?? [])
+    const operators = new Set(topology.name === name ? names : names.filter((one) => one === name))
+    if (operators.size === 0) return []
+    const trails = [...readers.values()].map((reader) => reader.why(operators, key))
+    const sum = (of: 'records' | 'noted'): number => trails.reduce((total, one) => total + one[of], 0)
+    return [
+      { topology: topology.name, records: sum('records'), noted: sum('noted'), steps: trails.flatMap(({ steps }) => steps) },
+    ]
+  })
+}
+
+function measured({ runtime }: ExtensionHost, { topology, readers }: Entry): readonly Reading[] {
+  const attributes = { 'dure.stream.name': topology.name }
+  const own = [...readers.values()].map((one) => one.status())
+  const marks = own.flatMap(({ watermark }) => watermark ?? [])
+  const bytes = own.reduce((sum, one) => sum + one.bytes, 0)
+  return [
+    ...(marks.length === 0
+      ? []
+      : [{ family: FAMILIES.streamBehind, attributes, value: Math.max(0, runtime.clock.now() - Math.min(...marks)) / 1_000 }]),
+    { family: FAMILIES.streamStateSize, attributes, value: bytes },
+    { family: FAMILIES.streamLate, attributes, value: own.reduce((sum, one) => sum + one.late, 0) },
+    ...[...toldBy(readers)].map(([operator, value]): Reading => {
+      return { family: FAMILIES.streamTold, attributes: { ...attributes, 'dure.stream.operator': operator }, value }
+    }),
+  ]
 }
 
 /** @throws {CallError} FAILED_PRECONDITION when copies would count apart what belongs together */

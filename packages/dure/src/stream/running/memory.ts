@@ -1,7 +1,7 @@
 import type { TopologyNodes } from '../graph.ts'
 import type { HeldCells } from '../cells.ts'
 import { bytesOf, elsewhere, isPartial, leave, noteRead, putBack, takeBack, type Wanted } from '../residence.ts'
-import { openTask, type Part, type Task } from '../task.ts'
+import { openTask, type Part, type Task, type Trace } from '../task.ts'
 import type { Failed, Output } from './batch.ts'
 import { valueOf, type StateText, type StreamRecords } from './records.ts'
 import { createSeen, type Seen } from './seen.ts'
@@ -36,11 +36,12 @@ export async function loadMemory(options: {
   readonly most: number
   /** The partitions of a topic that it reads. */
   readonly reads: (topic: string) => readonly number[]
+  readonly trace: Trace
 }): Promise<Memory> {
-  const { topology, records, task: number, now, most, reads } = options
+  const { topology, records, task: number, now, most, reads, trace } = options
   const out: Output[] = []
   const task = openTask({
-    ...{ nodes: topology.nodes, now },
+    ...{ nodes: topology.nodes, now, trace },
     publish: (event, data) => void out.push({ event, data, at: task.at() }),
   })
   const seen = createSeen()

@@ -4,9 +4,9 @@ import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { Task } from '../task.ts'
 import { decoded, decodersOf, messagesOf, runThrough, setAside, type Failed, type Failure } from './batch.ts'
-import type { Memory } from './memory.ts'
 import type { Move } from './records.ts'
-import { createState, type ReaderOptions } from './state.ts'
+import { createState, type ReaderOptions, type State } from './state.ts'
+import type { Trails } from './trail.ts'
 
 /**
  * What reads some partitions with one task: state, position and what is published commit together. Whatever fails is thrown away
@@ -21,6 +21,8 @@ export type Reader = {
   /** Runs dead letters through once more that somebody wants tried again. */
   readonly retry: () => Promise<void>
   readonly status: () => ReaderStatus
+  /** What is known of how a key came to what it has. */
+  readonly why: (operators: ReadonlySet<string>, key: string) => Trails
 }
 
 export type ReaderStatus = {
@@ -31,6 +33,11 @@ export type ReaderStatus = {
   readonly duplicates: number
   readonly dead: number
   readonly inHand: number
+  /** Bytes of state in memory, about, and whether there is more in the store. */
+  readonly bytes: number
+  readonly isPartial: boolean
+  /** What operators with names have handed on. */
+  readonly told: ReadonlyMap<string, { readonly count: number }>
 }
 
 export function createReader(options: ReaderOptions): Reader {
@@ -50,7 +57,7 @@ export function createReader(options: ReaderOptions): Reader {
 
   /** Until all that does not fail has run through together: what fails is set aside, and the rest begins from what is committed. */
   const take = async (
-    batch: readonly Pick<Delivery, 'message'>[],
+    batch: readonly (Pick<Delivery, 'message'> & { readonly position?: string })[],
     assignment: Assignment,
     move?: Move,
     tried: readonly ParkedMessage[] = [],
@@ -63,7 +70,10 @@ export function createReader(options: ReaderOptions): Reader {
       const aside = setAside(decoders, batch, failures, held)
       const entries = aside.size === 0 ? all : all.filter(({ message }) => !aside.has(message))
       const fresh = own.seen.fresh(placeOf(assignment), entries)
-      const failed = await own.run(() => runThrough(own.task, fresh, { partition: assignment.partition, clock }))
+      const failed = await own.run(() => {
+        state.trail.begin(fresh, assignment.partition, own.task.watermark.now)
+        return runThrough(own.task, fresh, { partition: assignment.partition, clock })
+      })
       const made = failed ?? (await messagesOf(host, own.out, fresh))
       if ('failed' in made) {
         state.drop()
@@ -137,7 +147,10 @@ export function createReader(options: ReaderOptions): Reader {
         if (places.size === 0) return
         const own = await state.need()
         const isAll: Parameters<Task['tick']>[1] = (node, partition) => isRead(node.source!.event.topic, partition)
-        const failed = await own.run(() => ticked(own.task, clock.now(), isAll))
+        const failed = await own.run(() => {
+          state.trail.begin([], 0, own.task.watermark.now)
+          return ticked(own.task, clock.now(), isAll)
+        })
         const made = failed ?? (await messagesOf(host, own.out, []))
         if ('failed' in made) throw made.error
         await state.write(own, { messages: made.messages, move: undefined, aside: [], tried: [] })
@@ -147,7 +160,8 @@ export function createReader(options: ReaderOptions): Reader {
         for (const assignment of places.values())
           for await (const one of dueOf(store, consumer, assignment)) await take([one], assignment, undefined, [one])
       }),
-    status: () => statusOf(state.ready(), counted),
+    status: () => statusOf(state, counted),
+    why: state.trail.find,
   }
 }
 
@@ -189,12 +203,13 @@ async function* dueOf(
     }
 }
 
-function statusOf(memory: Memory | undefined, counted: Pick<ReaderStatus, 'duplicates' | 'dead' | 'inHand'>): ReaderStatus {
-  const { counts, watermark } = memory?.task ?? {}
-  const at = watermark?.now() ?? -Infinity
+function statusOf({ ready, counts }: State, counted: Pick<ReaderStatus, 'duplicates' | 'dead' | 'inHand'>): ReaderStatus {
+  const memory = ready()
+  const at = memory?.task.watermark.now() ?? -Infinity
+  const { records, aside, told } = counts
   return {
     watermark: Number.isFinite(at) ? at : undefined,
-    ...{ records: counts?.records ?? 0, aside: counts?.aside ?? 0, ...counted },
-    late: counts === undefined ? 0 : [...counts.late.values()].reduce((sum, one) => sum + one, 0),
+    ...{ records, aside, told, ...counted, bytes: memory?.bytes() ?? 0, isPartial: memory?.isPartial() ?? false },
+    late: [...counts.late.values()].reduce((sum, one) => sum + one, 0),
   }
 }

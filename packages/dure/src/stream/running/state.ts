@@ -2,7 +2,10 @@ import type { Assignment } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { TopologyNodes } from '../graph.ts'
 import { commit, type Commit } from './commit.ts'
+import { privateFieldsOf } from '../../contract/internal.ts'
+import type { TaskCounts } from '../task.ts'
 import { loadMemory, type Memory } from './memory.ts'
+import { createTrail, type Trail } from './trail.ts'
 import type { StreamRecords } from './records.ts'
 
 export type ReaderOptions = {
@@ -22,6 +25,9 @@ export type State = {
   readonly ready: () => Memory | undefined
   /** Nothing in memory counts any more. */
   readonly drop: () => void
+  /** Of all that was committed since the process began. */
+  readonly counts: TaskCounts
+  readonly trail: Trail
   readonly write: (own: Memory, what: Pick<Commit, 'messages' | 'move' | 'aside' | 'tried'>) => Promise<void>
 }
 
@@ -32,24 +38,45 @@ export function createState(
   const isShared = host.store.sharing === 'shared'
   let ready: Memory | undefined
   let isTold = false
+  const counts: TaskCounts = { records: 0, aside: 0, late: new Map(), told: new Map() }
+  const events = topology.nodes.flatMap(({ source }) => source?.event ?? [])
+  const trail = createTrail(events.some(({ schema }) => privateFieldsOf(schema, 'output') !== undefined))
   return {
     need: async () =>
       (ready ??= await loadMemory({
-        ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory() },
+        ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory(), trace: trail.trace },
         reads: (topic) => (isShared ? [number] : [...Array(partitions(topic)).keys()]),
       })),
     ready: () => ready,
+    ...{ counts, trail },
     drop: () => void (ready = undefined),
     write: async (own, what) => {
       const { task, parts, out } = own
       out.length = 0
       const mine = { task: number, parts, watermark: task.watermark.now(), assignments: assignments() }
       await commit(host, { consumer, records }, { ...mine, ...what })
+      trail.keep()
+      takeCounts(task.counts, counts)
       own.trim(memory())
       if (isTold || !own.isPartial()) return
       isTold = true
       const bytes = memory()
       host.log.info('State of a stream is larger than it may be in memory: it is read back by key', { consumer, bytes })
     },
+  }
+}
+
+/** Adds what was counted since this was done last. */
+function takeCounts(from: TaskCounts, to: TaskCounts): void {
+  to.records += from.records
+  to.aside += from.aside
+  Object.assign(from, { records: 0, aside: 0 })
+  for (const [name, count] of from.late) to.late.set(name, (to.late.get(name) ?? 0) + count)
+  from.late.clear()
+  for (const [name, one] of from.told) {
+    const sum = to.told.get(name)
+    if (sum === undefined) to.told.set(name, { count: one.count })
+    else sum.count += one.count
+    one.count = 0
   }
 }
