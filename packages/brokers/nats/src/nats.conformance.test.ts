@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { after, before, describe } from 'node:test'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
+import { streamConformance } from 'dure/stream/conformance'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { NATS, natsBroker } from './nats.ts'
 
@@ -17,6 +18,7 @@ describe('nats', { skip: missingServer('nats') }, () => {
     NATS,
   )
   requestConformance('nats', (world) => natsBroker({ servers: server.url, prefix: 'requests', syncsAlways: true })(world))
+  streamConformance('nats', (world) => natsBroker({ servers: server.url, prefix: 'streams', syncsAlways: true })(world))
   processConformance(
     'nats',
     {
