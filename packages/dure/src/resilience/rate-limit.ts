@@ -26,6 +26,8 @@ export type RateLimit = {
 /** The same in this process: it answers at once. */
 export type OwnRateLimit = {
   readonly take: (key: string, now?: number) => Taken
+  /** So many calls of a key were made elsewhere, by whoever shares the limit: later ones here wait for them, for `per` beyond the burst at most. */
+  readonly charge: (key: string, calls: number, now?: number) => void
   /** Keys that are remembered: those which could not do with all of their burst now. */
   readonly keys: () => number
 }
@@ -87,6 +89,15 @@ export function createRateLimit(
         due.set(key, { at: next + interval })
       }
       return ADMITTED
+    },
+    charge: (key, calls, now = clock.monotonic()) => {
+      const known = due.get(key)
+      const at = Math.min(Math.max(known?.at ?? now, now) + calls * interval, now + tolerance + per)
+      if (known !== undefined) known.at = Math.max(known.at, at)
+      else {
+        if (due.size >= most) forget(now)
+        due.set(key, { at })
+      }
     },
     keys: () => {
       const now = clock.monotonic()

@@ -6,7 +6,7 @@ import type { Runtime } from 'dure/runtime'
 import { SystemError } from 'dure/contract/internal'
 import type { Logger, Reading } from 'dure/telemetry'
 import { createCounts, type RouteCounts } from './counts.ts'
-import type { Filter, FilterParts } from './filter.ts'
+import type { Filter, FilterParts, FilterWorld } from './filter.ts'
 import { createOpened } from './opened.ts'
 import type { Limits, Time } from './proxy/proxy.ts'
 import {
@@ -57,6 +57,7 @@ export function createRunning(world: {
   readonly observe: (read: () => readonly Reading[]) => () => void
   /** Told of a route whose numbers are to be read. */
   readonly counted: (route: string, counts: RouteCounts) => void
+  readonly client: FilterWorld['client']
 }): Running {
   const { registry, counted } = world
   const table = createTable<Route>()

@@ -40,7 +40,7 @@ export function gateway(options: GatewayOptions): GatewayDoor {
     at: (address) => gateway({ ...options, ...address }),
     open: (host, world) => {
       const contracts = options.contracts ?? (options.routes === undefined ? host.contracts : [])
-      return open({ ...options, routes, contracts }, limits, world, host.registry)
+      return open({ ...options, routes, contracts, client: host.client }, limits, world, host.registry)
     },
     listens: () => ({ kind: 'tcp', ...addressOf(options) }),
   }

@@ -2,7 +2,8 @@
 import type { Admitter } from 'dure/resilience/internal'
 import { createBegin, requestFor, spanOf, type BeginOptions, type Exchange } from './begin.ts'
 import { chooseTarget } from './choose.ts'
-import { answerOf, ownAnswerOf } from './filter.ts'
+import type { Route } from './compiled.ts'
+import { answerOf, ownAnswerOf, type RequestView } from './filter.ts'
 import { isIdempotent } from './idempotent.ts'
 import { ownBody, problem, type ProxiedRequest, type Decisions } from './proxy/proxy.ts'
 import type { AccessEntry, AccessLog } from './seen.ts'
@@ -114,7 +115,7 @@ export function createDecisions(
       exchange.over = true
       const { route, upstream, endpoint } = exchange
       if (exchange.asked && endpoint !== undefined) upstream!.tried(endpoint, 'given up', exchange.probe)
-      if (exchange.request !== undefined) for (const step of route.ended) step(exchange.request)
+      if (exchange.request !== undefined) tellEnded(client, exchange.request, route, duration)
       if (exchange.entered > 0) leave(exchange, outcomeOf(client), duration, now)
       route.counts.record(exchange.request?.consumer?.name ?? '-', status, duration, now)
       if (exchange.span !== undefined || status >= 500) endSpan(client, exchange)
@@ -137,6 +138,13 @@ export function createDecisions(
   }
 
   return { begin, pick, tried, answering, refusing, ended, arrived }
+}
+
+function tellEnded(client: ProxiedRequest, request: RequestView, { ended }: Route, duration: number): void {
+  if (ended.length === 0) return
+  const { status, bytesIn, bytesOut } = client
+  const end = { status, duration, bytesIn, bytesOut }
+  for (const step of ended) step(request, end)
 }
 
 /** What a request says of whoever it went to. */

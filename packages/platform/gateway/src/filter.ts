@@ -1,6 +1,7 @@
 /** What stands around a request: looks at it, changes it, or answers it. */
 import type { Principal } from 'dure/contract'
 import type { Runtime } from 'dure/runtime'
+import type { DoorHost } from 'dure/service'
 import type { Logger, Reading } from 'dure/telemetry'
 import {
   addedNames,
@@ -18,6 +19,8 @@ import { fieldOf, namesOf, type Head } from './wire/wire.ts'
 export type FilterWorld = {
   readonly runtime: Runtime
   readonly log: Logger
+  /** Clients of the system's services; undefined for a gateway by itself. */
+  readonly client?: DoorHost['client'] | undefined
   /** Adds what is read when somebody asks for metrics. */
   readonly observe: (read: () => readonly Reading[]) => void
   /** Sends a copy of a request to an upstream, for nobody: its answer is read and dropped. Told once of how it ended. */
@@ -25,6 +28,16 @@ export type FilterWorld = {
     copy: RequestCopy,
     options: { readonly to: string; readonly timeout: number; readonly ended: (how: CopyEnd) => void },
   ) => void
+}
+
+/** What became of a request. */
+export type RequestEnd = {
+  /** 499: the client has gone before it was answered. */
+  readonly status: number
+  /** Milliseconds. */
+  readonly duration: number
+  readonly bytesIn: number
+  readonly bytesOut: number
 }
 
 /** How a copy of a request ended: with a status; or without an answer, too late, or with nobody there to take it. */
@@ -113,7 +126,7 @@ export type FilterParts = {
   /** All of a request has arrived. No copy: its body was longer than bodies are kept (`replay`), or it was answered before its end. */
   readonly arrived?: (request: GatewayRequest, copy: RequestCopy | undefined) => void
   /** A request that `before` has seen is over, however it ended. */
-  readonly ended?: (request: GatewayRequest) => void
+  readonly ended?: (request: GatewayRequest, end: RequestEnd) => void
   /** The gateway ends: lets go of what the filter holds. */
   readonly stop?: () => void | Promise<void>
 }

@@ -16,6 +16,7 @@ export {
   type FilterWorld,
   type GatewayAnswer,
   type GatewayRequest,
+  type RequestEnd,
 } from './filter.ts'
 export { headers, type HeaderChanges } from './filters/headers.ts'
 export { redirect, rewrite } from './filters/paths.ts'

@@ -18,8 +18,9 @@ export function createOpened(world: {
   /** Adds what is read when somebody asks for metrics; answers a way to take it out again. */
   readonly observe: (read: () => readonly Reading[]) => () => void
   readonly upstream: (name: string) => Upstream | undefined
+  readonly client: FilterWorld['client']
 }): Opened {
-  const { runtime, log, time } = world
+  const { runtime, log, time, client } = world
   const opened = new WeakMap<Filter, FilterParts>()
   const stops: NonNullable<FilterParts['stop']>[] = []
   const readings: (() => readonly Reading[])[] = []
@@ -47,7 +48,7 @@ export function createOpened(world: {
     upstream.tried(endpoint, 'given up', probe)
     ended('nobody')
   }
-  const filterWorld: FilterWorld = { runtime, log, send, observe: (read) => void readings.push(read) }
+  const filterWorld: FilterWorld = { runtime, log, client, send, observe: (read) => void readings.push(read) }
   return {
     partsOf: (filter) => {
       const known = opened.get(filter)

@@ -11,6 +11,7 @@ import { createRunning } from './compiled.ts'
 import { withContracts } from './contracts.ts'
 import { countsAsMetrics, type RouteCounts } from './counts.ts'
 import { createDecisions } from './exchange.ts'
+import type { FilterWorld } from './filter.ts'
 import type { GatewayOptions } from './options.ts'
 import { createProxy, createTime, type Limits } from './proxy/proxy.ts'
 import { checkConfiguration, targetsOf, type GatewayConfiguration, type LiveRoutes } from './routes/routes.ts'
@@ -39,7 +40,11 @@ const [CONNECTIONS, REFUSED, UNSHAKEN, UNROUTED, DROPPED]: readonly [Family, Fam
   { name: 'dure.gateway.log.dropped', unit: '{line}', kind: 'counter', help: 'Lines of the access log that nobody took' },
 ]
 
-export type OpenOptions = GatewayOptions & { readonly routes: LiveRoutes; readonly contracts: readonly AnyContract[] }
+export type OpenOptions = GatewayOptions & {
+  readonly routes: LiveRoutes
+  readonly contracts: readonly AnyContract[]
+  readonly client?: FilterWorld['client']
+}
 
 export async function open(
   options: OpenOptions,
@@ -89,7 +94,7 @@ async function openWith(
   const observe: Parameters<typeof createRunning>[0]['observe'] = (read) =>
     telemetry?.metrics.observe(() => read().map((each) => ({ ...each, attributes: { gateway: name, ...each.attributes } }))) ??
     (() => {})
-  const running = createRunning({ runtime, limits, time, log, registry, observe, counted })
+  const running = createRunning({ runtime, limits, time, log, registry, observe, counted, client: options.client })
   running.use(first)
   const follow: Parameters<LiveRoutes['watch']>[0] = (next, only) => {
     if (contracts.length === 0) return running.use(next, only)

@@ -1,0 +1,4 @@
+/** API management: who may call which APIs of a system, how often, and who has. */
+export { Apis } from './contract.ts'
+export { apisService, type ApisServiceOptions } from './service.ts'
+export { managed, type ManagedOptions } from './managed/managed.ts'

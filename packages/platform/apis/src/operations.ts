@@ -1,0 +1,54 @@
+/** The types of what is asked of API management: its contract is made of schemas, and these say what fits them. */
+import type { Operation, Schema } from 'dure/contract'
+import type {
+  Application,
+  Caller,
+  GatewayReport,
+  KeyInfo,
+  Plan,
+  Product,
+  Range,
+  SettledAnswer,
+  Subscription,
+  Usage,
+} from './values.ts'
+
+type Command<Input, Output> = Operation<'command', Schema<Input>, Schema<Output>, {}>
+type Query<Input, Output> = Operation<'query', Schema<Input>, Schema<Output>, {}>
+type Told<Input> = Operation<'command', Schema<Input>, undefined, {}>
+type Asked<Output> = Operation<'query', undefined, Schema<Output>, {}>
+
+type OfProduct = { readonly product: string }
+type OfApplication = { readonly application: string }
+type OfSubscription = { readonly subscription: string }
+
+export type Publication = {
+  /** What `describeContract` says of it. */
+  readonly contract?: unknown
+  readonly summary?: string | undefined
+  readonly plans?: readonly Plan[] | undefined
+}
+
+export type ApisOperations = {
+  readonly publish: Command<Publication, OfProduct & { readonly line: string; readonly changes: readonly string[] }>
+  readonly setPlan: Told<OfProduct & { readonly plan: Plan }>
+  readonly deprecate: Told<OfProduct & { readonly line: string; readonly sunset?: number | undefined }>
+  readonly pending: Query<OfProduct, readonly (Subscription & { readonly name: string })[]>
+  readonly decide: Command<OfSubscription & { readonly approve: boolean }, Subscription>
+  readonly callers: Query<OfProduct & { readonly line?: string | undefined }, readonly Caller[]>
+  readonly productUsage: Query<OfProduct & Range, readonly Usage[]>
+  readonly products: Asked<readonly Product[]>
+  readonly addApplication: Command<{ readonly name: string }, Application>
+  readonly applications: Asked<readonly Application[]>
+  readonly subscribe: Command<OfApplication & OfProduct & { readonly plan: string }, Subscription>
+  readonly subscriptions: Query<OfApplication, readonly Subscription[]>
+  readonly unsubscribe: Told<OfSubscription>
+  readonly issueKey: Command<
+    OfSubscription & { readonly expires?: number | undefined },
+    { readonly id: string; readonly key: string }
+  >
+  readonly keys: Query<OfSubscription, readonly KeyInfo[]>
+  readonly revokeKey: Told<OfSubscription & { readonly key: string }>
+  readonly usage: Query<OfApplication & Range, readonly Usage[]>
+  readonly settle: Command<GatewayReport, SettledAnswer>
+}
