@@ -56,7 +56,9 @@ export async function makeRig(t: TestContext, topology: TopologyNodes) {
       }
       const outbox = {
         append: (tx: { readonly onCommit: (listener: () => void) => void }, messages: readonly OutboxMessage[]) =>
-          tx.onCommit(() => published.push(...messages)),
+          tx.onCommit(() => {
+            for (const one of messages) published.push(one)
+          }),
       }
       const host = { service: 'shop', store: troubled, outbox, runtime, log } as unknown as ExtensionHost
       return createReader({

@@ -133,6 +133,11 @@ function bare(key: string): string {
 
 function textOf(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = JSON.stringify(unknownToJson(value))
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  try {
+    const text = JSON.stringify(unknownToJson(value))
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  } catch {
+    // What operators hand to each other may be anything.
+    return 'a value without a JSON form'
+  }
 }

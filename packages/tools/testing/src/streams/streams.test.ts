@@ -305,6 +305,17 @@ test('what cannot work is refused where it is declared', () => {
     [() => topology('two', [keyed.count({ name: 'c' }), keyed.count({ name: 'c' })]), /are called "c"/],
     [() => topology('two', [keyed.count({ name: 'c' }), stream(A).to(Out, () => 1)]), /reads event "a" twice/],
     [() => topology('none', []), /ends nowhere/],
+    [() => topology('small', [keyed.count({ name: 'c' })], { memory: 0 }), /"memory" is 0/],
+    [() => stream(A, { failures: 'drop' as never }), /"failures" is "drop"/],
+    [() => stream(A).filter(async () => false), /Cannot declare "filter": its function is asynchronous/],
+    [
+      () => keyed.aggregate({ name: 'c', init: () => 0, add: (async () => 1) as never }),
+      /"aggregate": its "add" is asynchronous/,
+    ],
+    [
+      () => keyed.window(tumbling('1m'), { late: 'drop' }).reduce({ name: 'c', reduce: (async () => 1) as never }),
+      /its "reduce" is/,
+    ],
     [() => testStream(topology('a', [keyed.count({ name: 'c' })])).push(B, { k: 'x', n: 1 }), /does not read it/],
     [() => testStream(topology('a', [keyed.count({ name: 'c' })])).view('d'), /has "c"/],
   ]
