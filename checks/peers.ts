@@ -50,6 +50,7 @@
  * `npm run peers -- marketplace-vm`: the marketplace in such a machine, the workload from outside, and its invariants (root, minutes).
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- component`: three services of the marketplace pass their component tests in their images, by podman: on embedded parts and on real servers.
+ * `npm run peers -- marketplace-images [podman|kube|supervisor]`: the marketplace from one image: a container for each service, the documents of a release by `podman kube play`, a supervisor; the workload on each, something is killed under it, and all invariants hold.
  * `npm run peers -- deploy`: releases of a shop on PostgreSQL under load: bad ones go back by themselves, the deployer is killed after each line it writes, no order is lost.
  * `npm run peers -- install [NODE…]`: the tarballs in an empty project, on each version of Node or those that begin so.
  * `npm run peers -- tutorial [en|ko]`: the tutorial, as a reader follows it, in an empty folder from tarballs.
@@ -153,7 +154,8 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   thrift,
   interop,
   mail,
-  image,
+  image: () => withCrane('tools/deploy/src/peers.test-support.ts'),
+  'marketplace-images': (ways) => withCrane('tools/deploy/src/marketplace.peers.test-support.ts', ways),
   lambda,
   vm: () => machine('vm'),
   'marketplace-vm': () => machine('marketplace'),
@@ -406,11 +408,12 @@ async function pact(): Promise<boolean> {
 
 const CONTAINERS = ['podman', 'runc', 'conmon', 'catatonit', 'netavark', 'aardvark-dns', 'skopeo', 'umoci']
 
-async function image(): Promise<boolean> {
+/** A program of ours that needs containers, and crane, which is a registry as well. */
+async function withCrane(program: string, words: readonly string[] = []): Promise<boolean> {
   need('podman, skopeo and umoci', CONTAINERS)
   const said = crane.there() ? 'installed' : crane.install()
   if (said !== 'installed') throw new Error(`Cannot ask crane: it ${said}.`)
-  return ourProgram('tools/deploy/src/peers.test-support.ts', [join(crane.folder, 'crane')])
+  return ourProgram(program, [join(crane.folder, 'crane'), ...words])
 }
 
 async function machine(which: 'vm' | 'marketplace' | 'systemd'): Promise<boolean> {

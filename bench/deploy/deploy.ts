@@ -1,4 +1,7 @@
-/** Rollouts and roll backs of a shop under load, as processes of this machine: calls that fail, and how long it takes to go back. */
+/**
+ * Rollouts and roll backs of a shop under load, as processes of this machine: calls that fail, and how long it takes to go back. Where podman can run
+ * containers (root), also how long a release takes to be ready as one.
+ */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +10,7 @@ import { describeRelease, dureStart, host, openPlatform, type Release } from '@d
 import { freePort } from '@dure/testing/servers'
 import type { BenchContext, BenchResult } from '../bench.ts'
 import { median } from '../eventstore/rates.ts'
+import { containerStarts } from './containers.ts'
 import shop from './shop.system.ts'
 
 export const peers = false
@@ -15,6 +19,7 @@ const root = join(import.meta.dirname, '../..')
 
 export async function bench({ progress }: BenchContext): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'dure-bench-deploy-'))
+  const starts = await containerStarts(join(folder, 'containers'), progress)
   const port = await freePort()
   const target = host({
     ...{ directory: join(folder, 'host'), port },
@@ -69,6 +74,7 @@ export async function bench({ progress }: BenchContext): Promise<BenchResult> {
           rollout_ms: median(rollouts),
         },
         ...{ rollback_ms_runs: backs, rollback_to_ended_ms_runs: whole },
+        ...(starts.length > 0 && { container_start_ms: median(starts), container_start_ms_runs: starts }),
       },
     }
   } finally {

@@ -103,8 +103,8 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
   P3: {
     state: 'begun',
     part: {
-      en: 'images without a container engine, pushed over HTTP; releases side by side as containers of podman or Docker; Kubernetes on a real kube-apiserver, with a node played by a test: no kubelet, no gateway of others was tried',
-      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내는 이미지. podman이나 Docker의 컨테이너로 나란히 도는 릴리스. Kubernetes는 진짜 kube-apiserver에서, 노드는 시험이 흉내 냈다. kubelet과 다른 게이트웨이는 해 보지 않았다',
+      en: 'images without a container engine, pushed over HTTP; releases side by side as containers of podman or Docker; Kubernetes on a real kube-apiserver, with a node played by a test, and its documents by podman kube play: no kubelet, no gateway of others was tried',
+      ko: '컨테이너 엔진 없이 만들어 HTTP로 보내는 이미지. podman이나 Docker의 컨테이너로 나란히 도는 릴리스. Kubernetes는 진짜 kube-apiserver에서, 노드는 시험이 흉내 냈고, 그 문서는 podman kube play로도 돌렸다. kubelet과 다른 게이트웨이는 해 보지 않았다',
     },
     code: [
       'packages/tools/deploy/src/image/build.ts',

@@ -7,7 +7,8 @@ import { UNRELIABLE } from './moods.ts'
 import { startProvider } from './provider.ts'
 
 const FLAGS = {
-  port: numberFlag({ help: 'Port on this machine; 0 takes a free one', fallback: 8090, most: 65_535 }),
+  port: numberFlag({ help: 'Port it listens on; 0 takes a free one', fallback: 8090, most: 65_535 }),
+  host: textFlag('HOST', 'Address it listens on; 0.0.0.0 is everybody', '127.0.0.1'),
   file: textFlag('FILE', 'Where charges are kept', '.data/provider/charges.sqlite'),
   seed: numberFlag({ help: 'Seed of its moods', fallback: UNRELIABLE.seed }),
   declines: numberFlag({ help: 'Fraction of invoices declined', fallback: UNRELIABLE.declines, most: 1, whole: false }),
@@ -19,8 +20,8 @@ async function main(words: readonly string[]): Promise<void> {
     process.stdout.write(`Usage: node --conditions=dure-source provider/main.ts [flags]\n\n${describeFlags(FLAGS)}\n`)
     return
   }
-  const { port, file, seed, declines } = flags
-  const provider = await startProvider({ file, port, unreliability: { seed, declines } })
+  const { port, host, file, seed, declines } = flags
+  const provider = await startProvider({ file, port, host, unreliability: { seed, declines } })
   const stop = (): void => void provider.stop()
   if (process.send === undefined) {
     process.stdout.write(`Payment provider at ${provider.url}\n`)

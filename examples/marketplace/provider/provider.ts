@@ -21,6 +21,8 @@ export async function startProvider(options: {
   readonly file: string
   /** Default 0: any free port. */
   readonly port?: number
+  /** Default this machine alone. */
+  readonly host?: string
   readonly unreliability?: Partial<Unreliability>
 }): Promise<Provider> {
   const unreliability = { ...UNRELIABLE, ...options.unreliability }
@@ -54,7 +56,7 @@ export async function startProvider(options: {
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port: options.port ?? 0, host: '127.0.0.1' }, resolve)
+    server.listen({ port: options.port ?? 0, host: options.host ?? '127.0.0.1' }, resolve)
   })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openPodman } from './containers.test-support.ts'
+import { openPodman } from '@dure/testing/podman'
 import { buildImage, exportImage } from './deploy.ts'
 
 const marketplace = join(import.meta.dirname, '../../../../examples/marketplace')

@@ -1,7 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { freePort } from '@dure/testing/servers'
 
@@ -17,43 +16,6 @@ export async function until(done: () => boolean | Promise<boolean>): Promise<voi
 export async function words(program: string, ...args: readonly string[]): Promise<string> {
   const { stdout } = await run(program, args, { maxBuffer: LONGEST })
   return stdout.trim()
-}
-
-/** podman with a store of its own. Where limits may not be raised, containers begin with lower ones. */
-export function openPodman(folder: string): {
-  readonly podman: (...args: readonly string[]) => Promise<string>
-  /** The program, its first words and its environment, for whoever runs it by itself. */
-  readonly words: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  readonly close: () => Promise<void>
-} {
-  const file = join(folder, 'containers.conf')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(
-    file,
-    [
-      '[containers]\ndefault_ulimits=["nofile=20000:20000","nproc=20000:20000"]',
-      '[engine]\nruntime="runc"\ncgroup_manager="cgroupfs"\n[engine.runtimes]\nrunc=["/usr/sbin/runc","/usr/bin/runc"]\n',
-    ].join('\n'),
-  )
-  const own = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run')]
-  const env = { CONTAINERS_CONF: file }
-  const podman = async (...args: readonly string[]): Promise<string> => {
-    const { stdout } = await run('podman', [...own, ...args], {
-      maxBuffer: LONGEST,
-      env: { ...process.env, ...env },
-    })
-    return stdout.trim()
-  }
-  return {
-    podman,
-    words: ['podman', ...own],
-    env,
-    close: async () => {
-      await podman('rm', '--all', '--force', '--volumes').catch(() => '')
-      await podman('rmi', '--all', '--force').catch(() => '')
-    },
-  }
 }
 
 /** Go's registry on a folder, which may be killed and started again where it was. */

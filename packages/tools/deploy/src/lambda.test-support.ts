@@ -9,11 +9,12 @@ import { join } from 'node:path'
 import { natsBroker } from '@dure/nats'
 import { startServer } from '@dure/postgres/server'
 import { check } from '@dure/testing/foreign'
+import { openPodman } from '@dure/testing/podman'
 import { freePort, startLocalServer } from '@dure/testing/servers'
 import { realRuntime } from 'dure/runtime'
 import { silentLogger } from 'dure/telemetry'
 import pg from 'pg'
-import { openPodman, until } from './containers.test-support.ts'
+import { until } from './containers.test-support.ts'
 import { buildImage, exportImage } from './deploy.ts'
 
 const [rie = 'aws-lambda-rie'] = process.argv.slice(2)

@@ -7,8 +7,9 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check } from '@dure/testing/foreign'
+import { openPodman } from '@dure/testing/podman'
 import { freePort } from '@dure/testing/servers'
-import { openPodman, openRegistryServer, until, words } from './containers.test-support.ts'
+import { openRegistryServer, until, words } from './containers.test-support.ts'
 import { buildImage, exportImage, gitOrigin, pushImage, type Image } from './deploy.ts'
 
 const [crane = 'crane'] = process.argv.slice(2)

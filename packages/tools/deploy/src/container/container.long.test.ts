@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { podmanMissing } from '@dure/testing/podman'
 import { targetConformance } from '../target/target.conformance.ts'
-import { missing, openContainers, openEngine } from './container.test-support.ts'
+import { openContainers, openEngine } from './container.test-support.ts'
 
-if (missing !== false) test('containers', { skip: missing }, () => {})
+if (podmanMissing !== false) test('containers', { skip: podmanMissing }, () => {})
 else {
   const folder = mkdtempSync(join(tmpdir(), 'dure-containers-'))
   const engine = await openEngine(folder)

@@ -1,16 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openPodman } from '@dure/testing/podman'
 import { freePort } from '@dure/testing/servers'
-import { openPodman } from '../containers.test-support.ts'
 import { buildImage, exportImage } from '../image/image.ts'
 import { rigAt } from '../releases.test-support.ts'
 import type { TargetRig } from '../target/target.conformance.ts'
 import { container } from './container.ts'
-
-/** For `test('…', { skip: missing })`: false when podman can run containers here. */
-export const missing: string | false =
-  process.getuid?.() === 0 && spawnSync('podman', ['--version']).status === 0 ? false : 'needs server: podman'
 
 /** What the program of the suite is, in an image that has nothing but Node. */
 const PROGRAM = `

@@ -29,8 +29,8 @@ export type KubernetesWorkload = {
   /** Seconds a copy may take to finish what is under way. Default 30. */
   readonly grace?: number
   /**
-   * Who asks whether a copy lives and is ready: `http`, the kubelet itself; `exec`, Node inside the container, for `podman kube play`, which has
-   * no other way. Default `http`.
+   * Who asks whether a copy lives and is ready: `http`, the kubelet itself; `exec`, Node inside the container, where nothing outside can ask it. Not for
+   * `podman kube play` of podman 4.3, which asks both ways through a shell, and an image has none: take the liveness probe out there. Default `http`.
    */
   readonly probes?: 'http' | 'exec'
   /** Names of secrets with what logs in at the registry of images. */
