@@ -26,6 +26,8 @@ const network = `dure-${process.pid}`
 /** Where all of them find the payment provider, by its name on the network. */
 const PROVIDER = 'http://provider:8090'
 const SECONDS = 15
+/** Of each enough for every invariant to have something to hold: it is left out otherwise. */
+const MIX = 'checkout:30,dashboard:20,price:10,product:5,delivery:35'
 
 const layout = join(folder, 'layout')
 const name = `${registry.host}/examples/marketplace`
@@ -87,7 +89,8 @@ async function holds(url: string, kill: () => Promise<unknown>): Promise<void> {
   await fill(url)
   const file = join(folder, 'workload.json')
   const program = join(marketplace, 'workload/main.ts')
-  const words = ['--url', url, '--seconds', String(SECONDS), '--concurrency', '8', '--quiet', '300', '--json', file]
+  const load = ['--seconds', String(SECONDS), '--concurrency', '8', '--mix', MIX]
+  const words = ['--url', url, ...load, '--quiet', '300', '--json', file]
   const child = spawn(process.execPath, ['--conditions=dure-source', program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close') as Promise<[number | null]>
   let said = ''
