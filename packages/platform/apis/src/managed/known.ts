@@ -35,6 +35,8 @@ export function createKnown(clock: Clock): Known {
   const subscribers = new Map<string, Subscriber>()
   const plans = new Map<string, Plan>()
   const versions = new Map<string, Version>()
+  /** What was used of plans that were changed before it was settled. */
+  let unsettled: Used[] = []
   /** Keys that were used since that was told. */
   const used = new Set<KnownKey>()
 
@@ -54,13 +56,15 @@ export function createKnown(clock: Clock): Known {
     byDigest.delete(digest)
     if (key.text !== undefined) byText.delete(key.text)
   }
-  /** A subscription that goes on keeps what it has used; one whose plan was changed begins with what is settled. */
+  /** A subscription that goes on keeps what it has used; one whose plan was changed begins with what is settled next. */
   const subscriberOf = (id: string): Subscriber | undefined => {
     const about = subscriptions.get(id)
     const plan = about && plans.get(`${about.product} ${about.plan}`)
     if (about === undefined || !about.active || plan === undefined) return undefined
     const known = subscribers.get(id)
     if (known?.plan === plan) return known
+    const rest = known?.report()
+    if (rest !== undefined) unsettled.push({ ...rest, keep: 0, wanted: 0 })
     const made = createSubscriber(about, plan, clock)
     subscribers.set(id, made)
     return made
@@ -90,7 +94,8 @@ export function createKnown(clock: Clock): Known {
     },
     version: (product, line) => versions.get(`${product} ${line}`),
     report: () => {
-      const reported: Used[] = []
+      const reported = unsettled
+      unsettled = []
       for (const [id, subscriber] of subscribers) {
         if (reported.length >= AT_ONCE) break
         const one = subscriber.report()

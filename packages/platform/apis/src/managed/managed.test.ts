@@ -127,6 +127,23 @@ test('a rate is of the plan, and refused calls say when the next one may come', 
   assert.ok(Number(refused.headers.get('retry-after')) > 3_000)
 })
 
+test('a plan that is changed while it is used counts what was used before', async (t) => {
+  const { system, key, address } = await ready(t, { ...FREE, quota: QUOTA })
+  const { get } = await edge(t, system, address)
+  for (let i = 0; i < 5; i++) assert.equal((await get(key)).status, 200)
+  await system.as(KIM).setPlan({ product: 'orders', plan: { ...FREE, quota: { ...QUOTA, calls: 8 } } })
+  let passed = 5
+  await until(async () => {
+    const { status } = await get(key)
+    if (status === 200) passed++
+    return status === 429
+  })
+  // Those that came before the change was known to the gateway passed by the old one.
+  const { headers } = await get(key)
+  assert.ok(passed >= 8, `${passed} passed`)
+  assert.match(headers.get('ratelimit-policy')!, /q=8;/)
+})
+
 test('while the service is gone calls pass by what is known: beyond what was granted, as the plan says', async (t) => {
   const quota = { ...QUOTA, calls: 4 }
   const { system, ana, key, address } = await ready(t, { ...FREE, quota, unsettled: 'closed' })
