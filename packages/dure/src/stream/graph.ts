@@ -62,6 +62,10 @@ export type Node = {
   readonly source?: Source | undefined
   /** What it hands on goes to the partition of its key. */
   readonly exchange?: boolean | undefined
+  /** What it hands on as time passes, and not with a record: results of windows, under keys of their own; or something else. */
+  readonly timed?: 'windows' | 'records' | undefined
+  /** The rows that it hands on of one key come from several tasks. */
+  readonly scattered?: boolean | undefined
   /** What people see of a cell of its state; undefined where that says nothing by itself. */
   readonly read?: ((state: unknown, key: string, at: number) => unknown) | undefined
   /** An event that it publishes. */

@@ -15,7 +15,7 @@ type Any = Aggregation<unknown, unknown, unknown>
 export function paneNode(name: string, input: Node, shape: Hopping, policy: Policy, aggregation: Any): Node {
   const { size, every, offset } = shape
   return {
-    ...{ kind: 'window', name, inputs: [input] },
+    ...{ kind: 'window', name, inputs: [input], timed: 'windows' },
     about: { size, every, ...(offset > 0 && { offset }), ...aboutPolicy(policy) },
     // A window that overlaps with others is made of several cells.
     read:

@@ -24,7 +24,7 @@ type State = { readonly state: unknown; readonly wakes: readonly number[] }
 /** State and timers by key, for what no other operator does. */
 export function processNode(input: Node, { name, on, wake }: ProcessOptions<unknown, unknown, unknown>): Node {
   return {
-    ...{ kind: 'process', name, inputs: [input], about: {} },
+    ...{ kind: 'process', name, inputs: [input], timed: 'records', about: {} },
     open: (host) => openProcess(host, on, wake),
   }
 }

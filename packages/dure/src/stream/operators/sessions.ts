@@ -19,7 +19,7 @@ type Any = Aggregation<unknown, unknown, unknown>
 /** Windows of what comes in a row: two events are in one when no more than the gap is between them, or others fill it. */
 export function sessionNode(name: string, input: Node, gap: number, policy: Policy, aggregation: Any): Node {
   return {
-    ...{ kind: 'session window', name, inputs: [input], about: { gap, ...aboutPolicy(policy) } },
+    ...{ kind: 'session window', name, inputs: [input], timed: 'windows', about: { gap, ...aboutPolicy(policy) } },
     open: (host) => openSessions(host, gap, policy, aggregation),
   }
 }

@@ -11,7 +11,7 @@ type Any = Aggregation<unknown, unknown, unknown>
 /** A window for every event: from `size` before it up to it, both included. */
 export function slidingNode(name: string, input: Node, size: number, policy: Policy, aggregation: Any): Node {
   return {
-    ...{ kind: 'sliding window', name, inputs: [input], about: { size, ...aboutPolicy(policy) } },
+    ...{ kind: 'sliding window', name, inputs: [input], timed: 'windows', about: { size, ...aboutPolicy(policy) } },
     open: (host) => openSliding(host, size, policy, aggregation),
   }
 }

@@ -32,7 +32,7 @@ export function streamJoinNode(
 ): Node {
   const { kind, within, late } = options
   return {
-    ...{ kind: `${kind} join of streams`, name, inputs },
+    ...{ kind: `${kind} join of streams`, name, inputs, timed: 'records' },
     about: { ...within, late: typeof late === 'string' ? late : late.name },
     open: (host) => openJoin(host, options),
   }

@@ -116,7 +116,7 @@ export function referringNode(input: Node, on: (value: unknown) => string | unde
 /** Rows that name a key (`referringNode`), with what another table has of that key. A table, of the keys of the rows. */
 export function foreignJoinNode(name: string, inputs: readonly [Node, Node], kind: 'inner' | 'left', join: Join): Node {
   return {
-    ...{ kind: `${kind} join by foreign key`, name, inputs, about: {}, exchange: true },
+    ...{ kind: `${kind} join by foreign key`, name, inputs, about: {}, exchange: true, scattered: true },
     open: ({ emit, cells }) => {
       const byKey = createReferences()
       const rows = cells<Referring & { readonly to: string }>('left', (_, __, { to, key }) => byKey.add(to, key))
