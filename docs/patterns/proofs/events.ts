@@ -114,18 +114,23 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
     ],
   },
   E5: {
-    state: 'begun',
-    part: {
-      en: 'one process, or copies that share a store and read one topic by its own key; state in memory as a whole',
-      ko: '프로세스 하나, 또는 저장소를 함께 쓰며 토픽 하나를 그 키로 읽는 복제본. 상태는 모두 메모리에',
-    },
-    code: ['packages/dure/src/stream/running/reader.ts', 'packages/dure/src/stream/running/records.ts'],
+    state: 'works',
+    code: [
+      'packages/dure/src/stream/running/reader.ts',
+      'packages/dure/src/stream/running/records.ts',
+      'packages/dure/src/stream/running/exchange-records.ts',
+      'packages/dure/src/stream/cut.ts',
+      'packages/dure/src/stream/residence.ts',
+    ],
     guide: 'docs/guides/streams.md',
     tests: [
       'packages/dure/src/stream/running/reader.test.ts',
       'packages/dure/src/stream/running/schedules.test.ts',
       'packages/tools/simulation/src/streams/sales.test.ts',
       'examples/marketplace/insight.test.ts',
+      'packages/dure/src/stream/running/exchange.test.ts',
+      'packages/dure/src/stream/running/state.test.ts',
+      'packages/databases/postgres/src/streams.test.ts',
     ],
   },
   E6: {

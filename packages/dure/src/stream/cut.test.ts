@@ -94,7 +94,7 @@ test('rows by a foreign key go there and back', () => {
     [
       'test.one: test.one rows foreign key',
       'test.two: test.two groups',
-      '#1: named <- groups > named <- foreign key > named',
+      '#1: named <- foreign key > named <- groups > named',
       '#2: groupBy <- named > per-group',
       '#3: per-group toStream to test.one <- groupBy > per-group',
     ],

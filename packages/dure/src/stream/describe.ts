@@ -1,3 +1,4 @@
+import { cut, type Stage } from './cut.ts'
 import type { Node, TopologyNodes } from './graph.ts'
 
 /** One operator, in words. */
@@ -67,12 +68,30 @@ export type StateShape = {
   readonly name: string
   readonly kind: string
   readonly about: Readonly<Record<string, string | number>>
+  /** How its keys are spread over partitions, where copies share the store; absent where one process has all of them. */
+  readonly spread?: string
 }
 
-export function shapesOf({ nodes }: Pick<TopologyNodes, 'nodes'>): readonly StateShape[] {
-  return nodes.flatMap(({ name, kind, about, source }: Node) =>
-    name === undefined || source !== undefined ? [] : [{ name, kind, about }],
-  )
+/** What a topology that is cut hands on is in its shapes as well, by names that no operator has. */
+export const HANDED = ' > '
+
+/** `parts`: of each stage behind the first. */
+type CutShape = { readonly stages: readonly Stage[]; readonly parts: number | undefined }
+
+export function shapesOf({ nodes }: Pick<TopologyNodes, 'nodes'>, cut?: CutShape): readonly StateShape[] {
+  const shapes = nodes.flatMap((node: Node) => {
+    const { name, kind, about, source } = node
+    if (name === undefined || source !== undefined) return []
+    const stage = cut?.stages.find((one) => one.nodes.includes(node))
+    return [{ name, kind, about, ...(stage && { spread: spreadOf(stage, cut!.parts) }) }]
+  })
+  const handed = cut?.stages.flatMap(({ takes }) => [...takes.keys()].map((name) => ({ name, kind: 'handed on', about: {} })))
+  return [...shapes, ...(handed ?? [])]
+}
+
+function spreadOf({ level, name }: Stage, parts: number | undefined): string {
+  if (level === 0) return `the partitions of topic "${name}"`
+  return parts === undefined ? 'its key' : `its key, in ${parts} parts`
 }
 
 /**
@@ -90,9 +109,19 @@ export function shapesOf({ nodes }: Pick<TopologyNodes, 'nodes'>): readonly Stat
  * console.log(diff(per('1m'), per('1m')).carried) // → [ 'per-page' ]
  * console.log(diff(per('1m'), per('5m')).refused[0]?.why) // → size was 60000 and is 300000
  * ```
+ *
+ * @param options `copies`: copies share the store (PostgreSQL), so that state is also of a partition
  */
-export function diff(old: TopologyNodes, next: TopologyNodes): TopologyDiff {
-  return diffShapes(shapesOf(old), shapesOf(next))
+export function diff(
+  old: TopologyNodes,
+  next: TopologyNodes,
+  { copies = false }: { readonly copies?: boolean } = {},
+): TopologyDiff {
+  const shapes = ({ nodes }: TopologyNodes): readonly StateShape[] =>
+    shapesOf({ nodes }, copies ? { stages: cut(nodes), parts: undefined } : undefined).filter(
+      ({ name }) => !name.includes(HANDED),
+    )
+  return diffShapes(shapes(old), shapes(next))
 }
 
 export function diffShapes(old: readonly StateShape[], next: readonly StateShape[]): TopologyDiff {
@@ -113,6 +142,8 @@ export function diffShapes(old: readonly StateShape[], next: readonly StateShape
 
 /** What late events become may change with every release; how state is cut may not. */
 function changeOf(was: StateShape, is: StateShape): string | undefined {
+  if (was.spread !== undefined && is.spread !== undefined && was.spread !== is.spread)
+    return `it was spread by ${was.spread} and is by ${is.spread}`
   if (was.kind !== is.kind) return `it was a ${was.kind} and is a ${is.kind}`
   const changed = [...new Set([...Object.keys(was.about), ...Object.keys(is.about)])].find(
     (name) => name !== 'late' && name !== 'grace' && was.about[name] !== is.about[name],

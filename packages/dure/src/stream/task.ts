@@ -2,6 +2,8 @@ import type { AnyEvent } from '../contract/contract.ts'
 import type { Index, Node, Operator, Receive, SourceTime } from './graph.ts'
 import { createCells, type HeldCells } from './cells.ts'
 import { marks, type Mark } from './mark.ts'
+import type { Handed } from './exchange.ts'
+import { settled } from './operators/settled.ts'
 import { createWatermark, type Input, type Watermark } from './watermark.ts'
 
 /** A record as it comes in: decoded, of one source. `time` as its message says. */
@@ -22,14 +24,26 @@ export type TaskOptions = {
   readonly nodes: readonly Node[]
   /** An event to be announced, with what it was made of. */
   readonly publish: (event: AnyEvent, data: unknown, key: string, time: number) => void
-  /** Takes what goes to the partition of its key. Default: it stays here. */
-  readonly exchange?: ((node: Node) => Receive) | undefined
+  /** Where a topology is cut: what takes records of a node to other tasks. Default: all stays here. */
+  readonly sends?: ((node: Node) => Receive | undefined) | undefined
+  /** What others hand on to it, by the names that it goes under: their nodes are not among these. */
+  readonly takes?: ReadonlyMap<string, Node> | undefined
   /** Is told all that the operators with names hand on. */
   readonly observe?: ((name: string) => Receive) | undefined
   /** Is told what leads to what. */
   readonly trace?: Trace | undefined
   /** What the clock says as it is opened. */
   readonly now: number
+}
+
+/** A record that another task has handed on, and what it knows of time. */
+export type HandedRecord = Pick<Handed, 'edge' | 'key' | 'time' | 'next' | 'before'> & { readonly sender: string }
+/** `quiet`: since when it has had nothing to read; its time goes on with the clock from then on. */
+export type SenderTime = {
+  readonly stage: string
+  readonly partition: number
+  readonly watermark: number
+  readonly quiet: number | undefined
 }
 
 /** The state of one operator, under the name that it is written by. */
@@ -61,8 +75,14 @@ export type Task = {
   readonly process: (node: Node, partition: number, records: readonly InputRecord[], now: number, from?: number) => void
   /** The record that is run through, counted on from `from`; -1 while what windows make of the time is under way. */
   readonly at: () => number
-  /** Lets time pass without records. */
-  readonly tick: (now: number, isRead?: (node: Node, partition: number) => boolean) => void
+  /** Makes a task known that hands on to this one: its time is waited for. */
+  readonly openSender: (stage: string, partition: number) => void
+  /** Runs through what others have handed on, counted from `from`. It moves no time. */
+  readonly take: (records: readonly HandedRecord[], from?: number) => void
+  /** All that these had handed on when they said so was taken. */
+  readonly heard: (senders: readonly SenderTime[], now: number) => void
+  /** Lets time pass without records. `isRead`: nothing is left of a partition of a topic. */
+  readonly tick: (now: number, isRead?: (topic: string, partition: number) => boolean) => void
   /** Nothing more will come: all windows close. */
   readonly end: () => void
   readonly parts: readonly Part[]
@@ -74,18 +94,51 @@ export type Task = {
   readonly mark: Mark
 }
 
-type Slot = { readonly input: Input; readonly node: Node; readonly partition: number }
+type Slot = { readonly input: Input; readonly topic: string; readonly partition: number }
+
+/** What a watermark waits for: partitions of sources, and of stages by their names. */
+function createSlots(watermark: Watermark) {
+  const slots = new Map<Node | string, Map<number, Slot>>()
+  return {
+    of: (of: Node | string, partition: number, now: number): Slot => {
+      let own = slots.get(of)
+      if (own === undefined) slots.set(of, (own = new Map()))
+      let slot = own.get(partition)
+      if (slot === undefined) {
+        const input = typeof of === 'string' ? watermark.input(SENDER_TIME, Infinity) : watermark.input(of.source!.time, now)
+        slot = { input, topic: typeof of === 'string' ? of : of.source!.event.topic, partition }
+        own.set(partition, slot)
+      }
+      return slot
+    },
+    newest: (topic: string, partition: number): number | undefined => {
+      let least = Infinity
+      for (const own of slots.values()) {
+        const slot = own.get(partition)
+        if (slot?.topic === topic && slot.input.newest > -Infinity) least = Math.min(least, slot.input.newest)
+      }
+      return least === Infinity ? undefined : least
+    },
+    reading:
+      (isRead: (topic: string, partition: number) => boolean) =>
+      (input: Input): boolean => {
+        for (const own of slots.values())
+          for (const slot of own.values()) if (slot.input === input) return isRead(slot.topic, slot.partition)
+        return true
+      },
+  }
+}
 
 export function openTask(options: TaskOptions): Task {
   const { nodes, now: started, trace } = options
   const counts: TaskCounts = { records: 0, aside: 0, late: new Map(), told: new Map() }
   const parts: Part[] = []
-  const operators = openAll(options, parts, counts)
+  const { operators, entries } = openAll(options, parts, counts)
   const advancing = nodes.flatMap((node) => operators.get(node)!.advance ?? [])
   const ticking = nodes.flatMap((node) => operators.get(node)!.tick ?? [])
   const marking = nodes.flatMap((node) => operators.get(node)!.mark ?? [])
   const watermark = createWatermark()
-  const slots = new Map<Node, Map<number, Slot>>()
+  const slots = createSlots(watermark)
   let now = started
   let index = -1
 
@@ -97,47 +150,23 @@ export function openTask(options: TaskOptions): Task {
     for (const one of advancing) one(to)
     index = before
   }
-  const slotOf = (node: Node, partition: number): Slot => {
-    let own = slots.get(node)
-    if (own === undefined) slots.set(node, (own = new Map()))
-    let slot = own.get(partition)
-    if (slot === undefined) {
-      slot = { input: watermark.input(node.source!.time, now), node, partition }
-      own.set(partition, slot)
-    }
-    return slot
-  }
   const tick: Task['tick'] = (to, isRead) => {
     now = Math.max(now, to)
-    const read =
-      isRead &&
-      ((input: Input): boolean => {
-        for (const own of slots.values())
-          for (const slot of own.values()) if (slot.input === input) return isRead(slot.node, slot.partition)
-        return true
-      })
     trace?.record(-1)
-    if (watermark.tick(now, read)) advance()
+    if (watermark.tick(now, isRead && slots.reading(isRead))) advance()
     for (const one of ticking) one(now)
   }
 
   return {
     open: (node, partition, at, newest = -Infinity) => {
       now = Math.max(now, at)
-      const { input } = slotOf(node, partition)
+      const { input } = slots.of(node, partition, now)
       input.newest = Math.max(input.newest, newest)
     },
-    newest: (topic, partition) => {
-      let least = Infinity
-      for (const [node, own] of slots) {
-        const newest = node.source!.event.topic === topic ? own.get(partition)?.input.newest : undefined
-        if (newest !== undefined && newest > -Infinity) least = Math.min(least, newest)
-      }
-      return least === Infinity ? undefined : least
-    },
+    newest: slots.newest,
     process: (node, partition, records, at, from = 0) => {
       now = Math.max(now, at)
-      const { input } = slotOf(node, partition)
+      const { input } = slots.of(node, partition, now)
       const { time: said } = input
       const receive = operators.get(node)!.receive[0]!
       const most = now + said.ahead
@@ -159,6 +188,34 @@ export function openTask(options: TaskOptions): Task {
       }
       index = -1
       tick(now)
+    },
+    openSender: (stage, partition) => void slots.of(stage, partition, now),
+    take: (records, from = 0) => {
+      counts.records += records.length
+      index = from - 1
+      for (const { edge, sender, next, before, key, time } of records) {
+        index++
+        trace?.record(index)
+        const entry = entries.get(edge)
+        if (entry === undefined)
+          throw new Error(
+            `Taking a record of "${edge}" failed: this release hands nothing on under that name. To do: let the release before it finish what waits, and then stop it`,
+          )
+        entry(sender)(next, before, key, time)
+      }
+      index = -1
+    },
+    heard: (senders, at) => {
+      now = Math.max(now, at)
+      for (const { stage, partition, watermark: to, quiet } of senders) {
+        const { input } = slots.of(stage, partition, now)
+        input.newest = Math.max(input.newest, to)
+        // What went by while nobody was here says nothing.
+        input.came = quiet === undefined ? Infinity : Math.max(quiet, started)
+        if (quiet === undefined) input.quiet = false
+      }
+      if (watermark.settle()) advance()
+      for (const one of ticking) one(now)
     },
     at: () => index,
     tick,
@@ -189,17 +246,25 @@ export function openTask(options: TaskOptions): Task {
 
 /** Opens the operators from the last to the first, so that each knows what it hands on to. */
 function openAll(
-  { nodes, publish, exchange, observe, trace }: TaskOptions,
+  { nodes, publish, sends, takes = new Map(), observe, trace }: TaskOptions,
   parts: Part[],
   counts: TaskCounts,
-): ReadonlyMap<Node, Operator> {
+): { readonly operators: ReadonlyMap<Node, Operator>; readonly entries: ReadonlyMap<string, (sender: string) => Receive> } {
   const operators = new Map<Node, Operator>()
+  const behind = (node: Node): readonly Receive[] =>
+    nodes.flatMap((one) => one.inputs.flatMap((input, at) => (input === node ? operators.get(one)!.receive[at]! : [])))
+  const cellsOf =
+    (name: string) =>
+    <V>(part = '', index?: Index<V>) => {
+      const held = createCells<V>()
+      const own = { part: part === '' ? name : `${name}/${part}`, held, index }
+      parts.push(own as unknown as Part)
+      return held.cells
+    }
   for (const node of nodes.toReversed()) {
-    const behind = nodes.flatMap((one) =>
-      one.inputs.flatMap((input, at) => (input === node ? operators.get(one)!.receive[at]! : [])),
-    )
-    if (observe !== undefined && node.name !== undefined) behind.unshift(observe(node.name))
-    const on = node.exchange === true && exchange !== undefined ? exchange(node) : fanOut(behind)
+    const here = sends !== undefined && node.exchange === true ? [] : behind(node)
+    const seen = observe !== undefined && node.name !== undefined ? [observe(node.name)] : []
+    const on = fanOut([...seen, ...here, ...[sends?.(node) ?? []].flat()])
     const name = node.name ?? ''
     const own = { count: 0 }
     if (node.name !== undefined) counts.told.set(name, own)
@@ -217,12 +282,7 @@ function openAll(
         isLate = true
         publish(event, data, key, time)
       },
-      cells: <V>(part = '', index?: Index<V>) => {
-        const held = createCells<V>()
-        const own = { part: part === '' ? name : `${name}/${part}`, held, index }
-        parts.push(own as unknown as Part)
-        return held.cells
-      },
+      cells: cellsOf(name),
       dropped: () => {
         isLate = true
         counts.late.set(name, (counts.late.get(name) ?? 0) + 1)
@@ -243,7 +303,12 @@ function openAll(
       trace === undefined || node.name === undefined ? opened : { ...opened, receive: opened.receive.map(traced) },
     )
   }
-  return operators
+  const entries = new Map<string, (sender: string) => Receive>()
+  for (const [edge, node] of takes) {
+    const one = fanOut(behind(node))
+    entries.set(edge, node.scattered === true ? settled(cellsOf(node.name!)('told'), one) : () => one)
+  }
+  return { operators, entries }
 }
 
 function fanOut(behind: readonly Receive[]): Receive {
@@ -271,6 +336,9 @@ export function inOrder(ends: readonly Node[]): readonly Node[] {
   ends.forEach(visit)
   return [...ordered]
 }
+
+/** What a task says of its time is so as it says it. */
+const SENDER_TIME: SourceTime = { of: undefined, disorder: 0, idle: 0, ahead: 0 }
 
 /** The time of a source, with defaults. */
 export const SOURCE_TIME: SourceTime = { of: undefined, disorder: 0, idle: 30_000, ahead: 86_400_000 }

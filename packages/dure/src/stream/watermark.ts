@@ -24,6 +24,10 @@ export type Watermark = {
   readonly newer: (input: Input, time: number) => boolean
   /** The clock has gone on; true when the watermark has moved. `isRead`: nothing is left to read of an input. */
   readonly tick: (clock: number, isRead?: (input: Input) => boolean) => boolean
+  /** Inputs were changed; true when the watermark has moved. */
+  readonly settle: () => boolean
+  /** Nothing has come on any input for long: it goes on with the clock. */
+  readonly isQuiet: () => boolean
   /** As it was noted: it never goes back. */
   readonly restore: (watermark: number) => void
   /** Answers what takes back all that comes from now on. */
@@ -76,6 +80,8 @@ export function createWatermark(): Watermark {
       }
       return raise(allQuiet ? latest : least())
     },
+    settle: () => raise(least()),
+    isQuiet: () => inputs.every(({ quiet }) => quiet),
     restore: (to) => {
       watermark = to
       begun = to

@@ -5,7 +5,8 @@ import type { Delivery } from '../../messaging/messaging.ts'
 import type { Clock } from '../../runtime/runtime.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { Node } from '../graph.ts'
-import type { InputRecord, Task } from '../task.ts'
+import type { Cause } from '../exchange.ts'
+import type { HandedRecord, InputRecord, Task } from '../task.ts'
 
 /** One message that is to run through, and where it goes. */
 export type Entry = {
@@ -17,6 +18,13 @@ export type Entry = {
 }
 /** What an operator publishes; `at`: the entry that led to it, -1 where time did. */
 export type Output = { readonly event: AnyEvent; readonly data: unknown; readonly at: number }
+/** A record of another task that is to run through. `message`: it as a message, should it have to wait. */
+export type HandedEntry = {
+  readonly position: undefined
+  readonly record: HandedRecord
+  readonly message: Message
+  readonly cause: Cause | undefined
+}
 export type Failure = { readonly message: Message; readonly error: unknown }
 /** What does not run through: it failed, or it waits behind one that did. */
 export type SetAside = { readonly message: Message } & (
@@ -104,15 +112,29 @@ export function runThrough(
   return undefined
 }
 
+/** Runs what others have handed on through; answers the index of what failed, if one did. */
+export function runHanded(task: Task, entries: readonly HandedEntry[]): Failed | undefined {
+  try {
+    task.take(entries.map(({ record }) => record))
+    return undefined
+  } catch (error) {
+    return { failed: task.at(), error }
+  }
+}
+
+/** What led to a record. */
+export const causeOf = (entry: Entry | HandedEntry | undefined): Cause | undefined =>
+  entry === undefined || 'cause' in entry ? entry?.cause : entry.message
+
 /** What is to be published, checked as its events say, and saying which message led to it. */
 export async function messagesOf(
   { service, runtime }: ExtensionHost,
   out: readonly Output[],
-  entries: readonly Entry[],
+  entries: readonly (Entry | HandedEntry)[],
 ): Promise<{ readonly messages: readonly Message[] } | Failed> {
   const messages: Message[] = []
   for (const { event, data, at } of out) {
-    const cause = entries[at]?.message
+    const cause = causeOf(entries[at])
     const origin = {
       service,
       correlationId: cause?.correlationId ?? runtime.ids.next(),

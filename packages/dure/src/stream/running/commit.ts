@@ -1,5 +1,5 @@
 import type { Message } from '../../contract/contract.ts'
-import type { ParkedMessage } from '../../data/data.ts'
+import type { ParkedMessage, SqlTransaction } from '../../data/data.ts'
 import { errorText, letterGroupOf, parkedOf } from '../../messaging/internal.ts'
 import { retryPolicy, type Assignment } from '../../messaging/messaging.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -17,10 +17,12 @@ export type Commit = {
   readonly messages: readonly Message[]
   /** Undefined where nothing was read: then all these assignments must still be there. */
   readonly move: Move | undefined
-  readonly assignments: Iterable<Assignment>
+  readonly assignments: readonly Assignment[]
   readonly aside: readonly SetAside[]
   /** Dead letters that were run through once more. */
   readonly tried: readonly ParkedMessage[]
+  /** What else is written with it; `must`: though nothing else is. */
+  readonly also: { readonly must: boolean; readonly write: (tx: SqlTransaction) => Promise<void> } | undefined
 }
 
 /** Milliseconds for the commit of a batch. */
@@ -33,19 +35,20 @@ const COMMIT = 60_000
 export async function commit(
   { store, outbox, runtime }: ExtensionHost,
   { consumer, records }: { readonly consumer: string; readonly records: StreamRecords },
-  { task, parts, watermark, messages, move, assignments, aside, tried }: Commit,
+  { task, parts, watermark, messages, move, assignments, aside, tried, also }: Commit,
 ): Promise<void> {
   const { parked } = store.records
   const changes = parts.flatMap(changesOf)
-  if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0) return
+  if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0 && also?.must !== true) return
   const added =
-    tried.length > 0 ? [] : aside.map((one) => addedOf(one, { consumer, partition: move!.assignment.partition, runtime }))
+    tried.length > 0 ? [] : aside.map((one) => addedOf(one, { consumer, partition: placeOf(move, assignments), runtime }))
   await store.transaction(
     async (tx) => {
       if (move !== undefined) await records.move(tx, move)
       else for (const assignment of assignments) await records.check(tx, assignment)
       await records.write(tx, task, changes)
-      await records.watermark(tx, task, watermark)
+      if (also === undefined) await records.watermark(tx, task, watermark)
+      else await also.write(tx)
       if (added.length > 0) await parked.add(tx, added, undefined)
       for (const one of tried) {
         const its = { consumer, messageId: one.message.id, revision: one.revision, fence: undefined }
@@ -78,6 +81,8 @@ function changesOf({ part, held }: Commit['parts'][number]): readonly StateChang
   }
   return changes
 }
+
+const placeOf = (move: Move | undefined, [first]: readonly Assignment[]): number => (move?.assignment ?? first)!.partition
 
 type Who = { readonly consumer: string; readonly runtime: Runtime }
 

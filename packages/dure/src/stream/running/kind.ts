@@ -1,16 +1,20 @@
 import { CallError } from '../../contract/contract.ts'
-import type { Assignment, ReactionReading, Subscription } from '../../messaging/messaging.ts'
+import type { ReactionReading, Subscription } from '../../messaging/messaging.ts'
 import type { Timer } from '../../runtime/runtime.ts'
 import { timeLeft } from '../../runtime/internal.ts'
 import type { ExtensionHost, ExtensionKind, OpenExtension } from '../../service/internal.ts'
 import type { Extension } from '../../service/service.ts'
-import { describe, diffShapes, shapesOf, type StateShape } from '../describe.ts'
+import { cut } from '../cut.ts'
+import { describe, diffShapes, HANDED, shapesOf, type StateShape } from '../describe.ts'
 import { FAMILIES, type Reading } from '../../telemetry/telemetry.ts'
 import type { TopologyNodes } from '../graph.ts'
-import { createReader, type Reader } from './reader.ts'
+import { exchangeRecords } from './exchange-records.ts'
+import { startLooks, type Looks } from './looks.ts'
+import { createReaders, leadOf, stagesOf, type Readers } from './readers.ts'
+import type { Reader } from './reader.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
 import { createRates, type Rates } from './rates.ts'
-import { TABLES } from './tables.ts'
+import { MIGRATIONS } from './tables.ts'
 import type { Trails } from './trail.ts'
 
 /** What handlers find: the rows of a topology of their service. */
@@ -41,10 +45,11 @@ export type TopologyState = {
 /** How a key came to what it has, as the copy that has its partition knows it. */
 export type Why = Trails & { readonly topology: string }
 
+/** `readers`: undefined until the service listens. */
 type Entry = {
   readonly topology: TopologyNodes
   readonly records: StreamRecords
-  readonly readers: Map<number, Reader>
+  readers: Readers | undefined
   readonly rates: Rates
 }
 
@@ -52,19 +57,18 @@ type Entry = {
 const TICK = 1_000
 /** Messages that a broker hands over at once. */
 const BATCH = 4_096
-/** The task of a process that reads all partitions. */
-const ALL = -1
 
 export const topologyKind: ExtensionKind = {
   name: 'stream',
-  migrations: { 'dure/stream-0001': TABLES },
+  migrations: MIGRATIONS,
   open: async (host, values) => {
     const entries = new Map<string, Entry>()
     for (const topology of values as readonly (Extension & TopologyNodes)[]) {
       const records = streamRecords(host.store, topology.name)
-      if (host.store.sharing === 'shared') checkShared(host, topology)
-      await checkShapes(host, topology, records)
-      entries.set(topology.name, { topology, records, readers: new Map(), rates: createRates() })
+      // How large stages are is known when there are topics.
+      if (stagesOf(host.store, topology) === undefined)
+        await checkShapes(host, topology, { records, cut: wholeOf(host, topology) })
+      entries.set(topology.name, { topology, records, readers: undefined, rates: createRates() })
     }
     const found: OpenTopologies = (name) => entries.get(name)?.records
     host.offer(topologyKind, found)
@@ -76,21 +80,20 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
   const { runtime, log } = host
   const subscriptions: Subscription[] = []
   let timer: Timer | undefined
-  const all = (): readonly Reader[] => [...entries.values()].flatMap(({ readers }) => [...readers.values()])
+  let looks: Looks | undefined
+  const all = (): readonly Reader[] => [...entries.values()].flatMap(({ readers }) => readers?.all() ?? [])
 
   const tick = async (): Promise<void> => {
     // A partition that has something to read is not idle, however long that takes.
     const [lags, totals] = await Promise.all([host.broker.lag(), host.store.records.parked.totals()])
     for (const { topology, readers, rates } of entries.values()) {
-      rates.note(runtime.clock.now(), toldBy(readers))
+      rates.note(runtime.clock.now(), toldBy(readers?.all() ?? []))
       const group = groupOf(host, topology)
       const isRead = (topic: string, partition: number): boolean =>
         !lags.some((one) => one.group === group && one.topic === topic && one.partition === partition && one.lag > 0)
       const waiting = totals.some((one) => one.consumer === group && one.waiting > 0)
-      for (const reader of readers.values()) {
-        await reader.tick(isRead)
-        if (waiting) await reader.retry()
-      }
+      await readers?.tick(isRead)
+      if (waiting) await readers?.retry()
     }
   }
   const tickOn = (): void => {
@@ -103,7 +106,14 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
 
   return {
     listen: async () => {
-      for (const entry of entries.values()) subscriptions.push(await subscribe(host, entry))
+      const staged = [...entries.values()].filter(({ topology }) => stagesOf(host.store, topology) !== undefined)
+      for (const entry of entries.values()) subscriptions.push(await subscribe(host, entry, () => looks?.wake()))
+      if (staged.length > 0)
+        looks = startLooks({
+          timers: runtime.timers,
+          look: async () => (await Promise.all(staged.map(({ readers }) => readers!.look()))).some(Boolean),
+          onError: (error) => log.warn('What copies have handed on could not be taken; it is tried again', { error }),
+        })
       tickOn()
     },
     busy: async () => all().reduce((sum, one) => sum + one.status().inHand, 0),
@@ -117,37 +127,43 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
       timer?.cancel()
       timer = undefined
       const left = timeLeft(runtime.clock, timeout)
+      await looks?.stop()
       await Promise.all(subscriptions.map((one) => one.stop({ timeout: left() })))
     },
   }
 }
 
+/** What is in one piece is spread as its topic is, where copies share it. */
+const wholeOf = ({ store }: ExtensionHost, { nodes }: TopologyNodes): Parameters<typeof shapesOf>[1] =>
+  store.sharing === 'shared' ? { stages: cut(nodes), parts: undefined } : undefined
+
 const groupOf = ({ service }: ExtensionHost, { name }: TopologyNodes): string => `${service}/${name}`
 
-async function subscribe(host: ExtensionHost, { topology, records, readers }: Entry): Promise<Subscription> {
+async function subscribe(host: ExtensionHost, entry: Entry, wake: () => void): Promise<Subscription> {
   const { broker, log, store } = host
+  const { topology, records } = entry
   const events = topology.nodes.flatMap(({ source }) => (source === undefined ? [] : [source.event]))
   for (const { topic, partitions, retention } of events)
     await broker.declareTopic(topic, { ...(partitions !== undefined && { partitions }), ...(retention && { retention }) })
   const counts = new Map<string, number>()
   for (const topic of topicsOf(topology)) counts.set(topic, await broker.partitions(topic))
   const partitions = (topic: string): number => counts.get(topic)!
-  // All of them have one bound.
-  const memory = (): number => (topology.memory ?? Infinity) / Math.max(1, readers.size)
-  const readerOf = ({ partition }: Pick<Assignment, 'partition'>): Reader => {
-    const task = store.sharing === 'shared' ? partition : ALL
-    let reader = readers.get(task)
-    if (reader === undefined) readers.set(task, (reader = createReader({ host, topology, records, task, partitions, memory })))
-    return reader
-  }
+  const stages = stagesOf(store, topology)
+  if (stages !== undefined)
+    await checkShapes(host, topology, { records, cut: { stages, parts: leadOf(stages, partitions).partitions } })
+  const readers = createReaders({ host, topology, records, partitions })
+  entry.readers = readers
   return broker.subscribe({
     group: groupOf(host, topology),
     topics: topicsOf(topology),
     batch: BATCH,
     onError: (error) => log.warn('Events could not be taken; the broker brings them again', { stream: topology.name, error }),
-    assigned: (assignment) => readerOf(assignment).assigned(assignment),
-    revoked: (place) => readerOf(place).revoked(place),
-    deliver: (batch, place) => readerOf(place).deliver(batch, place),
+    assigned: readers.assigned,
+    revoked: readers.revoked,
+    deliver: async (batch, place) => {
+      await readers.deliver(batch, place)
+      wake()
+    },
   })
 }
 
@@ -166,7 +182,7 @@ const topicsOf = ({ nodes }: TopologyNodes): readonly string[] => [
 
 async function stateOf({ runtime }: ExtensionHost, { topology, records, readers, rates }: Entry): Promise<TopologyState> {
   const { watermark, records: read, rows } = await records.progress()
-  const own = [...readers.values()].map((one) => one.status())
+  const own = (readers?.all() ?? []).map((one) => one.status())
   const sum = (of: 'bytes' | 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
   return {
     ...{
@@ -179,14 +195,14 @@ async function stateOf({ runtime }: ExtensionHost, { topology, records, readers,
     },
     ...{ aside: sum('aside'), late: sum('late'), duplicates: sum('duplicates'), dead: sum('dead') },
     ...{ bytes: sum('bytes'), spilled: own.some(({ isPartial }) => isPartial) },
-    told: [...toldBy(readers)].map(([operator, count]) => ({ operator, count, perSecond: rates.of(operator) })),
+    told: [...toldBy(readers?.all() ?? [])].map(([operator, count]) => ({ operator, count, perSecond: rates.of(operator) })),
   }
 }
 
 /** What operators with names have handed on, of all partitions. */
-function toldBy(readers: ReadonlyMap<number, Reader>): ReadonlyMap<string, number> {
+function toldBy(readers: readonly Reader[]): ReadonlyMap<string, number> {
   const told = new Map<string, number>()
-  for (const reader of readers.values())
+  for (const reader of readers)
     for (const [name, { count }] of reader.status().told) told.set(name, (told.get(name) ?? 0) + count)
   return told
 }
@@ -197,7 +213,7 @@ function whyOf(entries: Iterable<Entry>, name: string, key: string): readonly Wh
     const names = topology.nodes.flatMap((node) => node.name ?? [])
     const operators = new Set(topology.name === name ? names : names.filter((one) => one === name))
     if (operators.size === 0) return []
-    const trails = [...readers.values()].map((reader) => reader.why(operators, key))
+    const trails = (readers?.all() ?? []).map((reader) => reader.why(operators, key))
     const sum = (of: 'records' | 'noted'): number => trails.reduce((total, one) => total + one[of], 0)
     return [
       { topology: topology.name, records: sum('records'), noted: sum('noted'), steps: trails.flatMap(({ steps }) => steps) },
@@ -207,7 +223,7 @@ function whyOf(entries: Iterable<Entry>, name: string, key: string): readonly Wh
 
 function measured({ runtime }: ExtensionHost, { topology, readers }: Entry): readonly Reading[] {
   const attributes = { 'dure.stream.name': topology.name }
-  const own = [...readers.values()].map((one) => one.status())
+  const own = (readers?.all() ?? []).map((one) => one.status())
   const marks = own.flatMap(({ watermark }) => watermark ?? [])
   const bytes = own.reduce((sum, one) => sum + one.bytes, 0)
   return [
@@ -216,36 +232,34 @@ function measured({ runtime }: ExtensionHost, { topology, readers }: Entry): rea
       : [{ family: FAMILIES.streamBehind, attributes, value: Math.max(0, runtime.clock.now() - Math.min(...marks)) / 1_000 }]),
     { family: FAMILIES.streamStateSize, attributes, value: bytes },
     { family: FAMILIES.streamLate, attributes, value: own.reduce((sum, one) => sum + one.late, 0) },
-    ...[...toldBy(readers)].map(([operator, value]): Reading => {
+    ...[...toldBy(readers?.all() ?? [])].map(([operator, value]): Reading => {
       return { family: FAMILIES.streamTold, attributes: { ...attributes, 'dure.stream.operator': operator }, value }
     }),
   ]
 }
 
-/** @throws {CallError} FAILED_PRECONDITION when copies would count apart what belongs together */
-function checkShared({ service }: ExtensionHost, topology: TopologyNodes): void {
-  const { name, nodes } = topology
-  const topics = topicsOf(topology)
-  const again = nodes.find(({ exchange }) => exchange === true)
-  if (again === undefined && topics.length === 1) return
-  const why =
-    again === undefined ? `it reads ${topics.length} topics` : `its operator "${again.kind}" goes by another key than its topic`
-  throw new CallError(
-    'FAILED_PRECONDITION',
-    `Starting service "${service}" failed: copies share its store, and topology "${name}" cannot be shared among them, since ${why}. To do: read one topic by its own key (\`byKey\`), or give the service a store of its own (SQLite)`,
-  )
-}
-
 /** @throws {CallError} FAILED_PRECONDITION when state could not be read by what this release makes of it */
-async function checkShapes({ service }: ExtensionHost, topology: TopologyNodes, records: StreamRecords): Promise<void> {
-  const shapes = shapesOf(topology)
+async function checkShapes(
+  host: ExtensionHost,
+  topology: TopologyNodes,
+  { records, cut: spread }: { readonly records: StreamRecords; readonly cut: Parameters<typeof shapesOf>[1] },
+): Promise<void> {
+  const { service, store } = host
+  const shapes = shapesOf(topology, spread)
   const before = await records.shapes()
+  const refusal = (what: string): CallError =>
+    new CallError('FAILED_PRECONDITION', `Starting service "${service}" failed: ${what}`)
   if (before !== undefined) {
-    const [refused] = diffShapes(JSON.parse(before) as readonly StateShape[], shapes).refused
-    if (refused !== undefined)
-      throw new CallError(
-        'FAILED_PRECONDITION',
-        `Starting service "${service}" failed: operator "${refused.name}" of topology "${topology.name}" cannot go on with its state: ${refused.why}. To do: give the changed operator a new name, which begins without state`,
+    const { refused, removed } = diffShapes(JSON.parse(before) as readonly StateShape[], shapes)
+    const [first] = refused
+    if (first !== undefined)
+      throw refusal(
+        `operator "${first.name}" of topology "${topology.name}" cannot go on with its state: ${first.why}. To do: give the changed operator a new name, which begins without state`,
+      )
+    const gone = removed.find((name) => name.includes(HANDED))
+    if (gone !== undefined && (await exchangeRecords(store, topology.name).look()).waiting.length > 0)
+      throw refusal(
+        `topology "${topology.name}" hands nothing on as "${gone}" any more, and records of the release before wait. To do: start that release until they are taken, stop all its copies, and start this one`,
       )
   }
   const text = JSON.stringify(shapes)

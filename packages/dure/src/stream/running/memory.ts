@@ -1,9 +1,12 @@
 import type { TopologyNodes } from '../graph.ts'
 import type { HeldCells } from '../cells.ts'
 import { bytesOf, elsewhere, isPartial, leave, noteRead, putBack, takeBack, type Wanted } from '../residence.ts'
+import type { Stage } from '../cut.ts'
+import { createHanding, type Handing } from '../exchange.ts'
 import { openTask, type Part, type Task, type Trace } from '../task.ts'
 import type { Failed, Output } from './batch.ts'
 import { valueOf, type StateText, type StreamRecords } from './records.ts'
+import type { StageTask } from './stage-task.ts'
 import { createSeen, type Seen } from './seen.ts'
 
 /** What a reader has in memory: all of it is in the store as well, but for the batch that is under way. */
@@ -13,6 +16,8 @@ export type Memory = {
   readonly seen: Seen
   /** What operators have published since the last commit. */
   readonly out: Output[]
+  /** What they have handed on to other tasks since then. */
+  readonly handing: Handing
   /** Bytes of state, about. */
   readonly bytes: () => number
   /** Some of the state is in the store alone. */
@@ -24,6 +29,7 @@ export type Memory = {
 }
 
 const SEEN = '/seen'
+const UNCUT: Pick<Stage, 'sends'> = { sends: new Map() }
 /** Of the bound: what is left in memory, so that not every batch has to look for more to leave. */
 const LEFT = 0.75
 
@@ -37,36 +43,41 @@ export async function loadMemory(options: {
   /** The partitions of a topic that it reads. */
   readonly reads: (topic: string) => readonly number[]
   readonly trace: Trace
+  /** Which part of the topology it is, where that is cut. */
+  readonly stage: StageTask | undefined
 }): Promise<Memory> {
-  const { topology, records, task: number, now, most, reads, trace } = options
+  const { topology, records, task: number, now, most, reads, trace, stage } = options
   const out: Output[] = []
+  const { nodes, name: stageName = '', takes } = stage?.stage ?? { nodes: topology.nodes }
+  const handing = createHanding(stage?.stage ?? UNCUT, { partitions: stage?.partitions ?? 1, at: () => task.at() })
   const task = openTask({
-    ...{ nodes: topology.nodes, now, trace },
+    ...{ nodes, now, takes, sends: stage && handing.to, trace },
     publish: (event, data) => void out.push({ event, data, at: task.at() }),
   })
   const seen = createSeen()
   const { parts: own } = task
   const bytes = (): number => own.reduce((sum, { held }) => sum + bytesOf(held), 0)
-  const watermark = await records.begun(number)
+  const watermark = stage === undefined ? await records.begun(number) : await stage.begun()
   // Of what an earlier release had nothing is read.
-  const ids = { part: SEEN, held: seen.held as unknown as HeldCells<unknown>, index: undefined }
+  const ids = { part: `${SEEN}${stageName}`, held: seen.held as unknown as HeldCells<unknown>, index: undefined }
   await readSome(ids, { records, number, watermark, isFull: () => false })
   for (const part of own) await readSome(part, { records, number, watermark, isFull: () => bytes() >= most })
   seen.restored()
   task.restored(watermark)
+  for (const { stage: name, partition } of stage?.senders ?? []) task.openSender(name, partition)
   // Of all that it will read nothing may be late because another partition came first. And how far each has come is known:
   // when nothing comes any more, time goes on from there.
   const newest = await records.newest()
-  for (const node of topology.nodes) {
+  for (const node of nodes) {
     const topic = node.source?.event.topic
     if (topic !== undefined)
       for (const partition of reads(topic)) task.open(node, partition, now, newest.get(`${topic}/${partition}`))
   }
   const partial = (): boolean => own.some(({ held }) => isPartial(held))
   return {
-    ...{ task, seen, out, bytes, isPartial: partial },
+    ...{ task, seen, out, handing, bytes, isPartial: partial },
     parts: [...own, ids],
-    run: (work) => runWhole({ task, out, records, number, isPartial: partial }, work),
+    run: (work) => runWhole({ task, out, handing, records, number, isPartial: partial }, work),
     trim: (limit) => {
       const there = bytes()
       if (there > limit) for (const { held } of own) leave(held, (limit * LEFT) / there)
@@ -101,7 +112,7 @@ async function readSome(
 }
 
 async function runWhole(
-  { task, out, records, number, isPartial }: Pick<Memory, 'task' | 'out' | 'isPartial'> & From,
+  { task, out, handing, records, number, isPartial }: Pick<Memory, 'task' | 'out' | 'handing' | 'isPartial'> & From,
   work: () => Failed | undefined,
 ): Promise<Failed | undefined> {
   for (;;) {
@@ -111,6 +122,7 @@ async function runWhole(
     if (undo === undefined || parts.every(({ held }) => held.missed.keys.size + held.missed.whole.size === 0)) return failed
     undo()
     out.length = 0
+    handing.clear()
     for (const { part, held } of parts) {
       const wanted = takeBack(held)
       // A function that threw may have changed half of a value: nothing that is in memory can be trusted.

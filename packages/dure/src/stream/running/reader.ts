@@ -3,9 +3,21 @@ import { FencedError } from '../../data/internal.ts'
 import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
 import type { Task } from '../task.ts'
-import { decoded, decodersOf, messagesOf, runThrough, setAside, type Failed, type Failure } from './batch.ts'
-import type { Move } from './records.ts'
+import {
+  decoded,
+  decodersOf,
+  messagesOf,
+  runHanded,
+  runThrough,
+  setAside,
+  type Entry,
+  type Failed,
+  type Failure,
+} from './batch.ts'
+import type { Look } from './exchange-records.ts'
+import { entriesOf, entryOf, runPiece } from './stage-task.ts'
 import { createState, type ReaderOptions, type State } from './state.ts'
+import { createThrough, type Batch } from './through.ts'
 import type { Trails } from './trail.ts'
 
 /**
@@ -16,6 +28,9 @@ export type Reader = {
   readonly assigned: (assignment: Assignment) => Promise<{ readonly after: string } | undefined>
   readonly revoked: (place: Pick<Assignment, 'topic' | 'partition'>) => Promise<void>
   readonly deliver: (batch: readonly Delivery[], place: Pick<Assignment, 'topic' | 'partition'>) => Promise<void>
+  readonly isAssigned: () => boolean
+  /** Takes what other tasks have handed on to it. */
+  readonly take: (look: Look) => Promise<void>
   /** Lets time pass. `isRead`: the broker has nothing more of a partition. */
   readonly tick: (isRead: (topic: string, partition: number) => boolean) => Promise<void>
   /** Runs dead letters through once more that somebody wants tried again. */
@@ -41,60 +56,39 @@ export type ReaderStatus = {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { host, topology, records } = options
-  const { store, runtime, log } = host
+  const { host, topology, records, stage } = options
+  const { store, runtime } = host
   const { clock } = runtime
   const consumer = `${host.service}/${topology.name}`
   const isShared = store.sharing === 'shared'
-  const decoders = decodersOf(topology.nodes.filter(({ source }) => source !== undefined))
+  const decoders = decodersOf((stage?.stage ?? topology).nodes.filter(({ source }) => source !== undefined))
   const places = new Map<string, Assignment>()
   const counted = { duplicates: 0, dead: 0, inHand: 0 }
   const inTurn = createTurns()
   const holds = [...decoders.values()].some(({ node }) => node.source!.failures === 'hold')
   const heldKeys = async (partition: number): Promise<ReadonlySet<string>> =>
     new Set((await store.records.parked.keys({ consumer, partition })).map(({ key }) => key))
-  const state = createState({ ...options, consumer, assignments: () => places.values() })
+  const state = createState({ ...options, consumer, assignments: () => [...places.values()] })
 
-  /** Until all that does not fail has run through together: what fails is set aside, and the rest begins from what is committed. */
+  const through = createThrough({ host, consumer, state, counted })
+
   const take = async (
     batch: readonly (Pick<Delivery, 'message'> & { readonly position?: string })[],
     assignment: Assignment,
-    move?: Move,
-    tried: readonly ParkedMessage[] = [],
+    as: Pick<Batch<Entry>, 'move' | 'tried'>,
   ): Promise<void> => {
     const failures: Failure[] = []
     const all = await decoded(decoders, batch, failures)
-    const held = holds && tried.length === 0 ? await heldKeys(assignment.partition) : new Set<string>()
-    for (;;) {
-      const own = await state.need()
-      const aside = setAside(decoders, batch, failures, held)
-      const entries = aside.size === 0 ? all : all.filter(({ message }) => !aside.has(message))
-      const fresh = own.seen.fresh(placeOf(assignment), entries)
-      const failed = await own.run(() => {
-        state.trail.begin(fresh, assignment.partition, own.task.watermark.now)
-        return runThrough(own.task, fresh, { partition: assignment.partition, clock })
-      })
-      const made = failed ?? (await messagesOf(host, own.out, fresh))
-      if ('failed' in made) {
-        state.drop()
-        const message = fresh[made.failed]?.message
-        // It is nobody's fault: time has passed, and what a window makes of it throws.
-        if (message === undefined) throw made.error
-        log.warn('A record was set aside, because an operator failed', { consumer, message: message.id, error: made.error })
-        failures.push({ message, error: made.error })
-        continue
-      }
-      own.seen.note(placeOf(assignment), fresh)
-      const newest = own.task.newest(assignment.topic, assignment.partition)
-      await state.write(own, {
-        messages: made.messages,
-        move: move && { ...move, records: fresh.length, newest },
-        ...{ aside: [...aside.values()], tried },
-      })
-      counted.duplicates += entries.length - fresh.length
-      counted.dead += [...aside.values()].filter((one) => 'error' in one).length
-      return
-    }
+    const { partition } = assignment
+    const held = holds && as.tried === undefined ? await heldKeys(partition) : new Set<string>()
+    await through({
+      ...{ ...as, all, failures, place: placeOf(assignment) },
+      asideOf: (failed) => setAside(decoders, batch, failed, held),
+      run: (task, fresh) => {
+        state.trail.begin(fresh, partition, task.watermark.now)
+        return runThrough(task, fresh, { partition, clock })
+      },
+    })
   }
 
   /** What fails leaves nothing in memory that the store does not have. */
@@ -136,29 +130,48 @@ export function createReader(options: ReaderOptions): Reader {
           const assignment = places.get(placeOf(place))
           if (assignment === undefined)
             throw new Error(`Taking messages of partition ${place.partition} of "${place.topic}" failed: it is not read here`)
-          await take(batch, assignment, { assignment, position: batch.at(-1)!.position, records: 0, newest: undefined })
+          const move = { assignment, position: batch.at(-1)!.position, records: 0, newest: undefined }
+          await take(batch, assignment, { move })
         })
       } finally {
         counted.inHand -= batch.length
       }
     },
+    isAssigned: () => places.size > 0,
+    take: (look) =>
+      orDrop(async () => {
+        if (stage === undefined || places.size === 0) return
+        for (const piece of stage.pieces(look)) {
+          const taken = await stage.read(piece)
+          const { times } = piece
+          await through({
+            all: entriesOf(taken, stage),
+            run: (task, all) => {
+              state.trail.begin(all, options.task, task.watermark.now)
+              return runPiece(task, all, { times, now: clock.now() })
+            },
+            taken,
+          })
+        }
+      }),
     tick: (isRead) =>
       orDrop(async () => {
         if (places.size === 0) return
         const own = await state.need()
-        const isAll: Parameters<Task['tick']>[1] = (node, partition) => isRead(node.source!.event.topic, partition)
         const failed = await own.run(() => {
           state.trail.begin([], 0, own.task.watermark.now)
-          return ticked(own.task, clock.now(), isAll)
+          return ticked(own.task, clock.now(), isRead)
         })
         const made = failed ?? (await messagesOf(host, own.out, []))
         if ('failed' in made) throw made.error
-        await state.write(own, { messages: made.messages, move: undefined, aside: [], tried: [] })
+        await state.write(own, { messages: made.messages, move: undefined, aside: [], tried: [], entries: [], taken: [] })
       }),
     retry: () =>
       orDrop(async () => {
         for (const assignment of places.values())
-          for await (const one of dueOf(store, consumer, assignment)) await take([one], assignment, undefined, [one])
+          for await (const one of dueOf(store, consumer, assignment))
+            if (stage === undefined || stage.stage.level === 0) await take([one], assignment, { tried: [one] })
+            else await through({ all: [entryOf(one.message)], run: runHanded, tried: [one] })
       }),
     status: () => statusOf(state, counted),
     why: state.trail.find,

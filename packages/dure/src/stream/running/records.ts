@@ -236,7 +236,13 @@ function aboutOf(store: SqlStore, topology: string): Pick<StreamRecords, 'shapes
     },
     progress: async () => {
       const [[task], [read], [state]] = await Promise.all([
-        store.select('SELECT min(watermark) AS watermark FROM dure_stream_tasks WHERE topology = ?', [topology]),
+        store.select(
+          `SELECT min(watermark) AS watermark FROM (
+             SELECT watermark FROM dure_stream_tasks WHERE topology = ?
+             UNION ALL SELECT watermark FROM dure_stream_stages WHERE topology = ? AND quiet IS NULL
+           ) AS times`,
+          [topology, topology],
+        ),
         store.select('SELECT sum(records) AS records FROM dure_stream_positions WHERE topology = ?', [topology]),
         store.select('SELECT count(*) AS rows_there FROM dure_stream_state WHERE topology = ?', [topology]),
       ])

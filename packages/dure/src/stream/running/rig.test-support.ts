@@ -12,7 +12,7 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import type { TopologyNodes } from '../graph.ts'
 import { createReader, type Reader } from './reader.ts'
 import { streamRecords } from './records.ts'
-import { TABLES } from './tables.ts'
+import { MIGRATIONS } from './tables.ts'
 
 export const MINUTE = 60_000
 export const START = 1_700_000_040_000
@@ -26,7 +26,7 @@ export async function makeRig(t: TestContext, topology: TopologyNodes) {
   const runtime = virtualRuntime({ start: START })
   const log = silentLogger()
   const adapter = await testAdapter({ directory, runtime: realRuntime(), log })
-  const store = await adapter.open('sales', { migrations: { 'dure/stream-0001': TABLES } })
+  const store = await adapter.open('sales', { migrations: MIGRATIONS })
   t.after(async () => {
     await store.stop()
     rmSync(directory, { recursive: true, force: true })

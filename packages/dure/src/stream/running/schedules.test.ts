@@ -17,7 +17,7 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import { stream, topology, tumbling } from '../stream.ts'
 import { createReader, type Reader } from './reader.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
-import { TABLES } from './tables.ts'
+import { MIGRATIONS } from './tables.ts'
 
 const Sold = event('item.sold', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ seller }) => seller })
 const Total = event('seller.total', {
@@ -187,7 +187,7 @@ function difference(messages: readonly Message[], published: readonly Message[])
 async function makeWorld(t: TestContext): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'dure-schedules-'))
   const adapter = await testAdapter({ directory, runtime: realRuntime(), log: silentLogger() })
-  const store = await adapter.open('sales', { migrations: { 'dure/stream-0001': TABLES } })
+  const store = await adapter.open('sales', { migrations: MIGRATIONS })
   t.after(async () => {
     await store.stop()
     rmSync(directory, { recursive: true, force: true })

@@ -7,6 +7,7 @@ import type { TaskCounts } from '../task.ts'
 import { loadMemory, type Memory } from './memory.ts'
 import { createTrail, type Trail } from './trail.ts'
 import type { StreamRecords } from './records.ts'
+import type { Made, StageTask } from './stage-task.ts'
 
 export type ReaderOptions = {
   readonly host: ExtensionHost
@@ -17,6 +18,8 @@ export type ReaderOptions = {
   readonly partitions: (topic: string) => number
   /** Bytes of state that may be in memory. */
   readonly memory: () => number
+  /** Which part of the topology it reads, where that is cut. */
+  readonly stage?: StageTask | undefined
 }
 
 /** The state of a reader: in memory while nothing fails, and read back when it is needed again. */
@@ -28,13 +31,15 @@ export type State = {
   /** Of all that was committed since the process began. */
   readonly counts: TaskCounts
   readonly trail: Trail
-  readonly write: (own: Memory, what: Pick<Commit, 'messages' | 'move' | 'aside' | 'tried'>) => Promise<void>
+  readonly write: (own: Memory, what: Written) => Promise<void>
 }
 
+type Written = Pick<Commit, 'messages' | 'move' | 'aside' | 'tried'> & Omit<Made, 'hasMoved'>
+
 export function createState(
-  options: ReaderOptions & { readonly consumer: string; readonly assignments: () => Iterable<Assignment> },
+  options: ReaderOptions & { readonly consumer: string; readonly assignments: () => readonly Assignment[] },
 ): State {
-  const { host, topology, records, task: number, partitions, memory, consumer, assignments } = options
+  const { host, topology, records, task: number, partitions, memory, consumer, assignments, stage } = options
   const isShared = host.store.sharing === 'shared'
   let ready: Memory | undefined
   let isTold = false
@@ -44,16 +49,17 @@ export function createState(
   return {
     need: async () =>
       (ready ??= await loadMemory({
-        ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory(), trace: trail.trace },
+        ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory(), trace: trail.trace, stage },
         reads: (topic) => (isShared ? [number] : [...Array(partitions(topic)).keys()]),
       })),
     ready: () => ready,
     ...{ counts, trail },
     drop: () => void (ready = undefined),
-    write: async (own, what) => {
+    write: async (own, { entries, taken, ...what }) => {
       const { task, parts, out } = own
       out.length = 0
-      const mine = { task: number, parts, watermark: task.watermark.now(), assignments: assignments() }
+      const also = stage?.writes(own, { entries, taken, hasMoved: what.move !== undefined })
+      const mine = { task: number, parts, watermark: task.watermark.now(), assignments: assignments(), also }
       await commit(host, { consumer, records }, { ...mine, ...what })
       trail.keep()
       takeCounts(task.counts, counts)
