@@ -11,7 +11,6 @@ import {
   type OpenState,
 } from 'dure/door/internal'
 import {
-  execute,
   getOperationAST,
   GraphQLError,
   OperationTypeNode,
@@ -26,6 +25,7 @@ import type { Documents } from './documents.ts'
 import type { GraphqlLimits } from './limits.ts'
 import { paramsOf } from './params.ts'
 import type { KnownDocuments } from './persisted.ts'
+import type { Execute } from './plans.ts'
 import { errorOf, requestContext, type RequestContext } from './request.ts'
 
 export type GraphqlState = OpenState<GraphqlLimits>
@@ -35,6 +35,8 @@ export type Served = {
   readonly schema: GraphQLSchema
   readonly documents: Documents
   readonly known: KnownDocuments
+  /** Runs what was judged: queries and mutations. */
+  readonly execute: Execute
 }
 type Asked = {
   readonly request: IncomingMessage
@@ -50,6 +52,7 @@ export function executor(served: Served): (request: IncomingMessage, response: S
   const { state } = served
   const handle = createHandler<Asked, Head, RequestContext & Record<PropertyKey, unknown>>({
     parseRequestParams: (request) => paramsOf(request, served.known),
+    execute: served.execute as never,
     // What is thrown is told by its field; what else there is, is of GraphQL's own judgement of the document.
     onSubscribe: (request, params) => argsOf(served, request.context, params) as never,
     // The library looks at each value whether it is an error, which is what takes longest of writing it.
@@ -143,7 +146,7 @@ async function sendEvents(served: Served, asked: Request<Asked, Head>): Promise<
   const params = await parse(asked, served.known)
   if (Array.isArray(params)) return send(response, state, params as unknown as Response)
   const args = argsOf(served, asked.context, params as RequestParams)
-  const results = Array.isArray(args) ? { errors: args } : await run(args as ExecutionArgs, asked.method)
+  const results = Array.isArray(args) ? { errors: args } : await run(served, args as ExecutionArgs, asked.method)
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -197,7 +200,11 @@ async function parse(asked: Request<Asked, Head>, known: KnownDocuments): Promis
   }
 }
 
-async function run(args: ExecutionArgs, method: string): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+async function run(
+  { execute }: Served,
+  args: ExecutionArgs,
+  method: string,
+): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
   const operation = getOperationAST(args.document, args.operationName)?.operation
   if (operation === OperationTypeNode.SUBSCRIPTION) return subscribe(args)
   if (operation === OperationTypeNode.MUTATION && method === 'GET')

@@ -135,6 +135,8 @@ test('a part says of its types which have keys, which are values, and what it on
 
   const { ask } = await parts(t)
   const { data } = await ask('customers', '{ _service { sdl } }')
+  // By a plan.
+  assert.deepEqual((await ask('customers', '{ _service { sdl } }')).data, data)
   assert.equal(`${data._service.sdl}\n`, graphqlDocument([Customers], { federation }))
   assert.match(data._service.sdl, /^type Customer @key\(fields: "id"\) \{\n {2}id: String!\n {2}name: String!\n\}$/m)
   // Who has no entity has nothing to be asked for.

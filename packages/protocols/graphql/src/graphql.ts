@@ -9,6 +9,7 @@ import { executor, refuse, type GraphqlState } from './execute.ts'
 import { limitsOf, type GraphqlLimits } from './limits.ts'
 import type { Links } from './links.ts'
 import { knownDocuments } from './persisted.ts'
+import { planned } from './plans.ts'
 import { schemaOf } from './schema.ts'
 import { webSockets } from './websocket.ts'
 
@@ -92,7 +93,7 @@ async function open(host: DoorHost, world: World, settings: Settings, limits: Gr
     },
   })
   const documents = createDocuments(schema, { limits, introspection })
-  const all = { state, schema, documents, known: knownDocuments(settings.documents, documents) }
+  const all = { state, schema, documents, known: knownDocuments(settings.documents, documents), execute: planned(schema) }
   const answer = executor(all)
 
   const http = await openHttp(state, {

@@ -14,7 +14,7 @@ import {
   type Upgrade,
   type UpgradeRefusal,
 } from 'dure/door/internal'
-import { execute, GraphQLError, subscribe, type ExecutionArgs, type ExecutionResult } from 'graphql'
+import { type execute, GraphQLError, subscribe, type ExecutionArgs, type ExecutionResult } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type Context, type SubscribePayload } from 'graphql-ws'
 import { WebSocketServer } from 'ws'
 import { argsOf, formatted, type Head, type Served } from './execute.ts'
@@ -54,7 +54,7 @@ export function webSockets(
     connectionInitWaitTimeout: 0,
     onConnect: (line) => hello(served, line),
     onSubscribe: (line, id, payload) => begin(served, line, { id, payload }),
-    execute: (args) => execute(args) as ReturnType<typeof execute> & ExecutionResult,
+    execute: (args) => served.execute(args) as ReturnType<typeof execute> & ExecutionResult,
     subscribe: async (args) => {
       const results = await subscribe(args)
       return Symbol.asyncIterator in results ? endable(results, operationOf(args)) : results
