@@ -28,8 +28,14 @@ export type ExchangeRecords = {
   /** Takes them away, with the state that was made of them. */
   readonly remove: (tx: SqlTransaction, rows: readonly Omit<HandedRow, 'text'>[]) => Promise<void>
   readonly note: (tx: SqlTransaction, place: Pick<SenderTime, 'stage' | 'partition'>, row: TaskRow) => Promise<void>
-  /** Somebody else has it: whatever it has not read, it is waited for. Answers where it stood. */
-  readonly begin: (place: Pick<SenderTime, 'stage' | 'partition'>) => Promise<TaskRow>
+  /**
+   * Somebody has it from now on: whatever it has not read, it is waited for. Answers where it stood. `fence` refuses who does not have it any
+   * more: what that one says of its time nobody would correct.
+   */
+  readonly begin: (
+    place: Pick<SenderTime, 'stage' | 'partition'>,
+    fence: (tx: SqlTransaction) => Promise<void>,
+  ) => Promise<TaskRow>
 }
 
 /** Rows of one statement. */
@@ -99,9 +105,10 @@ export function exchangeRecords(store: SqlStore, topology: string): ExchangeReco
         [topology, stage, partition, at, quiet ?? null, sent],
       )
     },
-    begin: ({ stage, partition }) =>
+    begin: ({ stage, partition }, fence) =>
       store.transaction(
         async (tx) => {
+          await fence(tx)
           const place = [topology, stage, partition]
           await tx.run(
             `INSERT INTO dure_stream_stages (topology, stage, partition) VALUES (?, ?, ?)

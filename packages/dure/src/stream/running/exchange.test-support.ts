@@ -20,7 +20,7 @@ export const Left = event('side.left', { schema: Row, key: ({ id }) => id })
 export const Right = event('side.right', { schema: Row, key: ({ id }) => id })
 const Told = event('told', { schema: z.object({ by: z.string(), text: z.string() }), key: ({ by }) => by })
 
-export const VARIANTS = ['time before its records', 'no fence', 'taken before the commit'] as const
+export const VARIANTS = ['time before its records', 'no fence', 'no fence at the start', 'taken before the commit'] as const
 export type Variant = 'as it is' | (typeof VARIANTS)[number]
 type Trouble = 'before' | 'within' | 'after' | 'look' | undefined
 export type Random = ReturnType<typeof seededRandom>
@@ -116,12 +116,14 @@ type Run = {
   readonly variant: Variant
 }
 
-async function runCopies(store: SqlStore, { seed, name, logs, copies: count, variant }: Run): Promise<string> {
+async function runCopies(store: SqlStore, { seed, name, logs: given, copies: count, variant }: Run): Promise<string> {
   const random = seededRandom(seed * 31 + count)
   const below = random.integer
   const runtime = virtualRuntime({ start: START + 20 * MINUTE })
   const published: Message[] = []
   const topologyHere = topologyOf(name, seededRandom(seed))
+  const read = new Set(topologyHere.nodes.flatMap(({ source }) => source?.event.topic ?? []))
+  const logs = new Map([...given].filter(([place]) => read.has(place.split('/')[0]!)))
   let trouble: Trouble
   let epoch = 0
 
@@ -311,6 +313,8 @@ function brokenExchange(
         return { waiting, times: last.times }
       },
     }
+  // Who has a partition no more says that its time is not known, and nobody says anything else.
+  if (variant === 'no fence at the start') return { ...exchange, begin: (place) => exchange.begin(place, async () => {}) }
   if (variant === 'taken before the commit')
     return {
       ...exchange,

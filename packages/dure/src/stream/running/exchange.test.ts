@@ -21,7 +21,7 @@ async function storeOf(t: TestContext): Promise<SqlStore> {
   return store
 }
 
-const SEEDS = Number(process.env['DURE_STREAM_SEEDS'] ?? 12)
+const SEEDS = Number(process.env['DURE_STREAM_SEEDS'] ?? 20)
 
 test('three copies end with what one process does, whatever happens to them', { timeout: 600_000 }, async (t) => {
   const store = await storeOf(t)

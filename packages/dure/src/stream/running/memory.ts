@@ -1,3 +1,4 @@
+import type { SqlTransaction } from '../../data/data.ts'
 import type { TopologyNodes } from '../graph.ts'
 import type { HeldCells } from '../cells.ts'
 import { bytesOf, elsewhere, isPartial, leave, noteRead, putBack, takeBack, type Wanted } from '../residence.ts'
@@ -45,8 +46,10 @@ export async function loadMemory(options: {
   readonly trace: Trace
   /** Which part of the topology it is, where that is cut. */
   readonly stage: StageTask | undefined
+  /** Refuses who does not have its partitions any more. */
+  readonly fence: (tx: SqlTransaction) => Promise<void>
 }): Promise<Memory> {
-  const { topology, records, task: number, now, most, reads, trace, stage } = options
+  const { topology, records, task: number, now, most, reads, trace, stage, fence } = options
   const out: Output[] = []
   const { nodes, name: stageName = '', takes } = stage?.stage ?? { nodes: topology.nodes }
   const handing = createHanding(stage?.stage ?? UNCUT, { partitions: stage?.partitions ?? 1, at: () => task.at() })
@@ -57,7 +60,7 @@ export async function loadMemory(options: {
   const seen = createSeen()
   const { parts: own } = task
   const bytes = (): number => own.reduce((sum, { held }) => sum + bytesOf(held), 0)
-  const watermark = stage === undefined ? await records.begun(number) : await stage.begun()
+  const watermark = stage === undefined ? await records.begun(number) : await stage.begun(fence)
   // Of what an earlier release had nothing is read.
   const ids = { part: `${SEEN}${stageName}`, held: seen.held as unknown as HeldCells<unknown>, index: undefined }
   await readSome(ids, { records, number, watermark, isFull: () => false })

@@ -14,8 +14,8 @@ export type StageTask = {
   readonly partitions: number
   /** All tasks that hand on to it. */
   readonly senders: readonly Pick<SenderTime, 'stage' | 'partition'>[]
-  /** It was given to this process. Answers its watermark. */
-  readonly begun: () => Promise<number>
+  /** It is in the hands of this process, unless `fence` refuses. Answers its watermark. */
+  readonly begun: (fence: (tx: SqlTransaction) => Promise<void>) => Promise<number>
   /** What waits for it, in pieces that fit into memory; at least one, the last of which brings the time. */
   readonly pieces: (look: Look) => readonly Piece[]
   readonly read: (piece: Piece) => Promise<readonly HandedRow[]>
@@ -64,8 +64,8 @@ export function createStageTask(options: {
   }
   return {
     ...{ stage, partitions, senders },
-    begun: async () => {
-      noted = await exchange.begin(place)
+    begun: async (fence) => {
+      noted = await exchange.begin(place, fence)
       return noted.watermark
     },
     pieces: ({ waiting, times }) => {

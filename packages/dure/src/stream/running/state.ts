@@ -50,6 +50,9 @@ export function createState(
     need: async () =>
       (ready ??= await loadMemory({
         ...{ topology, records, task: number, now: host.runtime.clock.now(), most: memory(), trace: trail.trace, stage },
+        fence: async (tx) => {
+          for (const assignment of assignments()) await records.check(tx, assignment)
+        },
         reads: (topic) => (isShared ? [number] : [...Array(partitions(topic)).keys()]),
       })),
     ready: () => ready,
