@@ -37,7 +37,7 @@ export async function ownServer(flags: MarketplaceFlags, directory: string): Pro
 
 /** The stores of the services. @param own the marketplace's own server, where it has one */
 export function storesOf(
-  flags: Pick<MarketplaceFlags, 'database' | 'durability' | 'postgres' | 'outbox' | 'insight'>,
+  flags: Pick<MarketplaceFlags, 'database' | 'durability' | 'postgres' | 'outbox'>,
   own: string | undefined,
 ): Required<Pick<SystemOptions, 'database' | 'stores'>> {
   const { database, durability, outbox } = flags
@@ -45,8 +45,7 @@ export function storesOf(
   if (database === 'sqlite' && flags.postgres === '') return { database: onFiles, stores: {} }
   // All services share what connections a server has: a hundred, usually.
   const onServer: StoreAdapter = postgres({ url: own ?? database, writers: 4, readers: 2, outbox })
-  // Its topologies go by other keys than their topics: one process reads all, from a store of its own.
-  if (database !== 'sqlite') return { database: onServer, stores: flags.insight ? { insight: onFiles } : {} }
+  if (database !== 'sqlite') return { database: onServer, stores: {} }
   return { database: onFiles, stores: Object.fromEntries(flags.postgres.split(',').map((service) => [service, onServer])) }
 }
 

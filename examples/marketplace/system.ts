@@ -115,7 +115,7 @@ const stores =
   database === undefined
     ? {}
     : (await import('./databases.ts')).storesOf(
-        { database, postgres: '', durability: 'power', outbox: 'polling', insight: false },
+        { database, postgres: '', durability: 'power', outbox: 'polling' },
         undefined,
       )
 const brokers =

@@ -56,6 +56,8 @@ export type ChaosOptions = {
   readonly outages?: boolean
   /** Runs the collector as a process of its own with a small store, and takes that away for `seconds` instead. */
   readonly collector?: boolean
+  /** Runs the service that says what events mean over time as well. */
+  readonly insight?: boolean
   readonly seed: number
   readonly concurrency: number
   readonly products: number
@@ -129,6 +131,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...(copies.length > 0 ? ['--replicas', copies.join(',')] : []),
       ...(carrier ? ['--broker', carrier.url] : []),
       ...(options.collector ? ['--collector-apart'] : []),
+      ...(options.insight ? ['--insight'] : []),
       ...(server ? ['--database', server.url(), '--outbox', options.outbox ?? 'polling'] : ['--witness']),
     ],
     ready: /^ready$/m,

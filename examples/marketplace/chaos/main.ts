@@ -45,6 +45,7 @@ const FLAGS = {
   collector: switchFlag(
     'Run the collector as a process of its own, with a store of 4 MiB, and kill, stop and freeze that instead, for --seconds',
   ),
+  insight: switchFlag('Run the service that says what events mean over time as well: its invariants are checked too'),
   products: numberFlag({ help: 'Products of the marketplace', fallback: 500, least: 10 }),
   customers: numberFlag({ help: 'Customers of the marketplace', fallback: 500, least: 10 }),
   seed: run.seed,
