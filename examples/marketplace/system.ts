@@ -114,10 +114,7 @@ const { MARKETPLACE_DATABASE: database, MARKETPLACE_BROKER: broker } = process.e
 const stores =
   database === undefined
     ? {}
-    : (await import('./databases.ts')).storesOf(
-        { database, postgres: '', durability: 'power', outbox: 'polling' },
-        undefined,
-      )
+    : (await import('./databases.ts')).storesOf({ database, postgres: '', durability: 'power', outbox: 'polling' }, undefined)
 const brokers =
   broker === undefined
     ? {}
