@@ -10,7 +10,7 @@ import { FAMILIES, type Reading } from '../../telemetry/telemetry.ts'
 import type { TopologyNodes } from '../graph.ts'
 import { exchangeRecords } from './exchange-records.ts'
 import { startLooks, type Looks } from './looks.ts'
-import { createReaders, leadOf, stagesOf, type Readers } from './readers.ts'
+import { allOf, createReaders, leadOf, stagesOf, type Readers } from './readers.ts'
 import type { Reader } from './reader.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
 import { createRates, type Rates } from './rates.ts'
@@ -86,7 +86,7 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
   const tick = async (): Promise<void> => {
     // A partition that has something to read is not idle, however long that takes.
     const [lags, totals] = await Promise.all([host.broker.lag(), host.store.records.parked.totals()])
-    for (const { topology, readers, rates } of entries.values()) {
+    const pass = async ({ topology, readers, rates }: Entry): Promise<void> => {
       rates.note(runtime.clock.now(), toldBy(readers?.all() ?? []))
       const group = groupOf(host, topology)
       const isRead = (topic: string, partition: number): boolean =>
@@ -95,6 +95,7 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
       await readers?.tick(isRead)
       if (waiting) await readers?.retry()
     }
+    await allOf(Array.from(entries.values(), (entry) => () => pass(entry)))
   }
   const tickOn = (): void => {
     timer = runtime.timers.after(TICK, () => {

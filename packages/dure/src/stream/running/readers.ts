@@ -77,13 +77,15 @@ export function createReaders(options: {
     const found = await exchange.look()
     isPressed = isTooMuch(found.waiting, most)
     let had = false
+    const taking: (() => Promise<void>)[] = []
     for (const { name, level } of stages)
       for (let partition = 0; level > 0 && partition < lead!.partitions; partition++) {
         const reader = readers.get(`${partition} ${name}`)
         if (reader === undefined || !reader.isAssigned()) continue
         had ||= found.waiting.some((row) => row.stage === name && row.partition === partition)
-        await reader.take(found)
+        taking.push(() => reader.take(found))
       }
+    await allOf(taking)
     return had
   }
 
@@ -114,13 +116,20 @@ export function createReaders(options: {
         .reader.deliver(batch, place)
     },
     tick: async (isRead) => {
-      for (const reader of readers.values()) await reader.tick(isRead)
+      await allOf(Array.from(readers.values(), (reader) => () => reader.tick(isRead)))
     },
     retry: async () => {
-      for (const reader of readers.values()) await reader.retry()
+      await allOf(Array.from(readers.values(), (reader) => () => reader.retry()))
     },
     all: () => [...readers.values()],
   }
+}
+
+/** One after the other, also behind one that fails: what stands still in one place must not stop the time of all. Rejects with the first failure. */
+export async function allOf(works: readonly (() => Promise<void>)[]): Promise<void> {
+  const failed: unknown[] = []
+  for (const work of works) await work().catch((error: unknown) => failed.push(error))
+  if (failed.length > 0) throw failed[0]
 }
 
 /** The topic with the most partitions: whoever has one of it has the same one of each stage behind. */

@@ -14,7 +14,7 @@ import type { ExtensionHost } from '../../service/internal.ts'
 import { silentLogger } from '../../telemetry/telemetry.ts'
 import { diff, stream, topology, tumbling } from '../stream.ts'
 import { exchangeRecords } from './exchange-records.ts'
-import { createReaders, type Readers } from './readers.ts'
+import { allOf, createReaders, type Readers } from './readers.ts'
 import { streamRecords } from './records.ts'
 import { deliveriesOf, messageOf, MINUTE, START } from './rig.test-support.ts'
 import { MIGRATIONS } from './tables.ts'
@@ -155,4 +155,16 @@ test('a release says before what becomes of state that copies share', () => {
     { name: 'counts', why: 'it was spread by the partitions of topic "item.sold" and is by its key' },
   ])
   assert.deepEqual(diff(views(true), views(true), { copies: true }).carried, ['counts'])
+})
+
+test('what stands still in one place does not stop the time of the others', async () => {
+  const done: string[] = []
+  const work =
+    (name: string, fails = false) =>
+    async () => {
+      done.push(name)
+      if (fails) throw new Error(`${name} stands still`)
+    }
+  await assert.rejects(allOf([work('a'), work('b', true), work('c', true), work('d')]), /^Error: b stands still$/)
+  assert.deepEqual(done, ['a', 'b', 'c', 'd'])
 })
