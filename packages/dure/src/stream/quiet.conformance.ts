@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { command, contract, event, query } from '../contract/contract.ts'
 import { database, sqlite } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import { realRuntime, type Runtime } from '../runtime/runtime.ts'
 import { service, start, system, type Service } from '../service/service.ts'
 import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import { stream, topology, tumbling } from './stream.ts'
@@ -77,7 +77,7 @@ export function streamConformance(name: string, makeBroker: MakeStreamBroker): v
       )
       try {
         const client = running.client(Books)
-        const begun = Math.floor(Date.now() / 60_000) * 60_000 - 600_000
+        const begun = Math.floor(realRuntime().clock.now() / 60_000) * 60_000 - 600_000
         const until = async (lines: readonly string[]): Promise<void> => {
           while ((await client.told()).length < lines.length) await sleep(20)
           assert.deepEqual(await client.told(), lines)
