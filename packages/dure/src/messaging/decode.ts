@@ -13,8 +13,8 @@ export function decoderOf(event: AnyEvent): Decoder<Message> {
   return (message) => {
     const reason = isUnreadable(message) ? unreadableReason(message) : undefined
     if (reason !== undefined) throw unreadable(message, `: ${reason}`)
-    const { contentType = JSON_TYPE } = message
-    if (!/^application\/([\w.]+\+)?json\b/i.test(contentType))
+    const { contentType } = message
+    if (contentType !== undefined && !/^application\/([\w.]+\+)?json\b/i.test(contentType))
       throw unreadable(message, `: its data are "${contentType}", and "${JSON_TYPE}" is needed`)
     return decode(message)
   }

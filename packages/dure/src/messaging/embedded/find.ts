@@ -3,7 +3,7 @@ import { beginFinding, SLACK, wantedOf, type Finding } from '../find.ts'
 import type { FindBy, FindOptions, Found } from '../found.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Partition } from './partition.ts'
-import { messageFrom, MESSAGE_COLUMNS } from './rows.ts'
+import { messageFrom, MESSAGE_COLUMNS, selectMessages } from './rows.ts'
 import type { Topics } from './topics.ts'
 
 /** Rows that are looked at before others have their turn: some milliseconds. */
@@ -42,7 +42,8 @@ export function createFind({
 
   const lookInto = async (finding: Finding, { by }: FindOptions, queue: string): Promise<void> => {
     const { condition, value } = conditionOf(by)
-    const page = db.prepare(
+    const page = selectMessages(
+      db,
       `WITH wanted (value) AS (SELECT value FROM json_each(?)) SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = (SELECT id FROM queues WHERE name = ?) AND seq > ? AND seq <= ? AND ${condition} ORDER BY seq`,
     )
     const ends = db.prepare('SELECT coalesce(min(seq), 1) AS first, coalesce(max(seq), 0) AS last FROM work').get()!

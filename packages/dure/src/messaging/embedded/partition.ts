@@ -1,7 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CallError, type Message } from '../../contract/contract.ts'
 import type { Delivery } from '../topics.ts'
-import { messageFrom, messageParameters, MESSAGE_COLUMNS, MESSAGE_PLACES, MESSAGE_TABLE, sizeOf } from './rows.ts'
+import {
+  messageFrom,
+  messageParameters,
+  MESSAGE_COLUMNS,
+  MESSAGE_PLACES,
+  MESSAGE_TABLE,
+  selectMessages,
+  sizeOf,
+  type MessageRow,
+} from './rows.ts'
 
 /**
  * One partition: a table of its own, appended to at its right edge. What its readers have not yet had is
@@ -189,8 +198,10 @@ function openTable({ db, topicId, topic, number }: { db: DatabaseSync; topicId: 
   const insert = sql(`INSERT INTO ${table} (offset, at, total, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ${MESSAGE_PLACES})`)
   const placeOf = (row: Record<string, unknown> | undefined): Place | undefined =>
     row && { offset: Number(row['offset']), at: Number(row['at']), total: Number(row['total']) }
-  const deliveryOf = (row: Record<string, unknown>): StoredDelivery => {
-    const offset = Number(row['offset'])
+  const reading = (where: string): string => `SELECT offset, 0, ${MESSAGE_COLUMNS} FROM ${table} WHERE ${where} ORDER BY offset`
+  const rows = selectMessages(db, `${reading('offset >= ?')} LIMIT ?`)
+  const deliveryOf = (row: MessageRow): StoredDelivery => {
+    const [offset] = row
     return { message: messageFrom(row, topic), partition: number, position: String(offset), offset }
   }
 
@@ -208,12 +219,11 @@ function openTable({ db, topicId, topic, number }: { db: DatabaseSync; topicId: 
     insert: (offset: number, at: number, total: number, message: Message): void =>
       void insert.run(offset, at, total, ...messageParameters(message)),
     /** Of more than `bytes`, one at least. */
-    read: (from: number, limit: number, bytes: number): readonly StoredDelivery[] => {
-      const rows = sql(`SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`)
-      if (bytes === Infinity) return rows.all(from, limit).map(deliveryOf)
+    read: (first: number, limit: number, bytes: number): readonly StoredDelivery[] => {
+      if (bytes === Infinity) return rows.all(first, limit).map(deliveryOf)
       const found: StoredDelivery[] = []
       let size = 0
-      for (const row of rows.iterate(from, limit)) {
+      for (const row of rows.iterate(first, limit)) {
         const delivery = deliveryOf(row)
         size += sizeOf(delivery.message)
         if (size > bytes && found.length > 0) break
@@ -222,9 +232,9 @@ function openTable({ db, topicId, topic, number }: { db: DatabaseSync; topicId: 
       return found
     },
     find: ({ from, to, condition, value }: FindInTable): readonly StoredDelivery[] =>
-      sql(
-        `WITH wanted (value) AS (SELECT value FROM json_each(?))
-         SELECT offset, ${MESSAGE_COLUMNS} FROM ${table} WHERE offset >= ? AND offset < ? AND ${condition} ORDER BY offset`,
+      selectMessages(
+        db,
+        `WITH wanted (value) AS (SELECT value FROM json_each(?)) ${reading(`offset >= ? AND offset < ? AND ${condition}`)}`,
       )
         .all(value, from, to)
         .map(deliveryOf),

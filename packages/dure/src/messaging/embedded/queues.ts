@@ -8,7 +8,16 @@ import type { Queues, ReceiveOptions } from '../queues.ts'
 import { backoff } from '../../runtime/internal.ts'
 import type { Commits } from './commits.ts'
 import type { BrokerFile } from './file.ts'
-import { messageFrom, messageParameters, MESSAGE_COLUMNS, MESSAGE_PLACES, ownCopy, weightOf } from './rows.ts'
+import {
+  messageFrom,
+  messageParameters,
+  MESSAGE_COLUMNS,
+  MESSAGE_PLACES,
+  ownCopy,
+  selectMessages,
+  weightOf,
+  type MessageRow,
+} from './rows.ts'
 
 /** The queues of one broker: made by whoever names them first, filled, emptied by competing receivers. */
 export type EmbeddedQueues = Pick<Queues, 'send' | 'receive'> & {
@@ -99,8 +108,8 @@ export function createQueues(options: { file: BrokerFile; commits: Commits; runt
 function statementsOf(db: DatabaseSync) {
   return {
     insert: db.prepare(`INSERT INTO work (queue, delay, ${MESSAGE_COLUMNS}) VALUES (?, ?, ${MESSAGE_PLACES})`),
-    after: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
-    one: db.prepare(`SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
+    after: selectMessages(db, `SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE queue = ? AND seq > ? ORDER BY seq LIMIT ?`),
+    one: selectMessages(db, `SELECT seq, delay, ${MESSAGE_COLUMNS} FROM work WHERE seq = ?`),
     size: db.prepare('SELECT count(*) AS n FROM work WHERE queue = ?'),
     done: db.prepare('DELETE FROM work WHERE seq = ?'),
   }
@@ -125,12 +134,13 @@ function createQueue(options: { commits: Commits; runtime: Runtime; sql: Stateme
   /** Takes what is next, as much as there are hands and room for. */
   const take = (hands: number): Taken[] => {
     const taken: Taken[] = []
-    const fits = (row: Record<string, unknown>): boolean => {
-      const own = String(row['data']).length
+    const fits = (row: MessageRow): boolean => {
+      const message = messageFrom(row, name)
+      const own = message.data.length
       if (inHand > 0 && inHandSize + own > LARGEST) return false
       inHand++
       inHandSize += own
-      taken.push({ seq: Number(row['seq']), message: messageFrom(row, name) })
+      taken.push({ seq: row[0], message })
       return true
     }
     while (taken.length < hands && again.length > 0) {
@@ -141,7 +151,7 @@ function createQueue(options: { commits: Commits; runtime: Runtime; sql: Stateme
     if (taken.length === hands || pauses.size >= MOST_PAUSES) return taken
     for (const row of sql.after.iterate(id, last, hands - taken.length)) {
       if (!fits(row)) break
-      last = Number(row['seq'])
+      last = row[0]
     }
     return taken
   }

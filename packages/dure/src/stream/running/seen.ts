@@ -6,8 +6,9 @@ import { createCells, type HeldCells } from '../cells.ts'
  */
 export type Seen = {
   readonly held: HeldCells<readonly string[]>
-  /** Those that were not taken before. */
+  /** Those that were not taken before. They count as taken from now on: when their batch fails, all of this is thrown away. */
   readonly fresh: <E extends { readonly message: { readonly id: string } }>(place: string, entries: readonly E[]) => readonly E[]
+  /** These are written with their batch. */
   readonly note: (place: string, entries: readonly { readonly message: { readonly id: string } }[]) => void
   /** The cells were loaded. */
   readonly restored: () => void
@@ -40,15 +41,17 @@ export function createSeen(): Seen {
     held,
     fresh: (name, entries) => {
       const { ids } = placeOf(name)
-      const here = new Set<string>()
-      return entries.filter(({ message: { id } }) => !ids.has(id) && !here.has(id) && here.add(id) !== undefined)
+      // What was there already does not make it larger: half as much as to ask and then to add.
+      return entries.filter(({ message }) => ids.size < ids.add(message.id).size)
     },
     note: (name, entries) => {
       if (entries.length === 0) return
       const place = placeOf(name)
-      const ids = entries.map(({ message }) => message.id)
-      for (const id of ids) place.ids.add(id)
-      cells.put(name, ids, place.next)
+      cells.put(
+        name,
+        entries.map(({ message }) => message.id),
+        place.next,
+      )
       place.rows.push(place.next++)
       forget(name, place)
     },
