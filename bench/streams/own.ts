@@ -1,6 +1,6 @@
 /**
  * Ours, measured alone in a process: `node own.ts PROBE COUNT` for what kafkats.js does; `node own.ts nexmark FILE` for queries over
- * a file with a document a line, whose names are lines of the input.
+ * a file with a document a line, whose names are lines of the input; `node --expose-gc own.ts kept KEYS` for what state takes.
  */
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -63,6 +63,28 @@ async function probed(name: string, count: number): Promise<void> {
     task.end()
   })
   if (name !== 'session' && written === 0) throw new Error('Cannot measure: nothing was published')
+}
+
+/** Bytes of memory for each key of a count. */
+function kept(keys: number): void {
+  const counts = topology('probe', [probes['count']!()])
+  const [source] = sourcesOf(counts).values()
+  const task = openTask({ nodes: counts.nodes, now: FOREVER, publish: () => {} })
+  const used = (): number => {
+    gc!()
+    return process.memoryUsage().heapUsed
+  }
+  const before = used()
+  for (let from = 0; from < keys; from += BATCH)
+    task.process(
+      source!,
+      0,
+      Array.from({ length: BATCH }, (_, n) => ({ value: undefined, key: `key-${from + n}`, time: 0 })),
+      FOREVER,
+    )
+  // What is committed is no change any more.
+  for (const { held } of task.parts) held.dirty.length = 0
+  console.log(JSON.stringify({ bytesPerKey: (used() - before) / keys }))
 }
 
 type Batch = { readonly kind: NexmarkEvent['kind']; readonly records: InputRecord[] }
@@ -147,4 +169,5 @@ if (what === 'nexmark') {
   console.log('ready')
   for await (const query of createInterface({ input: process.stdin })) console.log(await fromFile(query as QueryName, how!))
 } else if (what === 'decoding') decoding(Number(how))
+else if (what === 'kept') kept(Number(how))
 else await probed(what!, Number(how))
