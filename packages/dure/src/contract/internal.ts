@@ -47,7 +47,7 @@ export {
 export { memberFinder } from './members.ts'
 export { identifiersFor } from './identifiers.ts'
 export { bigintFromText, shortText } from './text.ts'
-export { objectMaker } from './object-maker.ts'
+export { objectMaker, propertyText } from './object-maker.ts'
 export { setKey } from './unknown.ts'
 export { pascal } from './components.ts'
 export { drawNumbers, errorsOf, numbersOf, retiredOf } from './numbers.ts'

@@ -5,7 +5,7 @@ import { setKey } from './unknown.ts'
  * of them are of one shape and made in one step.
  */
 export function objectMaker(keys: readonly string[]): (values: readonly unknown[]) => Record<string, unknown> {
-  const fields = keys.map((key, at) => `${key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)}: values[${at}]`)
+  const fields = keys.map((key, at) => `${propertyText(key)}: values[${at}]`)
   try {
     // Of the contract only keys get into the text, each written as JSON.
     return new Function('values', `return { ${fields.join(', ')} }`) as ReturnType<typeof objectMaker>
@@ -17,4 +17,9 @@ export function objectMaker(keys: readonly string[]): (values: readonly unknown[
       return object
     }
   }
+}
+
+/** A key of an object as code has it: "__proto__" is a key like all others. */
+export function propertyText(key: string): string {
+  return key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)
 }

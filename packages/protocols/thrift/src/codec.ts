@@ -1,5 +1,5 @@
 /** Codecs for the types of a model: compiled once, so that a value is written and read without looking at its type. */
-import { objectMaker, setKey } from 'dure/contract/internal'
+import { objectMaker, propertyText, setKey } from 'dure/contract/internal'
 import type { Enum, Model, Struct, ThriftField, ThriftType } from './types.ts'
 import { SCALARS, type Codec } from './scalars.ts'
 import { Malformed, Misfit, TYPE, type Reader, type Writer } from './wire/wire.ts'
@@ -136,6 +136,29 @@ function objectCodec(parts: readonly Part[], where: string): Codec {
     }
     return value
   }
+  /** What follows the first fields, in whatever order and however many. */
+  const rest = (from: Reader, values: unknown[]): unknown => {
+    // Whoever writes them does so in the contract's order, and leaves few out.
+    let [next, isWhole] = [values.length, true]
+    while (from.field()) {
+      const { id } = from
+      const at = parts[next]?.number === id ? next : places.get(id)
+      if (at === undefined) {
+        from.skip(from.type)
+        continue
+      }
+      const part = parts[at]!
+      if (part.codec.type !== from.type) throw unlike(part, from, where)
+      if (at !== next) {
+        isWhole = false
+        while (values.length < at) values.push(ABSENT)
+      }
+      values[at] = part.codec.read(from)
+      next = at + 1
+    }
+    from.end()
+    return isWhole && values.length === parts.length ? whole(values) : partly(values)
+  }
   return {
     type: TYPE.struct,
     write: (to, value) => {
@@ -148,30 +171,44 @@ function objectCodec(parts: readonly Part[], where: string): Codec {
       }
       to.end()
     },
-    read: (from) => {
-      const values: unknown[] = []
-      // Whoever writes them does so in the contract's order, and leaves few out.
-      let [next, isWhole] = [0, true]
+    read: straightReader(parts, rest),
+  }
+}
+
+type Rest = (from: Reader, values: unknown[]) => unknown
+
+/** Of the types that a reader has a method for. */
+const PIECES = new Map<Codec, string>(
+  Object.entries({ string: 'string', boolean: 'bool', int32: 'i32', int64: 'i64', double: 'double' } as const).map(
+    ([of, piece]) => [SCALARS[of as keyof typeof SCALARS], piece],
+  ),
+)
+
+/**
+ * Reads the fields of a struct that come in the contract's order with none left out, as nearly all do, by a function of its own that
+ * looks at no table; from the first that does not, `rest` goes on. Where code may not be made from text, `rest` reads all.
+ */
+function straightReader(parts: readonly Part[], rest: Rest): (from: Reader) => unknown {
+  const values = parts.map((_, at) => `v${at}`)
+  const lines = parts.flatMap(({ codec, number }, at) => {
+    const piece = PIECES.get(codec)
+    return [
+      `if (!from.next(${codec.type}, ${number})) return rest(from, [${values.slice(0, at).join(', ')}])`,
+      `const v${at} = ${piece === undefined ? `r${at}` : `from.${piece}`}(${piece === undefined ? 'from' : ''})`,
+    ]
+  })
+  const made = `{ ${parts.map(({ key }, at) => `${propertyText(String(key))}: v${at}`).join(', ')} }`
+  lines.push(`if (!from.ends()) return rest(from, [${values.join(', ')}])`, `return ${made}`)
+  const reads = parts.map(({ codec }) => codec.read)
+  try {
+    // Of the contract only keys get into the text, each written as JSON.
+    return new Function('rest', ...parts.map((_, at) => `r${at}`), `return (from) => { from.begin()\n${lines.join('\n')} }`)(rest, ...reads) as ReturnType<typeof straightReader>
+  } catch (error) {
+    if (!(error instanceof EvalError)) throw error
+    return (from) => {
       from.begin()
-      while (from.field()) {
-        const { id } = from
-        const at = parts[next]?.number === id ? next : places.get(id)
-        if (at === undefined) {
-          from.skip(from.type)
-          continue
-        }
-        const part = parts[at]!
-        if (part.codec.type !== from.type) throw unlike(part, from, where)
-        if (at !== next) {
-          isWhole = false
-          while (values.length < at) values.push(ABSENT)
-        }
-        values[at] = part.codec.read(from)
-        next = at + 1
-      }
-      from.end()
-      return isWhole && values.length === parts.length ? whole(values) : partly(values)
-    },
+      return rest(from, [])
+    }
   }
 }
 
@@ -272,6 +309,17 @@ function itemsCodec(item: Codec, kind: 'list' | 'set', { list, value }: Items): 
 }
 
 function mapCodec(key: Codec, value: Codec, of: 'map' | 'record'): Codec {
+  const readMap = (from: Reader, size: number): Map<unknown, unknown> =>
+    uniqueMap(Array.from({ length: size }, () => [key.read(from), value.read(from)]))
+  const readRecord = (from: Reader, size: number): Record<string, unknown> => {
+    const record: Record<string, unknown> = {}
+    for (let at = 0; at < size; at++) {
+      const name = key.read(from) as string
+      if (Object.hasOwn(record, name)) throw twice()
+      setKey(record, name, value.read(from))
+    }
+    return record
+  }
   return {
     type: TYPE.map,
     write: (to, given) => {
@@ -287,14 +335,9 @@ function mapCodec(key: Codec, value: Codec, of: 'map' | 'record'): Codec {
       const size = from.map()
       if (size > 0 && (from.type !== key.type || from.valueType !== value.type))
         throw new Malformed(`a map in it is of types ${from.type} and ${from.valueType}, not ${key.type} and ${value.type}`)
-      const entries: [unknown, unknown][] = []
-      for (let at = 0; at < size; at++) entries.push([key.read(from), value.read(from)])
+      const read = of === 'map' ? readMap(from, size) : readRecord(from, size)
       from.leave()
-      const map = uniqueMap(entries)
-      if (of === 'map') return map
-      const record: Record<string, unknown> = {}
-      for (const [name, own] of map) setKey(record, name as string, own)
-      return record
+      return read
     },
   }
 }
@@ -306,9 +349,11 @@ function entriesOf(value: unknown): readonly (readonly [string, unknown])[] | un
 function uniqueMap(entries: readonly (readonly [unknown, unknown])[]): Map<unknown, unknown> {
   const map = new Map(entries)
   // One of both would be lost.
-  if (map.size !== entries.length) throw new Malformed('a map in it has one key twice')
+  if (map.size !== entries.length) throw twice()
   return map
 }
+
+const twice = (): Malformed => new Malformed('a map in it has one key twice')
 
 function enumCodec({ name, values }: Enum): Codec {
   const numbers = new Map(values.map(({ value, number }) => [value as unknown, number]))

@@ -125,8 +125,22 @@ export class BinaryReader extends Input implements Reader {
     return true
   }
 
+  next(type: number, id: number): boolean {
+    const { data, at } = this
+    if (at + 3 > data.length || data[at] !== type || ((data[at + 1]! << 8) | data[at + 2]!) !== id) return false
+    this.at = at + 3
+    return true
+  }
+
   end(): void {
     this.leave()
+  }
+
+  ends(): boolean {
+    if (this.data[this.at] !== TYPE.stop) return false
+    this.at++
+    this.leave()
+    return true
   }
 
   bool(): boolean {

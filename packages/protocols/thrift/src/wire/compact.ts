@@ -178,9 +178,27 @@ export class CompactReader extends Input implements Reader {
     return true
   }
 
+  next(type: number, id: number): boolean {
+    const head = this.data[this.at]
+    if (head === undefined || id - this.#last !== head >> 4) return false
+    const compact = head & 0x0f
+    if (compact === TYPE.stop || FROM[compact] !== type) return false
+    this.#bool = compact === TRUE ? true : compact === FALSE ? false : undefined
+    this.#last = id
+    this.at++
+    return true
+  }
+
   end(): void {
     this.#last = this.#outer.pop()!
     this.leave()
+  }
+
+  ends(): boolean {
+    if (this.data[this.at] !== TYPE.stop) return false
+    this.at++
+    this.end()
+    return true
   }
 
   bool(): boolean {

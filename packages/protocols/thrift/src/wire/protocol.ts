@@ -74,7 +74,11 @@ export type Reader = {
   readonly begin: () => void
   /** Whether there is another field, whose `type` and `id` are set then. */
   readonly field: () => boolean
+  /** Begins the next field if it is of this type and number; else reads nothing. It may say no to one that `field` finds. */
+  readonly next: (type: number, id: number) => boolean
   readonly end: () => void
+  /** Ends a struct that has no more fields; else reads nothing. */
+  readonly ends: () => boolean
   readonly bool: () => boolean
   readonly i32: () => number
   /** @throws {Malformed} for one beyond 53 bits */
