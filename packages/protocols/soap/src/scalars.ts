@@ -8,8 +8,7 @@ export type ScalarForm = {
   readonly read: (text: string) => unknown
 }
 
-const DATE = /^(-?)(\d{4,6})(-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/
-const DAY = /^[+-]?\d+-(\d\d)-(\d\d)/
+const DATE = /^(-?)(\d{4,6})(-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/
 const DOUBLE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const SPECIAL: Readonly<Record<string, number>> = { INF: Infinity, '+INF': Infinity, '-INF': -Infinity, NaN: Number.NaN }
@@ -88,11 +87,11 @@ function dateFromText(text: string): unknown {
   const given = text.trim()
   const parts = DATE.exec(given)
   if (parts === null) return given
-  const [, sign, year, rest] = parts as unknown as [string, string, string, string]
+  const [, sign, year, rest, month, day] = parts as unknown as [string, string, string, string, string, string]
   const date = new Date(sign === '' && year.length === 4 ? given : `${sign || '+'}${year.padStart(6, '0')}${rest}`)
   if (Number.isNaN(date.getTime())) return given
+  if (Number(day) <= 28) return date
   // Date rolls the 30th of February over into March; whoever wrote it meant something else.
-  const [, month, day] = DAY.exec(given) as unknown as [string, string, string]
   const last = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
   return Number(day) > last ? given : date
 }

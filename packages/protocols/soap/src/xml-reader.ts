@@ -33,6 +33,12 @@ type Scope = { readonly prefix: string; readonly uri: string; readonly around: S
 
 type Attribute = { readonly name: string; readonly value: string }
 
+/** A name as it stands there, and cut at its colon. */
+type Name = { readonly name: string; readonly prefix: string; readonly local: string }
+
+/** Places for the names of a document, a power of two: each keeps the last of those that share it. */
+const NAMES = 64
+
 const NONE: XmlElement[] = []
 const NO_ATTRIBUTES: Attribute[] = []
 const DECLARATION =
@@ -49,8 +55,7 @@ class Reading {
   #open: Open | undefined
   #depth = 0
   #elements = 0
-  /** Names that have been seen to be right. */
-  readonly #names = new Set<string>()
+  readonly #names: (Name | undefined)[] = new Array<undefined>(NAMES).fill(undefined)
 
   constructor(text: string, limits: XmlLimits) {
     this.#text = text
@@ -150,21 +155,17 @@ class Reading {
     if (++this.#depth > this.#limits.depth) throw new XmlError(`it is nested more than ${this.#limits.depth} levels deep`)
     const around = this.#open
     if (around === undefined && this.#root !== undefined) throw malformed('it has more than one element')
-    const name = this.#name()
+    const { name, prefix, local } = this.#name()
     const attributes = this.#attributes()
     const isEmpty = this.#text.charCodeAt(this.#at) === SLASH
     if (isEmpty && this.#text.charCodeAt(++this.#at) !== GREATER) throw malformed('it has "/" in the midst of a tag')
     this.#at++
-    const scope = attributes.length === 0 ? around?.scope : declared(attributes, around?.scope)
-    const colon = name.indexOf(':')
-    const prefix = colon === -1 ? '' : name.slice(0, colon)
     if (prefix === 'xmlns') throw malformed('an element of it has the prefix "xmlns"')
-    const open: Open = {
-      uri: uriOf(prefix, scope),
-      local: colon === -1 ? name : name.slice(colon + 1),
-      attributes: attributes.length === 0 ? undefined : named(attributes, scope),
-      ...{ children: NONE, text: '', name, scope, around },
-    }
+    const isBare = attributes.length === 0
+    const scope = isBare ? around?.scope : declared(attributes, around?.scope)
+    const uri = uriOf(prefix, scope)
+    const own = isBare ? undefined : named(attributes, scope)
+    const open: Open = { uri, local, attributes: own, children: NONE, text: '', name, scope, around }
     if (around === undefined) this.#root = open
     else if (around.children === NONE) around.children = [open]
     else around.children.push(open)
@@ -172,23 +173,22 @@ class Reading {
     if (isEmpty) this.#end(open)
   }
 
-  /** A name as it stands there, with its prefix. */
-  #name(): string {
+  /** A document says the same few names again and again: one that it has said is known without being cut out and looked at. */
+  #name(): Name {
     const text = this.#text
     const from = this.#at
-    let at = from
+    let [at, hash] = [from, 0]
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at)
-      if (isSpace(code) || code === GREATER || code === SLASH || code === EQUALS) break
+      if (code === GREATER || code === SLASH || code === EQUALS || isSpace(code)) break
+      hash = (hash * 31 + code) | 0
     }
     if (at === text.length) throw early()
-    const name = text.slice(from, at)
-    if (!this.#names.has(name)) {
-      if (!isXmlName(name)) throw malformed(`${quoted(name)} is no name`)
-      this.#names.add(name)
-    }
     this.#at = at
-    return name
+    const place = hash & (NAMES - 1)
+    const known = this.#names[place]
+    if (known !== undefined && known.name.length === at - from && text.startsWith(known.name, from)) return known
+    return (this.#names[place] = nameOf(text.slice(from, at)))
   }
 
   /** Goes on to what ends the tag. */
@@ -216,7 +216,7 @@ class Reading {
 
   #attribute(): Attribute {
     const text = this.#text
-    const name = this.#name()
+    const { name } = this.#name()
     this.#spaces()
     if (text.charCodeAt(this.#at) !== EQUALS) throw malformed(`the attribute ${quoted(name)} has no value`)
     this.#at++
@@ -235,6 +235,14 @@ class Reading {
     this.#at = to + 1
     return { name, value }
   }
+}
+
+function nameOf(name: string): Name {
+  if (!isXmlName(name)) throw malformed(`${quoted(name)} is no name`)
+  const colon = name.indexOf(':')
+  return colon === -1
+    ? { name, prefix: '', local: name }
+    : { name, prefix: name.slice(0, colon), local: name.slice(colon + 1) }
 }
 
 /** What prefixes stand for inside of an element. Source: Namespaces in XML 1.0, sections 2.2, 3 and 5. */
