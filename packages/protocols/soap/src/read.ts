@@ -1,11 +1,11 @@
 /** Values from XML, by the types of a contract. What does not fit is left as text, for the contract to refuse. */
 import type { Issue } from 'dure/contract'
-import { setKey, unknownFromJson, type NamedType, type TypeRef } from 'dure/contract/internal'
+import { objectMaker, setKey, unknownFromJson, type NamedType, type TypeRef } from 'dure/contract/internal'
 import type { Part, SoapModel } from './model.ts'
 import { XSI } from './names.ts'
 import { SCALARS } from './scalars.ts'
 import { TEXT } from './write.ts'
-import type { XmlElement } from './xml.ts'
+import { only, type XmlElement } from './xml.ts'
 
 /** Where in the value it is, and what is wrong so far: what it is called in what is around it, as far as anybody asks. */
 type At = { readonly around: At | undefined; readonly key: string | number | undefined; readonly issues: Issue[] }
@@ -26,7 +26,8 @@ const MOST_ISSUES = 20
 
 /** Compiles readers for the types of a contract. */
 export function xmlReader(model: SoapModel): XmlReader {
-  const { namespace, types } = model
+  const { types } = model
+  const namespace = only(model.namespace)
   const named = new Map<string, Read>()
 
   function value(ref: TypeRef): Read {
@@ -97,7 +98,12 @@ export function xmlReader(model: SoapModel): XmlReader {
     const own = model.partsOf(type)
     const each = eachPart(own)
     const undefinable = own.flatMap(({ field }) => (field!.undefinable === true ? [field!.name] : []))
+    const straight = straightReader(
+      namespace,
+      own.map(({ element, type, field }) => ({ element, name: field!.name, read: value(type) })),
+    )
     return (element, at) => {
+      if (straight.fits(element)) return straight.read(element, at)
       const object: Record<string, unknown> = {}
       each(element, at, {
         has: (_, name) => Object.hasOwn(object, name),
@@ -175,12 +181,31 @@ function partReader(
   }
 }
 
+/** For an element that has all of its parts, once each and in their order, as nearly all do: there is nothing to look up. */
+function straightReader(
+  namespace: string,
+  parts: readonly { readonly element: string; readonly name: string; readonly read: Read }[],
+): { readonly fits: (element: XmlElement) => boolean; readonly read: Read } {
+  const whole = objectMaker(parts.map(({ name }) => name))
+  const elements = parts.map(({ element }) => only(element))
+  return {
+    fits: ({ children, text }) => {
+      if (text !== '' || children.length !== elements.length) return false
+      for (let n = 0; n < elements.length; n++)
+        if (children[n]!.local !== elements[n] || children[n]!.uri !== namespace) return false
+      return true
+    },
+    read: ({ children }, at) => whole(parts.map(({ name, read }, n) => read(children[n]!, inside(at, name)))),
+  }
+}
+
 /** Elements of one name. */
 function listReader(namespace: string, name: string, read: Read): (element: XmlElement, at: At) => unknown[] {
+  const own = only(name)
   return (element, at) => {
     refuseText(element, at)
     return element.children.map((child, n) => {
-      if (child.uri === namespace && child.local === name) return read(child, inside(at, n))
+      if (child.local === own && child.uri === namespace) return read(child, inside(at, n))
       refuse(at, n, unknownElement(child, namespace, [name]))
       return undefined
     })

@@ -8,10 +8,15 @@ export type ScalarForm = {
   readonly read: (text: string) => unknown
 }
 
-const DATE = /^(-?)(\d{4,6})(-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/
+const DATE = /^-?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/
 const DOUBLE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-const SPECIAL: Readonly<Record<string, number>> = { INF: Infinity, '+INF': Infinity, '-INF': -Infinity, NaN: Number.NaN }
+const SPECIAL: ReadonlyMap<string, number> = new Map([
+  ['INF', Infinity],
+  ['+INF', Infinity],
+  ['-INF', -Infinity],
+  ['NaN', Number.NaN],
+])
 /** Digits of a whole number of any size. */
 const LONGEST = 4_000
 
@@ -68,8 +73,8 @@ function doubleToText(value: unknown): string {
 
 function doubleFromText(text: string): unknown {
   const given = text.trim()
-  if (Object.hasOwn(SPECIAL, given)) return SPECIAL[given]
-  const number = DOUBLE.test(given) ? Number(given) : Number.NaN
+  if (!DOUBLE.test(given)) return SPECIAL.get(given) ?? given
+  const number = Number(given)
   return Number.isFinite(number) ? number : given
 }
 
@@ -85,13 +90,22 @@ function dateToText(value: unknown): string {
 /** A moment without its offset could be any of a day's, and is none here. */
 function dateFromText(text: string): unknown {
   const given = text.trim()
-  const parts = DATE.exec(given)
-  if (parts === null) return given
-  const [, sign, year, rest, month, day] = parts as unknown as [string, string, string, string, string, string]
-  const date = new Date(sign === '' && year.length === 4 ? given : `${sign || '+'}${year.padStart(6, '0')}${rest}`)
+  if (!DATE.test(given)) return given
+  const end = given.indexOf('T')
+  const date = new Date(end === 10 ? given : longYear(given, end))
   if (Number.isNaN(date.getTime())) return given
-  if (Number(day) <= 28) return date
-  // Date rolls the 30th of February over into March; whoever wrote it meant something else.
-  const last = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
-  return Number(day) > last ? given : date
+  const day = Number(given.slice(end - 2, end))
+  return day <= 28 || day <= lastDay(given, end) ? date : given
+}
+
+/** As JavaScript has it: with a sign and six digits. */
+function longYear(given: string, end: number): string {
+  const isBefore = given.startsWith('-')
+  return `${isBefore ? '-' : '+'}${given.slice(isBefore ? 1 : 0, end - 6).padStart(6, '0')}${given.slice(end - 6)}`
+}
+
+/** Of its month. Date rolls the 30th of February over into March; whoever wrote it meant something else. */
+function lastDay(given: string, end: number): number {
+  const [year, month] = [Number(given.slice(0, end - 6)), Number(given.slice(end - 5, end - 3))]
+  return new Date(Date.UTC(2000 + (Math.abs(year) % 400), month, 0)).getUTCDate()
 }

@@ -7,6 +7,7 @@ import { envelopeOf, readEnvelope, V12 } from './envelope.ts'
 import { modelOf } from './model.ts'
 import { whole, xmlReader } from './read.ts'
 import { contractOf, made } from './values.test-support.ts'
+import { SCALARS } from './scalars.ts'
 import { wsdlDocument } from './wsdl.ts'
 import { xmlWriter } from './write.ts'
 
@@ -38,6 +39,44 @@ test('every value of every contract comes back as it was', () => {
     ),
     { numRuns: 100 },
   )
+})
+
+test('elements that come in another order, or not at all, are read as they would be in theirs', () => {
+  const output = z.object({
+    a: z.string().optional(),
+    b: z.int32().optional(),
+    c: z.boolean().optional(),
+    d: z.date().optional(),
+  })
+  const model = modelOf(contract('x', { version: '1.0.0', owner: 'tests', operations: { get: query({ output }) } }))
+  const part = model.operations[0]!.output!
+  const own = { a: 'x', b: 7, c: true, d: new Date('2024-02-29T23:59:59.500Z') }
+  const words = { a: 'x', b: '7', c: 'true', d: '2024-02-29T23:59:59.500Z' }
+  fc.assert(
+    fc.property(fc.shuffledSubarray(['a', 'b', 'c', 'd'] as const), fc.boolean(), (order, isTwice) => {
+      const elements = (isTwice ? [...order, ...order] : order).map((key) => `<${key}>${words[key]}</${key}>`).join('')
+      const xml = envelopeOf(V12, `<r xmlns="${model.namespace}"><result>${elements}</result></r>`)
+      const issues: Issue[] = []
+      const read = xmlReader(model)
+        .parts([part])(readEnvelope(Buffer.from(xml), LIMITS).content!, whole(issues))
+        .get('result')
+      assert.deepEqual(read, Object.fromEntries(order.map((key) => [key, own[key]])))
+      assert.equal(issues.length, isTwice ? order.length : 0)
+    }),
+  )
+})
+
+test('a day that its month does not have is none', () => {
+  const { read } = SCALARS.date
+  for (const text of ['2023-02-29T00:00:00Z', '2024-02-30T00:00:00Z', '12345-04-31T00:00:00Z', '-0001-02-30T00:00:00Z'])
+    assert.equal(read(text), text)
+  for (const [text, iso] of [
+    ['2024-02-29T00:00:00Z', '2024-02-29T00:00:00.000Z'],
+    ['2000-02-29T12:00:00+09:00', '2000-02-29T03:00:00.000Z'],
+    ['12345-04-30T00:00:00Z', '+012345-04-30T00:00:00.000Z'],
+    ['-0004-02-29T00:00:00Z', '-000004-02-29T00:00:00.000Z'],
+  ] as const)
+    assert.equal((read(text) as Date).toISOString(), iso)
 })
 
 test('null, absent and empty are three things', () => {

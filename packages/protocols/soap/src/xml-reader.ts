@@ -1,7 +1,7 @@
 /** Reads XML 1.0 with namespaces, within bounds: without documents' own types, and so without entities but XML's five. */
 import { isUtf8 } from 'node:buffer'
 import { expandedText, isXmlName, XML, XMLNS } from './xml-words.ts'
-import { isXmlText, XmlError, type XmlElement, type XmlLimits } from './xml.ts'
+import { isXmlText, only, XmlError, type XmlElement, type XmlLimits } from './xml.ts'
 
 /** @throws {XmlError} for what is no XML, more than the limits allow, or has what SOAP forbids */
 export function readXml(bytes: Uint8Array, limits: XmlLimits): XmlElement {
@@ -36,13 +36,15 @@ type Attribute = { readonly name: string; readonly value: string }
 /** A name as it stands there, and cut at its colon. */
 type Name = { readonly name: string; readonly prefix: string; readonly local: string }
 
-/** Places for the names of a document, a power of two: each keeps the last of those that share it. */
-const NAMES = 64
+/** Names that documents have had, of whom each place keeps the last that came to it: all say the same few. A power of two. */
+const NAMES = Array.from<Name | undefined>({ length: 256 })
+/** Longer ones are not kept. */
+const LONGEST_NAME = 100
 
 const NONE: XmlElement[] = []
 const NO_ATTRIBUTES: Attribute[] = []
 const DECLARATION =
-  /^<\?xml[ \t\n]+version[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)')(?:[ \t\n]+encoding[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)'))?(?:[ \t\n]+standalone[ \t\n]*=[ \t\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\n]*\?>/
+  /<\?xml[ \t\n]+version[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)')(?:[ \t\n]+encoding[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)'))?(?:[ \t\n]+standalone[ \t\n]*=[ \t\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\n]*\?>/y
 
 const isSpace = (code: number): boolean => code === 32 || code === 10 || code === 9
 const [MARK, SLASH, GREATER, QUESTION, EQUALS, DOUBLE, SINGLE] = [33, 47, 62, 63, 61, 34, 39]
@@ -55,17 +57,20 @@ class Reading {
   #open: Open | undefined
   #depth = 0
   #elements = 0
-  readonly #names: (Name | undefined)[] = new Array<undefined>(NAMES).fill(undefined)
+
+  /** Whether nothing in its text stands for something else, or may not be there. */
+  readonly #isPlain: boolean
 
   constructor(text: string, limits: XmlLimits) {
     this.#text = text
+    this.#isPlain = !text.includes('&') && !text.includes(']]>')
     this.#limits = limits
   }
 
   document(): XmlElement {
     const text = this.#text
     if (text.charCodeAt(0) === 0xfeff) this.#at = 1
-    if (/^<\?xml[ \t\n]/.test(text.slice(this.#at, this.#at + 6))) this.#declaration()
+    if (text.startsWith('<?xml', this.#at) && isSpace(text.charCodeAt(this.#at + 5))) this.#declaration()
     for (;;) {
       const from = this.#at
       const next = text.indexOf('<', from)
@@ -85,7 +90,8 @@ class Reading {
   }
 
   #declaration(): void {
-    const found = DECLARATION.exec(this.#text.slice(this.#at))
+    DECLARATION.lastIndex = this.#at
+    const found = DECLARATION.exec(this.#text)
     if (found === null) throw malformed('its declaration cannot be read')
     const [whole, double, single, encodingDouble, encodingSingle] = found
     const version = double ?? single ?? ''
@@ -103,10 +109,14 @@ class Reading {
         if (!isSpace(part.charCodeAt(at))) throw malformed('it has text outside of its element')
       return
     }
-    if (part.includes(']]>')) throw malformed('text in it has "]]>"')
-    const expanded = part.includes('&') ? expandedText(part) : part
+    const expanded = this.#isPlain ? part : this.#expanded(part)
     if (expanded === undefined) throw malformed('text in it has an entity that is not known')
     open.text = open.text === '' ? expanded : open.text + expanded
+  }
+
+  #expanded(part: string): string | undefined {
+    if (part.includes(']]>')) throw malformed('text in it has "]]>"')
+    return part.includes('&') ? expandedText(part) : part
   }
 
   /** A comment, or text that is to be read as it is. */
@@ -173,7 +183,7 @@ class Reading {
     if (isEmpty) this.#end(open)
   }
 
-  /** A document says the same few names again and again: one that it has said is known without being cut out and looked at. */
+  /** One that is known is neither cut out nor looked at. */
   #name(): Name {
     const text = this.#text
     const from = this.#at
@@ -185,10 +195,12 @@ class Reading {
     }
     if (at === text.length) throw early()
     this.#at = at
-    const place = hash & (NAMES - 1)
-    const known = this.#names[place]
+    const place = hash & (NAMES.length - 1)
+    const known = NAMES[place]
     if (known !== undefined && known.name.length === at - from && text.startsWith(known.name, from)) return known
-    return (this.#names[place] = nameOf(text.slice(from, at)))
+    const name = nameOf(text.slice(from, at))
+    if (at - from <= LONGEST_NAME) NAMES[place] = name
+    return name
   }
 
   /** Goes on to what ends the tag. */
@@ -240,9 +252,10 @@ class Reading {
 function nameOf(name: string): Name {
   if (!isXmlName(name)) throw malformed(`${quoted(name)} is no name`)
   const colon = name.indexOf(':')
+  const own = only(name)
   return colon === -1
-    ? { name, prefix: '', local: name }
-    : { name, prefix: name.slice(0, colon), local: name.slice(colon + 1) }
+    ? { name: own, prefix: '', local: own }
+    : { name: own, prefix: only(name.slice(0, colon)), local: only(name.slice(colon + 1)) }
 }
 
 /** What prefixes stand for inside of an element. Source: Namespaces in XML 1.0, sections 2.2, 3 and 5. */
@@ -251,12 +264,12 @@ function declared(attributes: readonly Attribute[], around: Scope | undefined): 
   for (const { name, value } of attributes) {
     if (name === 'xmlns') {
       if (value === XML || value === XMLNS) throw malformed('its default namespace is one of XML’s own')
-      scope = { prefix: '', uri: value, around: scope }
+      scope = { prefix: '', uri: only(value), around: scope }
     } else if (name.startsWith('xmlns:')) {
       const prefix = name.slice(6)
       const isWrong = prefix === 'xmlns' || value === '' || value === XMLNS || (prefix === 'xml') !== (value === XML)
       if (isWrong) throw malformed(`the prefix ${quoted(prefix)} cannot stand for "${value.slice(0, 80)}"`)
-      scope = { prefix, uri: value, around: scope }
+      scope = { prefix, uri: only(value), around: scope }
     }
   }
   return scope
@@ -271,6 +284,8 @@ function uriOf(prefix: string, scope: Scope | undefined): string {
 
 /** By `{namespace}name`, but for declarations; undefined when there are none. */
 function named(attributes: readonly Attribute[], scope: Scope | undefined): ReadonlyMap<string, string> | undefined {
+  // Most have one, which declares the namespace.
+  if (attributes.length === 1 && attributes[0]!.name === 'xmlns') return undefined
   let own: Map<string, string> | undefined
   let declarations: Set<string> | undefined
   for (const { name, value } of attributes) {

@@ -24,6 +24,11 @@ export class XmlError extends Error {
   override readonly name = 'XmlError'
 }
 
+/** The same text as the one string that the engine keeps of it, as it does of keys: two such are compared without being read. */
+export function only(text: string): string {
+  return Object.keys({ [text]: true })[0]!
+}
+
 /** Whether XML 1.0 has a word for each of its characters. */
 export function isXmlText(text: string): boolean {
   return !UNSPEAKABLE.test(text) && text.isWellFormed()

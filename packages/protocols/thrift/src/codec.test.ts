@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { codecsOf } from './codec.ts'
 import { modelOf } from './model.ts'
 import { Every, sample } from './shop.test-support.ts'
-import { BinaryReader, BinaryWriter, CompactReader, CompactWriter, Malformed, Misfit } from './wire/wire.ts'
+import { BinaryReader, BinaryWriter, CompactReader, CompactWriter, Malformed, Misfit, TYPE } from './wire/wire.ts'
 
 const PROTOCOLS = { binary: [BinaryWriter, BinaryReader], compact: [CompactWriter, CompactReader] } as const
 type Protocol = keyof typeof PROTOCOLS
@@ -131,6 +131,36 @@ test('a value that Thrift has no bytes for is found before any is sent', () => {
       () => write({ ...right, ...wrong }),
       (error: unknown) => error instanceof Misfit && words.test(error.message),
     )
+})
+
+test('fields that come in another order, are left out, or stand among others are read as they would be in theirs', () => {
+  const fields = { a: fc.string(), b: fc.integer(), c: fc.boolean(), d: fc.double() }
+  const codec = codecOf(
+    z.object({ a: z.string().optional(), b: z.int32().optional(), c: z.boolean().optional(), d: z.number().optional() }),
+  )
+  const places = fc
+    .subarray(['a', 'b', 'c', 'd', 'unknown'] as const, { minLength: 0 })
+    .chain((some) => fc.shuffledSubarray(some, { minLength: some.length }))
+  fc.assert(
+    fc.property(fc.record(fields), places, fc.constantFrom('binary', 'compact'), (value, order, protocol) => {
+      const writer = new PROTOCOLS[protocol][0](1024)
+      writer.frame()
+      writer.begin()
+      const write = {
+        a: () => (writer.field(TYPE.string, 1), writer.string(value.a)),
+        b: () => (writer.field(TYPE.i32, 2), writer.i32(value.b)),
+        c: () => writer.boolField(3, value.c),
+        d: () => (writer.field(TYPE.double, 4), writer.double(value.d)),
+        unknown: () => (writer.field(TYPE.string, 9), writer.string('of a later release')),
+      }
+      for (const key of order) write[key]()
+      writer.end()
+      const expected = Object.fromEntries(Object.entries(value).filter(([key]) => (order as readonly string[]).includes(key)))
+      const read = codec(protocol).read(writer.framed().subarray(4)) as object
+      assert.deepEqual(read, expected)
+      assert.deepEqual(Object.keys(read), Object.keys(expected))
+    }),
+  )
 })
 
 test('fields that are not known are left out, and the wrong type of one that is known is said', () => {

@@ -103,7 +103,7 @@ export class Input {
   }
 
   #utf8(start: number): string {
-    const text = this.data.utf8Slice(start, this.at)
+    const text = this.data.toString('utf8', start, this.at)
     // What is not UTF-8 is read as this, which may stand in a text as well.
     if (text.includes('\ufffd') && !isUtf8(this.data.subarray(start, this.at))) throw new Malformed('a string of it is not UTF-8')
     return text
