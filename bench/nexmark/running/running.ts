@@ -44,6 +44,8 @@ export type Ran = {
 
 const MEMBER = join(import.meta.dirname, '../member.ts')
 const [BATCH, LOOK] = [2_000, 50]
+/** How often a process may be begun until it is ready. */
+const STARTS = 5
 /** Milliseconds: five until all partitions are idle, ten of the longest window, and some for those that are slow. */
 const CLOSED = 25_000
 const EVENTS = { person: PersonSeen, auction: AuctionOpened, bid: BidMade, side: SideInput } as const
@@ -156,15 +158,16 @@ function memberOf(words: readonly string[]) {
     one.kill(signal)
     await ended
   }
+  const begun = async (): Promise<boolean> => {
+    child = spawn(process.execPath, ['--conditions=dure-source', MEMBER, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ready = once(child.stdout!, 'data').then(() => true)
+    return Promise.race([ready, once(child, 'exit').then(() => false)])
+  }
   return {
+    /** Again when it ends before it is ready, as who supervises it would: its broker is busy, and a start waits so long only. */
     begin: async (): Promise<void> => {
-      child = spawn(process.execPath, ['--conditions=dure-source', MEMBER, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
-      await Promise.race([
-        once(child.stdout!, 'data'),
-        once(child, 'exit').then(([code]) => {
-          throw new Error(`The process of the queries ended with ${String(code)} before it was ready`)
-        }),
-      ])
+      for (let tries = 1; !(await begun()); tries++)
+        if (tries === STARTS) throw new Error(`The process of the queries ended ${STARTS} times before it was ready`)
     },
     kill: () => end('SIGKILL'),
     end: () => end('SIGTERM'),
