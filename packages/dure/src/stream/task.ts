@@ -187,7 +187,8 @@ export function openTask(options: TaskOptions): Task {
         if (time > input.newest && watermark.newer(input, time)) advance()
       }
       index = -1
-      tick(now)
+      // Nobody becomes idle by it: whether others have nothing left to read is not known here.
+      for (const one of ticking) one(now)
     },
     openSender: (stage, partition) => void slots.of(stage, partition, now),
     take: (records, from = 0) => {

@@ -84,7 +84,8 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
   const all = (): readonly Reader[] => [...entries.values()].flatMap(({ readers }) => readers?.all() ?? [])
 
   const tick = async (): Promise<void> => {
-    // A partition that has something to read is not idle, however long that takes.
+    // A partition that has something to read is not idle, however long that takes; and what comes after this look says nothing of it.
+    const at = runtime.clock.now()
     const [lags, totals] = await Promise.all([host.broker.lag(), host.store.records.parked.totals()])
     const pass = async ({ topology, readers, rates }: Entry): Promise<void> => {
       rates.note(runtime.clock.now(), toldBy(readers?.all() ?? []))
@@ -92,7 +93,7 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
       const isRead = (topic: string, partition: number): boolean =>
         !lags.some((one) => one.group === group && one.topic === topic && one.partition === partition && one.lag > 0)
       const waiting = totals.some((one) => one.consumer === group && one.waiting > 0)
-      await readers?.tick(isRead)
+      await readers?.tick(isRead, at)
       if (waiting) await readers?.retry()
     }
     await allOf(Array.from(entries.values(), (entry) => () => pass(entry)))

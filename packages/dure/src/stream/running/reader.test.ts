@@ -221,3 +221,15 @@ test(
     assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 3 }])
   },
 )
+
+test('a partition that waits for its turn for long is not taken for idle', { timeout: 60_000 }, async (t) => {
+  const rig = await rigOf(t)
+  const reader = rig.reader()
+  for (const partition of [0, 1]) await reader.assigned(assignment(partition, 1))
+  rig.runtime.jump(3 * MINUTE)
+  await reader.deliver(deliveriesOf([soldBy('a', 3, START), soldBy('a', 1, START + 2 * MINUTE)], 0), place(0))
+  await reader.tick((_, partition) => partition === 0)
+  await reader.deliver(deliveriesOf([soldBy('a', 4, START), soldBy('a', 1, START + 2 * MINUTE)], 1), place(1))
+  assert.equal(reader.status().late, 0)
+  assert.deepEqual(rig.totals(), [{ seller: 'a', from: START, cents: 7 }])
+})

@@ -31,8 +31,8 @@ export type Reader = {
   readonly isAssigned: () => boolean
   /** Takes what other tasks have handed on to it. */
   readonly take: (look: Look) => Promise<void>
-  /** Lets time pass. `isRead`: the broker has nothing more of a partition. */
-  readonly tick: (isRead: (topic: string, partition: number) => boolean) => Promise<void>
+  /** Lets time pass. `isRead`: the broker had nothing more of a partition; at what time of the clock, now by default. */
+  readonly tick: (isRead: (topic: string, partition: number) => boolean, at?: number) => Promise<void>
   /** Runs dead letters through once more that somebody wants tried again. */
   readonly retry: () => Promise<void>
   readonly status: () => ReaderStatus
@@ -154,13 +154,13 @@ export function createReader(options: ReaderOptions): Reader {
           })
         }
       }),
-    tick: (isRead) =>
+    tick: (isRead, at = clock.now()) =>
       orDrop(async () => {
         if (places.size === 0) return
         const own = await state.need()
         const failed = await own.run(() => {
           state.trail.begin([], 0, own.task.watermark.now)
-          return ticked(own.task, clock.now(), isRead)
+          return ticked(own.task, at, isRead)
         })
         const made = failed ?? (await messagesOf(host, own.out, []))
         if ('failed' in made) throw made.error

@@ -115,8 +115,8 @@ export function createReaders(options: {
         .find(({ topic }) => topic === place.topic)!
         .reader.deliver(batch, place)
     },
-    tick: async (isRead) => {
-      await allOf(Array.from(readers.values(), (reader) => () => reader.tick(isRead)))
+    tick: async (isRead, at) => {
+      await allOf(Array.from(readers.values(), (reader) => () => reader.tick(isRead, at)))
     },
     retry: async () => {
       await allOf(Array.from(readers.values(), (reader) => () => reader.retry()))
