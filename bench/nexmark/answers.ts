@@ -16,19 +16,21 @@ export type Answering = {
 
 const events = { person: PersonSeen, auction: AuctionOpened, bid: BidMade } as const
 
-/** Opens a query; `now` is the clock, which stands still: in Nexmark's events time goes on by itself. */
-export function answering({ topology, table }: Query, now: number): Answering {
+/**
+ * Opens a query; `now` is the clock, which stands still: in Nexmark's events time goes on by itself. `drops`: what it says goes nowhere,
+ * and it has no rows in the end.
+ */
+export function answering({ topology, table }: Query, now: number, { drops = false } = {}): Answering {
   const published: Row[] = []
   const rows = new Map<string, unknown>()
+  const note = (next: unknown, _: unknown, key: string): void =>
+    void (next === undefined ? rows.delete(key) : rows.set(key, next))
   const sources = sourcesOf(topology)
   const task = openTask({
     nodes: topology.nodes,
-    publish: (_, data) => void published.push((data as { readonly row: Row }).row),
+    publish: drops ? () => {} : (_, data) => void published.push((data as { readonly row: Row }).row),
     ...(table !== undefined && {
-      observe: (name: string) =>
-        name === table.name
-          ? (next: unknown, _: unknown, key: string) => void (next === undefined ? rows.delete(key) : rows.set(key, next))
-          : () => {},
+      observe: (name: string) => (name === table.name && !drops ? note : () => {}),
     }),
     now,
   })

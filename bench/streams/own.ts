@@ -105,7 +105,8 @@ function* batches(events: Iterable<NexmarkEvent>): Generator<Batch, void, undefi
   for (const kind of ['person', 'auction', 'bid'] as const) if (waiting[kind].length > 0) yield { kind, records: waiting[kind] }
 }
 
-const opened = (query: QueryName): Answering => answering(queries[query](), FOREVER)
+/** What it says goes nowhere, as Flink's does. */
+const opened = (query: QueryName): Answering => answering(queries[query](), FOREVER, { drops: true })
 
 /** From documents on a disk to the answer, one line after the other. */
 async function fromFile(query: QueryName, file: string): Promise<number> {
@@ -132,15 +133,6 @@ const eventOf = (line: Line): NexmarkEvent => ({ kind: line.kind, value: line[li
 function decoding(count: number): void {
   const events = Array.from({ length: count }, (_, n) => nexmarkEvent(n)).filter(({ kind }) => kind === 'bid')
   const bytes = events.map(({ value }) => Buffer.from(JSON.stringify(value)))
-  const rate = (run: () => void): number => {
-    let best = 0
-    for (let round = 0; round < 5; round++) {
-      const begun = performance.now()
-      run()
-      best = Math.max(best, (events.length / (performance.now() - begun)) * 1000)
-    }
-    return best
-  }
   const ready = [...batches(events)]
   const through = (of: Iterable<Batch>): void => {
     const one = opened('q0')
@@ -148,20 +140,29 @@ function decoding(count: number): void {
     one.rows()
   }
   let seen = 0
-  const parse = rate(() => {
-    for (const one of bytes) seen += (JSON.parse(one.toString()) as { price: number }).price
-  })
-  const q0 = rate(() => through(ready))
-  const json = rate(() =>
-    through(
-      batches(
-        (function* () {
-          for (const one of bytes) yield { kind: 'bid', value: JSON.parse(one.toString()) as Bid } as const
-        })(),
+  const runs = {
+    parse: (): void => {
+      for (const one of bytes) seen += (JSON.parse(one.toString()) as { price: number }).price
+    },
+    q0: (): void => through(ready),
+    json: (): void =>
+      through(
+        batches(
+          (function* () {
+            for (const one of bytes) yield { kind: 'bid', value: JSON.parse(one.toString()) as Bid } as const
+          })(),
+        ),
       ),
-    ),
-  )
-  console.log(JSON.stringify({ parse, q0, json, seen }))
+  }
+  const best = { parse: 0, q0: 0, json: 0 }
+  // In turns: a machine that is busy for a while is so for all of them.
+  for (let round = 0; round < 5; round++)
+    for (const name of ['parse', 'q0', 'json'] as const) {
+      const begun = performance.now()
+      runs[name]()
+      best[name] = Math.max(best[name], (events.length / (performance.now() - begun)) * 1000)
+    }
+  console.log(JSON.stringify({ ...best, seen }))
 }
 
 const [, , what, how] = process.argv
