@@ -268,9 +268,13 @@ function keptRows(directory: string, name: QueryName): readonly Row[] | undefine
   if (table === undefined || whereOf(query) === 'told') return undefined
   const { read } = query.topology.nodes.find((node) => node.name === table.name)!
   const sql = 'SELECT key, at, value, long_key FROM dure_stream_state WHERE topology = ? AND part = ?'
-  return select<StateRow>(directory, sql, [name, table.name]).flatMap(({ key, at, value, long_key }) => {
-    const own = long_key ?? key
-    return table.rowsOf(read!(unknownFromJson(JSON.parse(value)), own, at) as never, own)
+  const byKey = Map.groupBy(select<StateRow>(directory, sql, [name, table.name]), ({ key, long_key }) => long_key ?? key)
+  return [...byKey].flatMap(([key, rows]) => {
+    const cells = rows
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ at, value }) => ({ at, value: unknownFromJson(JSON.parse(value)) }))
+    const all = { from: -Infinity, to: Infinity, watermark: -Infinity }
+    return [...read!.values(cells, key, all)].flatMap((value) => table.rowsOf(value as never, key))
   })
 }
 

@@ -29,20 +29,32 @@ export function insightOf(times: InsightTimes = TIMES): Service<typeof Insight> 
         return best.map(({ productId, pieces }) => ({ productId, pieces }))
       },
       sold: async (page, context) => {
-        const items = (await sales.topology.view(context, sales.sold).list(page)).map(({ cents: _, ...item }) => item)
+        const items = (await sales.topology.view(context, sales.sold).list(page)).map(({ value: { cents: _, ...item } }) => item)
         return partOf(items, page.limit, ({ sellerId, productId }) => [sellerId, productId])
       },
       abandonedCarts: async (page, context) => {
         const items = await carts.topology.view(context, carts.abandoned).list(page)
-        return partOf(items.map(withMoment), page.limit, ofCustomer)
+        return partOf(
+          items.map(({ value }) => withMoment(value)),
+          page.limit,
+          ofCustomer,
+        )
       },
       suspects: async (page, context) => {
         const items = await refusals.topology.view(context, refusals.suspects).list(page)
-        return partOf(items.map(withMoment), page.limit, ofCustomer)
+        return partOf(
+          items.map(({ value }) => withMoment(value)),
+          page.limit,
+          ofCustomer,
+        )
       },
       outcomes: async (page, context) => {
         const items = await orders.topology.view(context, orders.outcomes).list(page)
-        return partOf([...items], page.limit, ofCustomer)
+        return partOf(
+          items.map(({ value }) => value),
+          page.limit,
+          ofCustomer,
+        )
       },
       progress: async (_input, context) => {
         const all = [
@@ -53,10 +65,9 @@ export function insightOf(times: InsightTimes = TIMES): Service<typeof Insight> 
         ]
         return Promise.all(
           all.map(async (view, at) => {
-            const { watermark, ...counts } = await view.progress()
+            const { watermark, records, rows } = await view.progress()
             return {
-              topology: topologies[at]!.name,
-              ...counts,
+              ...{ topology: topologies[at]!.name, records, rows },
               ...(watermark !== undefined && { watermark: momentOf(watermark) }),
             }
           }),

@@ -48,7 +48,7 @@ function reportOf(url: string, by: 'seller' | 'id') {
     ...{ database: database({ migrations: {} }), store: postgres({ url }), extensions: [sales] },
     handlers: {
       named: async (seller, context) => [...(await sales.view(context, texts).find(seller))],
-      sum: async (_, context) => [...(await sales.view(context, sums).list({ limit: 100 }))],
+      sum: async (_, context) => (await sales.view(context, sums).list({ limit: 100 })).map(({ value }) => value),
     },
   })
 }

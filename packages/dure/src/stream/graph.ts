@@ -1,6 +1,7 @@
 import type { AnyEvent } from '../contract/contract.ts'
 import type { Cells } from './cells.ts'
 import type { Mark } from './mark.ts'
+import type { Reading } from './reading.ts'
 
 /**
  * Takes one record. Of a stream `next` is its value; of a table `next` is what a key has from now on, and `before` what it had,
@@ -66,8 +67,8 @@ export type Node = {
   readonly timed?: 'windows' | 'records' | undefined
   /** The rows that it hands on of one key come from several tasks. */
   readonly scattered?: boolean | undefined
-  /** What people see of a cell of its state; undefined where that says nothing by itself. */
-  readonly read?: ((state: unknown, key: string, at: number) => unknown) | undefined
+  /** What people see of its state; undefined where that says nothing by itself. */
+  readonly read?: Reading | undefined
   /** An event that it publishes. */
   readonly publishes?: AnyEvent | undefined
 }

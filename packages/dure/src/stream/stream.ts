@@ -14,10 +14,10 @@ export type { Aggregation, ChangingAggregation } from './aggregation.ts'
 export { describe, diff, type OperatorDescription, type TopologyDescription, type TopologyDiff } from './describe.ts'
 export type { Duration } from './duration.ts'
 export type { ProcessContext, ProcessOptions } from './operators/process.ts'
-export type { TopologyState } from './running/kind.ts'
-export type { Progress } from './running/records.ts'
-export { topology, type Topology, type TopologyOptions, type View } from './topology.ts'
+export type { Progress, TopologyState } from './running/kind.ts'
+export { topology, type Topology, type TopologyOptions } from './topology.ts'
 export type { Aggregations, GroupedTable, Keyed, Nearness, Output, Stream, Table } from './values.ts'
+export type { Between, View, ViewPage } from './view.ts'
 export { hopping, session, sliding, tumbling, type Late, type Results, type WindowResult, type WindowShape } from './windows.ts'
 
 export type SourceOptions<E extends AnyEvent> = {

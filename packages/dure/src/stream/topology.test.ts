@@ -127,6 +127,55 @@ test(
   },
 )
 
+test('an answer that is not of now says how far it has come, and what waits', { timeout: 60_000 }, async (t) => {
+  const Standing = contract('standing', {
+    version: '1.0.0',
+    owner: 'tests',
+    operations: {
+      count: query({ input: z.string(), output: z.array(z.int()) }),
+      progress: query({ output: z.object({ behind: z.number(), read: z.int(), lag: z.int(), watermark: z.number() }) }),
+    },
+  })
+  let isStuck = false
+  const all = stream(Sold, { time: ({ at }) => at, idle: '200ms' }).byKey()
+  const counts = all.count({ name: 'counts' })
+  const closing = all.window(tumbling('1s'), { late: 'drop' }).count({ name: 'closing' })
+  const watched = closing.map((one) => {
+    // It is nobody's record: the topology stands still.
+    if (isStuck) throw new Error('stuck')
+    return one
+  })
+  const sales = topology('sales', [counts, watched.toStream()])
+  const own = service(Standing, {
+    ...{ database: database({ migrations: {} }), extensions: [sales] },
+    handlers: {
+      count: async (id, context) => [...(await sales.view(context, counts).find(id))],
+      progress: async (_, context) => {
+        const { behind = 0, watermark = 0, partitions } = await sales.view(context, counts).progress()
+        const read = partitions.filter(({ position }) => position !== undefined).length
+        return { behind, watermark, read, lag: partitions.reduce((sum, { lag = 0 }) => sum + lag, 0) }
+      },
+    },
+  })
+  const run = await makeRig(t)
+  const running = await run(own)
+  const { count, progress } = running.client(Standing)
+  const sell = (at: number): Promise<void> => running.client(Shop).sell({ id: 'o-1', seller: 's', cents: 1, at })
+  const start = realRuntime().clock.now() - 60_000
+  await sell(start)
+  await until(async () => (await count('o-1'))[0] === 1 && (await progress()).lag === 0)
+  isStuck = true
+  await sell(start + 10_000)
+  await until(async () => (await progress()).lag === 1)
+  const stale = await progress()
+  assert.deepEqual([await count('o-1'), stale.read], [[1], 1])
+  // The window is not closed.
+  assert.ok(stale.watermark < start + 1_000 && stale.behind > 50_000)
+  isStuck = false
+  await until(async () => (await progress()).lag === 0)
+  assert.deepEqual(await count('o-1'), [2])
+})
+
 test('a release whose operator cannot go on with its state is refused', { timeout: 60_000 }, async (t) => {
   const run = await makeRig(t)
   await run(report())

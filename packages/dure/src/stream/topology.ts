@@ -3,9 +3,9 @@ import { offeredIn } from '../service/internal.ts'
 import type { Extension } from '../service/service.ts'
 import { checkName, type Node, type TopologyNodes } from './graph.ts'
 import { topologyKind, type OpenTopologies } from './running/kind.ts'
-import type { StateRow, Progress } from './running/records.ts'
 import { inOrder } from './task.ts'
 import type { Output, Table } from './values.ts'
+import { openView, type View } from './view.ts'
 
 /**
  * What is done with events, as a value: operators, each behind those that it reads. Made by `topology`, to be listed among the
@@ -19,16 +19,6 @@ export type Topology = Extension &
      */
     readonly view: <T>(context: object, table: Table<T>) => View<T>
   }
-
-/** A table that is asked: what is committed of it, whichever copy of the service has its partition. */
-export type View<T> = {
-  /** What there is of a key: one value, or of a window one for each that is open or in its grace, between two times, in order; at most 1,000. */
-  readonly find: (key: string, between?: { readonly from?: number; readonly to?: number }) => Promise<readonly T[]>
-  /** In order of keys, from behind one on. */
-  readonly list: (page: { readonly limit: number; readonly after?: string }) => Promise<readonly T[]>
-  /** How far it has come: what it says is of then. */
-  readonly progress: () => Promise<Progress>
-}
 
 export type TopologyOptions = {
   /**
@@ -90,20 +80,14 @@ function viewOf(name: string, nodes: readonly Node[]): (context: object, table: 
     const { name: part, read } = node
     if (part === undefined || read === undefined || !nodes.includes(node))
       throw new TypeError(
-        `Cannot view "${part ?? node.kind}" of topology "${name}": it has no state that can be asked; give an aggregate, a tumbling window or a table that is in it`,
+        `Cannot view "${part ?? node.kind}" of topology "${name}": it has no state that can be asked; give an aggregate, a window or a table that is in it`,
       )
-    const records = (offeredIn(context, topologyKind) as OpenTopologies | undefined)?.(name)
-    if (records === undefined)
+    const found = (offeredIn(context, topologyKind) as OpenTopologies | undefined)?.(name)
+    if (found === undefined)
       throw new TypeError(
         `Cannot view "${part}" of topology "${name}": the context is not that of a handler of a service that lists it; add it to "extensions"`,
       )
-    const valueOf = ({ value, key, at }: StateRow): unknown => read(value, key, at)
-    return {
-      find: async (key, { from = Number.MIN_SAFE_INTEGER, to = Number.MAX_SAFE_INTEGER } = {}) =>
-        (await records.find(part, key, { from, to })).map(valueOf),
-      list: async ({ limit, after = '' }) => (await records.list(part, limit, after)).map(valueOf),
-      progress: records.progress,
-    }
+    return openView({ part, read }, found)
   }
 }
 

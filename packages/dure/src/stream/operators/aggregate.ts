@@ -1,5 +1,6 @@
 import type { Aggregation, ChangingAggregation } from '../aggregation.ts'
 import type { Node } from '../graph.ts'
+import { eachCell } from '../reading.ts'
 
 type Any = Aggregation<unknown, unknown, unknown>
 type Changing = ChangingAggregation<unknown, unknown, unknown>
@@ -9,7 +10,7 @@ const itself = (state: unknown): unknown => state
 /** One state for each key, of all that ever came. A table. */
 export function aggregateNode(name: string, input: Node, { init, add, result = itself }: Any): Node {
   return {
-    ...{ kind: 'aggregate', name, inputs: [input], about: {}, read: result },
+    ...{ kind: 'aggregate', name, inputs: [input], about: {}, read: eachCell(result) },
     open: ({ emit, cells }) => {
       const states = cells<unknown>()
       return {
@@ -38,7 +39,7 @@ export function aggregateNode(name: string, input: Node, { init, add, result = i
 export function regroupedNode(name: string, input: Node, { init, add, remove, result = itself }: Changing): Node {
   return {
     ...{ kind: 'aggregate table', name, inputs: [input], about: {} },
-    read: (cell, key) => result((cell as { readonly state: unknown }).state, key),
+    read: eachCell((cell, key) => result((cell as { readonly state: unknown }).state, key)),
     open: ({ emit, cells }) => {
       const states = cells<{ readonly count: number; readonly state: unknown }>()
       return {
@@ -72,7 +73,7 @@ export function regroupedNode(name: string, input: Node, { init, add, remove, re
 /** The latest value of each key, in the order of its partition. A table. */
 export function latestNode(name: string, input: Node, isDeleted?: (value: unknown) => boolean): Node {
   return {
-    ...{ kind: 'table', name, inputs: [input], about: {}, read: itself },
+    ...{ kind: 'table', name, inputs: [input], about: {}, read: eachCell(itself) },
     open: ({ emit, cells }) => {
       const latest = cells<unknown>()
       return {

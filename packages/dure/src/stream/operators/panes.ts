@@ -1,6 +1,7 @@
 import type { Aggregation } from '../aggregation.ts'
 import type { Node, Operator, OperatorHost } from '../graph.ts'
 import type { Policy, WindowResult, WindowShape } from '../windows.ts'
+import type { CellState, Span } from '../reading.ts'
 import { marks } from '../mark.ts'
 import { createTouched } from '../touched.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
@@ -17,11 +18,7 @@ export function paneNode(name: string, input: Node, shape: Hopping, policy: Poli
   return {
     ...{ kind: 'window', name, inputs: [input], timed: 'windows' },
     about: { size, every, ...(offset > 0 && { offset }), ...aboutPolicy(policy) },
-    // A window that overlaps with others is made of several cells.
-    read:
-      size !== every
-        ? undefined
-        : (state, key, start) => ({ key, start, end: start + size, value: (aggregation.result ?? ((one) => one))(state, key) }),
+    read: { reach: size, values: (cells, key, span) => openWindows({ shape, policy, aggregation }, cells, key, span) },
     open: (host) => openPanes(host, shape, policy, aggregation),
   }
 }
@@ -41,10 +38,48 @@ function panesOf({ size, every, offset }: Hopping) {
   return { width, paneOf, firstEnd, lastEnd, endAfter }
 }
 
+/** The state of a window, of those of its panes; undefined where it has none. */
+function mergedOf(
+  { size, width }: { readonly size: number; readonly width: number },
+  { merge }: Any,
+  end: number,
+  stateOf: (pane: number) => unknown,
+): unknown {
+  let state: unknown
+  for (let pane = end - size; pane < end; pane += width) {
+    const value = stateOf(pane)
+    if (value !== undefined) state = state === undefined ? value : merge!(state, value)
+  }
+  return state
+}
+
+/** What is known of a key's windows that begin in a span, and that events may still change. */
+function* openWindows(
+  of: { readonly shape: Hopping; readonly policy: Policy; readonly aggregation: Any },
+  cells: readonly CellState[],
+  key: string,
+  { from, to, watermark }: Span,
+): Generator<WindowResult<unknown>> {
+  const { shape, policy, aggregation } = of
+  const { size, every } = shape
+  const { result = (state: unknown) => state } = aggregation
+  const { width, firstEnd, lastEnd } = panesOf(shape)
+  const states = new Map(cells.map(({ at, value }) => [at, value]))
+  let last = -Infinity
+  for (const { at } of cells)
+    for (let end = Math.max(firstEnd(at), last + every); end <= lastEnd(at); end += every) {
+      last = end
+      const start = end - size
+      if (start < from || start > to || end + policy.grace <= watermark) continue
+      const state = mergedOf({ size, width }, aggregation, end, (pane) => states.get(pane))
+      yield { key, start, end, value: result(state, key) }
+    }
+}
+
 function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregation: Any): Operator {
   const { size, every } = shape
   const { emit } = host
-  const { init, add, merge, result = (state: unknown) => state } = aggregation
+  const { init, add, result = (state: unknown) => state } = aggregation
   const { grace, results } = policy
   const { width, paneOf, firstEnd, lastEnd, endAfter } = panesOf(shape)
   const cells = host.cells<unknown>()
@@ -58,16 +93,8 @@ function openPanes(host: OperatorHost, shape: Hopping, policy: Policy, aggregati
   let oldest = Infinity
   let toldAt = -Infinity
 
-  const merged = (key: string, end: number): unknown => {
-    let state: unknown
-    for (let pane = end - size; pane < end; pane += width) {
-      const value = cells.get(key, pane)?.value
-      if (value !== undefined) state = state === undefined ? value : merge!(state, value)
-    }
-    return state
-  }
   const shown = (key: string, end: number): WindowResult<unknown> | undefined => {
-    const state = merged(key, end)
+    const state = mergedOf({ size, width }, aggregation, end, (pane) => cells.get(key, pane)?.value)
     return state === undefined ? undefined : { key, start: end - size, end, value: result(state, key) }
   }
   const put = (pane: number, key: string, value: unknown): void => {

@@ -4,6 +4,7 @@ import { createDue } from '../due.ts'
 import { marks } from '../mark.ts'
 import { createTouched } from '../touched.ts'
 import type { Policy, WindowResult } from '../windows.ts'
+import type { Reading } from '../reading.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
 
 /** `last`: when its last event was. `told`: what was handed on of it. `final`: it was handed on as it closed. */
@@ -20,13 +21,31 @@ type Any = Aggregation<unknown, unknown, unknown>
 export function sessionNode(name: string, input: Node, gap: number, policy: Policy, aggregation: Any): Node {
   return {
     ...{ kind: 'session window', name, inputs: [input], timed: 'windows', about: { gap, ...aboutPolicy(policy) } },
+    read: readingOf(gap, policy, aggregation),
     open: (host) => openSessions(host, gap, policy, aggregation),
+  }
+}
+
+function shownBy(gap: number, { result = (state) => state }: Any): (key: string, session: Session) => WindowResult<unknown> {
+  return (key, { start, last, state }) => ({ key, start, end: last + gap, value: result(state, key) })
+}
+
+/** Sessions that are not over, or that events may still change. */
+function readingOf(gap: number, { grace }: Policy, aggregation: Any): Reading {
+  const shown = shownBy(gap, aggregation)
+  return {
+    reach: Infinity,
+    values: (cells, key, { from, to, watermark }) =>
+      cells
+        .flatMap(({ value }) => value as readonly Session[])
+        .filter(({ start, last }) => start >= from && start <= to && last + gap + grace >= watermark)
+        .map((one) => shown(key, one)),
   }
 }
 
 function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregation: Any): Operator {
   const { emit } = host
-  const { init, add, merge, result = (state: unknown) => state } = aggregation
+  const { init, add, merge } = aggregation
   const { grace, results } = policy
   const looks = createLooks()
   /** Of each key, in order of time. */
@@ -40,9 +59,7 @@ function openSessions(host: OperatorHost, gap: number, policy: Policy, aggregati
 
   const isClosed = ({ last }: Session): boolean => last + gap < closed
   const lookFor = (key: string, { last, final }: Session): void => looks.add(key, last + gap + (final ? grace : 0))
-  const shown = (key: string, { start, last, state }: Session): WindowResult<unknown> => ({
-    ...{ key, start, end: last + gap, value: result(state, key) },
-  })
+  const shown = shownBy(gap, aggregation)
   /** Hands on what was made of these: at once where that is wanted, or it is closed. */
   const tell = (key: string, one: Session, met: readonly Session[], time: number): void => {
     one.final = isClosed(one)

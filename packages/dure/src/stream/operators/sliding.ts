@@ -3,6 +3,7 @@ import type { Node, Operator, OperatorHost } from '../graph.ts'
 import { createDue } from '../due.ts'
 import { marks } from '../mark.ts'
 import type { Policy, WindowResult } from '../windows.ts'
+import type { CellState, Span } from '../reading.ts'
 import { aboutPolicy, lateOf, windowKey } from './late.ts'
 
 type Entry = { readonly time: number; readonly value: unknown }
@@ -12,13 +13,39 @@ type Any = Aggregation<unknown, unknown, unknown>
 export function slidingNode(name: string, input: Node, size: number, policy: Policy, aggregation: Any): Node {
   return {
     ...{ kind: 'sliding window', name, inputs: [input], timed: 'windows', about: { size, ...aboutPolicy(policy) } },
+    read: { reach: 2 * size, values: (cells, key, span) => openWindows({ size, policy, aggregation }, cells, key, span) },
     open: (host) => openSliding(host, size, policy, aggregation),
   }
 }
 
+/** What is made of those of `entries` that are in the window. */
+function windowOf(
+  { size, aggregation }: { readonly size: number; readonly aggregation: Any },
+  key: string,
+  end: number,
+  entries: Iterable<Entry>,
+): WindowResult<unknown> {
+  const { init, add, result = (state: unknown) => state } = aggregation
+  let state = init()
+  for (const { time, value } of entries) if (time >= end - size && time <= end) state = add(state, value, key)
+  return { key, start: end - size, end, value: result(state, key) }
+}
+
+/** What is known of a key's windows that begin in a span, and that events may still change. */
+function* openWindows(
+  of: { readonly size: number; readonly policy: Policy; readonly aggregation: Any },
+  cells: readonly CellState[],
+  key: string,
+  { from, to, watermark }: Span,
+): Generator<WindowResult<unknown>> {
+  const { size, policy } = of
+  const entries = cells.flatMap(({ value }) => value as readonly Entry[])
+  for (const end of new Set(entries.map(({ time }) => time)))
+    if (end - size >= from && end - size <= to && end + policy.grace >= watermark) yield windowOf(of, key, end, entries)
+}
+
 function openSliding(host: OperatorHost, size: number, policy: Policy, aggregation: Any): Operator {
   const { emit } = host
-  const { init, add, result = (state: unknown) => state } = aggregation
   const { grace, results } = policy
   const due = createDue<{ readonly key: string; readonly time: number }>()
   /** What came, in order of time, in pieces as long as the window. */
@@ -35,11 +62,8 @@ function openSliding(host: OperatorHost, size: number, policy: Policy, aggregati
     for (let piece = pieceOf(from); piece <= to; piece += size)
       for (const entry of cells.get(key, piece)?.value ?? []) if (entry.time >= from && entry.time <= to) yield entry
   }
-  const shown = (key: string, end: number): WindowResult<unknown> => {
-    let state = init()
-    for (const { value } of between(key, end - size, end)) state = add(state, value, key)
-    return { key, start: end - size, end, value: result(state, key) }
-  }
+  const shown = (key: string, end: number): WindowResult<unknown> =>
+    windowOf({ size, aggregation }, key, end, between(key, end - size, end))
   const put = (key: string, entry: Entry): void => {
     const piece = pieceOf(entry.time)
     const cell = cells.get(key, piece)

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { event } from '../../contract/contract.ts'
 import { deadLetters } from '../../messaging/internal.ts'
 import { session, stream, topology, tumbling } from '../stream.ts'
+import { askedRecords } from './asked.ts'
 import { streamRecords } from './records.ts'
 import { deliveriesOf, makeRig, messageOf, MINUTE, START } from './rig.test-support.ts'
 
@@ -35,7 +36,7 @@ test('keys that are missing, long, or look like others are keys, in memory and r
         place,
       )
   }
-  const records = streamRecords(rig.store, 'counts')
+  const records = askedRecords(rig.store, 'counts')
   for (const key of keys)
     assert.deepEqual(
       (await records.find('counts', key, { from: 0, to: 0 })).map(({ value }) => value),
@@ -116,7 +117,7 @@ test('a store that takes nothing for a while loses nothing', { timeout: 60_000 }
     await assert.rejects(reader.deliver(batches[1]!, place), /killed/)
   }
   await reader.deliver(batches[1]!, place)
-  const found = await streamRecords(rig.store, 'gone').find('counts', 'k', { from: 0, to: 0 })
+  const found = await askedRecords(rig.store, 'gone').find('counts', 'k', { from: 0, to: 0 })
   assert.deepEqual(
     found.map(({ value }) => value),
     [2],

@@ -7,7 +7,8 @@ import type { ExtensionHost } from '../../service/internal.ts'
 import type { HeldCells } from '../cells.ts'
 import { measure, takeChanges } from '../residence.ts'
 import type { SetAside } from './batch.ts'
-import { textOfState, type Move, type StateChange, type StreamRecords } from './records.ts'
+import type { Move, StateChange, StreamRecords } from './records.ts'
+import { textOfState } from './state-text.ts'
 
 /** What becomes durable together, or not at all. */
 export type Commit = {

@@ -11,6 +11,7 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import { session, stream, topology, tumbling, type Topology } from '../stream.ts'
 import { exchangeRecords, type ExchangeRecords, type Look } from './exchange-records.ts'
 import { createReaders, type Readers } from './readers.ts'
+import { askedRecords, type AskedRecords } from './asked.ts'
 import { streamRecords, type StreamRecords } from './records.ts'
 import { deliveriesOf, MINUTE, START } from './rig.test-support.ts'
 
@@ -237,7 +238,7 @@ async function runCopies(store: SqlStore, { seed, name, logs: given, copies: cou
       for (const { readers } of copies) isMore = (await readers.look().catch(fenced)) === true || isMore
     }
   }
-  return textOf(await statesOf(streamRecords(store, name)), published)
+  return textOf(await statesOf(askedRecords(store, name)), published)
 }
 
 const fenced = (error: unknown): false => {
@@ -245,10 +246,10 @@ const fenced = (error: unknown): false => {
   throw error
 }
 
-async function statesOf(records: StreamRecords): Promise<readonly string[]> {
+async function statesOf(records: AskedRecords): Promise<readonly string[]> {
   const all = await Promise.all(
     NAMES.map(async (part) =>
-      (await records.list(part, 10_000, '')).map(({ key, value }) => `${part} ${key} ${JSON.stringify(value)}`),
+      (await records.list(part, 10_000)).map(({ key, value }) => `${part} ${key} ${JSON.stringify(value)}`),
     ),
   )
   return all.flat()

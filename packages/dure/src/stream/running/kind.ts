@@ -8,17 +8,26 @@ import { cut } from '../cut.ts'
 import { describe, diffShapes, HANDED, shapesOf, type StateShape } from '../describe.ts'
 import { FAMILIES, type Reading } from '../../telemetry/telemetry.ts'
 import type { TopologyNodes } from '../graph.ts'
+import { askedRecords, type AskedRecords } from './asked.ts'
 import { exchangeRecords } from './exchange-records.ts'
 import { startLooks, type Looks } from './looks.ts'
 import { allOf, createReaders, leadOf, stagesOf, type Readers } from './readers.ts'
 import type { Reader } from './reader.ts'
-import { streamRecords, type StreamRecords } from './records.ts'
+import { streamRecords, type Standing, type StreamRecords } from './records.ts'
 import { createRates, type Rates } from './rates.ts'
 import { MIGRATIONS } from './tables.ts'
 import type { Trails } from './trail.ts'
 
-/** What handlers find: the rows of a topology of their service. */
-export type OpenTopologies = (name: string) => StreamRecords | undefined
+/** What handlers find: what is committed of a topology of their service. */
+export type OpenTopologies = (name: string) => (AskedRecords & { readonly progress: () => Promise<Progress> }) | undefined
+
+/** How far what is committed has come, and what it lacks. */
+export type Progress = Omit<Standing, 'partitions'> & {
+  /** Milliseconds of the watermark behind the clock. */
+  readonly behind: number | undefined
+  /** `lag`: messages behind the position, as the broker counts them; undefined where it knows nothing of the partition. */
+  readonly partitions: readonly (Standing['partitions'][number] & { readonly lag: number | undefined })[]
+}
 
 /** How a topology stands, as people see it: of this copy, and of what is committed. */
 export type TopologyState = {
@@ -70,7 +79,8 @@ export const topologyKind: ExtensionKind = {
         await checkShapes(host, topology, { records, cut: wholeOf(host, topology) })
       entries.set(topology.name, { topology, records, readers: undefined, rates: createRates() })
     }
-    const found: OpenTopologies = (name) => entries.get(name)?.records
+    const asked = new Map(Array.from(entries, ([name, entry]) => [name, askedOf(host, entry)]))
+    const found: OpenTopologies = (name) => asked.get(name)
     host.offer(topologyKind, found)
     return openTopologies(host, entries)
   },
@@ -135,6 +145,27 @@ function openTopologies(host: ExtensionHost, entries: ReadonlyMap<string, Entry>
   }
 }
 
+function askedOf(host: ExtensionHost, { topology, records }: Entry): ReturnType<OpenTopologies> {
+  const { store, broker, runtime } = host
+  const stages = stagesOf(store, topology)
+  const stageOf = (part: string): string | undefined => stages?.find(({ nodes }) => nodes.some(({ name }) => name === part))?.name
+  return {
+    ...askedRecords(store, topology.name, stageOf),
+    progress: async () => {
+      const group = groupOf(host, topology)
+      const [standing, lags] = await Promise.all([records.progress(), broker.lag()])
+      const partitions = standing.partitions.map((one) => {
+        const found = lags.find((each) => each.group === group && each.topic === one.topic && each.partition === one.partition)
+        return { ...one, lag: found?.lag }
+      })
+      return { ...standing, behind: behindOf(runtime, standing), partitions }
+    },
+  }
+}
+
+const behindOf = ({ clock }: ExtensionHost['runtime'], { watermark }: Pick<Standing, 'watermark'>): number | undefined =>
+  watermark === undefined ? undefined : clock.now() - watermark
+
 /** What is in one piece is spread as its topic is, where copies share it. */
 const wholeOf = ({ store }: ExtensionHost, { nodes }: TopologyNodes): Parameters<typeof shapesOf>[1] =>
   store.sharing === 'shared' ? { stages: cut(nodes), parts: undefined } : undefined
@@ -183,7 +214,8 @@ const topicsOf = ({ nodes }: TopologyNodes): readonly string[] => [
 ]
 
 async function stateOf({ runtime }: ExtensionHost, { topology, records, readers, rates }: Entry): Promise<TopologyState> {
-  const { watermark, records: read, rows } = await records.progress()
+  const standing = await records.progress()
+  const { watermark, records: read, rows } = standing
   const own = (readers?.all() ?? []).map((one) => one.status())
   const sum = (of: 'bytes' | 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
   return {
@@ -191,7 +223,7 @@ async function stateOf({ runtime }: ExtensionHost, { topology, records, readers,
       name: topology.name,
       operators: describe(topology).text,
       watermark,
-      behind: watermark === undefined ? undefined : runtime.clock.now() - watermark,
+      behind: behindOf(runtime, standing),
       records: read,
       rows,
     },

@@ -1,13 +1,7 @@
-import { unknownFromJson, unknownToJson } from '../../contract/internal.ts'
-import { FencedError, shortHash } from '../../data/internal.ts'
-import type { SqlRow, SqlStore, SqlTransaction, SqlValue } from '../../data/data.ts'
+import { FencedError } from '../../data/internal.ts'
+import type { SqlStore, SqlTransaction, SqlValue } from '../../data/data.ts'
 import type { Assignment } from '../../messaging/messaging.ts'
-
-/** One cell, as whoever asks sees it. */
-export type StateRow = { readonly part: string; readonly key: string; readonly at: number; readonly value: unknown }
-
-/** One cell as it is in the store. `name`: what its key is there. */
-export type StateText = { readonly key: string; readonly at: number; readonly name: string; readonly text: string }
+import { nameOf, stateTextOf, textOf, type StateText } from './state-text.ts'
 
 /** A cell that is to be written; removed, where it has no text; and all of a time, where it has no key. */
 export type StateChange = {
@@ -26,8 +20,14 @@ export type Move = {
   readonly newest: number | undefined
 }
 
-/** Where a topology stands: what no task waits for any more, what was read, and how many rows its state has. */
-export type Progress = { readonly watermark: number | undefined; readonly records: number; readonly rows: number }
+/** Where a topology stands: what no task waits for any more, what was read and how far, and how many rows its state has. */
+export type Standing = {
+  readonly watermark: number | undefined
+  readonly records: number
+  readonly rows: number
+  /** `position`: of the last message whose outcome is in the state, as the broker says it. */
+  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly position: string | undefined }[]
+}
 
 /** The rows of one topology. */
 export type StreamRecords = {
@@ -57,24 +57,14 @@ export type StreamRecords = {
   readonly pick: (task: number, part: string, at: number, keys: readonly string[]) => Promise<readonly StateText[]>
   /** The times of a part, from one on. */
   readonly times: (task: number, part: string, from: number | undefined) => Promise<readonly number[]>
-  /** What there is of a key, in all tasks, in order of time. */
-  readonly find: (
-    part: string,
-    key: string,
-    times: { readonly from: number; readonly to: number },
-  ) => Promise<readonly StateRow[]>
-  readonly list: (part: string, limit: number, after: string) => Promise<readonly StateRow[]>
   readonly shapes: () => Promise<string | undefined>
   readonly noteShapes: (shapes: string) => Promise<void>
-  readonly progress: () => Promise<Progress>
+  readonly progress: () => Promise<Standing>
 }
 
 /** Rows of one statement: far below what the engines take as parameters. */
 const ROWS = 500
 const PAGE = 20_000
-/** Longer keys are found by a hash: an index of PostgreSQL takes no longer ones. */
-const LONGEST = 256
-const HASHED = '#'
 
 export function streamRecords(store: SqlStore, topology: string): StreamRecords {
   return { ...positionsOf(store, topology), ...stateOf(store, topology), ...aboutOf(store, topology) }
@@ -127,7 +117,7 @@ function positionsOf(store: SqlStore, topology: string): Pick<StreamRecords, 'ta
   }
 }
 
-type State = 'watermark' | 'write' | 'begun' | 'read' | 'pick' | 'times' | 'find' | 'list'
+type State = 'watermark' | 'write' | 'begun' | 'read' | 'pick' | 'times'
 
 function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, State> {
   return {
@@ -204,21 +194,6 @@ function stateOf(store: SqlStore, topology: string): Pick<StreamRecords, State> 
       )
       return rows.map((row) => Number(row['at']))
     },
-    find: async (part, key, { from, to }) =>
-      (
-        await store.select(
-          `SELECT part, at, key, value, long_key FROM dure_stream_state
-           WHERE topology = ? AND part = ? AND key = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 1000`,
-          [topology, part, nameOf(key), from, to],
-        )
-      ).map(rowOf),
-    list: async (part, limit, after) =>
-      (
-        await store.select(
-          `SELECT part, at, key, value, long_key FROM dure_stream_state WHERE topology = ? AND part = ? AND key > ? ORDER BY key, at LIMIT ?`,
-          [topology, part, after, limit],
-        )
-      ).map(rowOf),
   }
 }
 
@@ -235,7 +210,7 @@ function aboutOf(store: SqlStore, topology: string): Pick<StreamRecords, 'shapes
       )
     },
     progress: async () => {
-      const [[task], [read], [state]] = await Promise.all([
+      const [[task], positions, [state]] = await Promise.all([
         store.select(
           `SELECT min(watermark) AS watermark FROM (
              SELECT watermark FROM dure_stream_tasks WHERE topology = ?
@@ -243,43 +218,28 @@ function aboutOf(store: SqlStore, topology: string): Pick<StreamRecords, 'shapes
            ) AS times`,
           [topology, topology],
         ),
-        store.select('SELECT sum(records) AS records FROM dure_stream_positions WHERE topology = ?', [topology]),
+        store.select(
+          'SELECT topic, partition, position, records FROM dure_stream_positions WHERE topology = ? ORDER BY topic, partition',
+          [topology],
+        ),
         store.select('SELECT count(*) AS rows_there FROM dure_stream_state WHERE topology = ?', [topology]),
       ])
       const watermark = task?.['watermark'] ?? null
       return {
         watermark: watermark === null ? undefined : Number(watermark),
-        records: Number(read?.['records'] ?? 0),
+        records: positions.reduce((sum, { records }) => sum + Number(records), 0),
         rows: Number(state?.['rows_there'] ?? 0),
+        partitions: positions.map(({ topic, partition, position }) => {
+          return { topic: String(topic), partition: Number(partition), position: textOf(position) }
+        }),
       }
     },
   }
 }
 
-const textOf = (value: SqlValue | undefined): string | undefined =>
-  value === null || value === undefined ? undefined : String(value)
-
-function nameOf(key: string): string {
-  return key.length > LONGEST || key.startsWith(HASHED) ? `${HASHED}${shortHash(key, 40)}` : key
-}
-
 function* chunksOf<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < all.length; from += ROWS) yield all.slice(from, from + ROWS)
 }
-
-/** A value as it is written. */
-export const textOfState = (value: unknown): string => JSON.stringify(unknownToJson(value))
-
-export function valueOf({ key, at, text }: StateText): Omit<StateRow, 'part'> {
-  return { key, at, value: unknownFromJson(JSON.parse(text)) }
-}
-
-function stateTextOf(row: SqlRow): StateText {
-  const name = String(row['key'])
-  return { key: textOf(row['long_key']) ?? name, at: Number(row['at']), name, text: String(row['value']) }
-}
-
-const rowOf = (row: SqlRow): StateRow => ({ part: String(row['part']), ...valueOf(stateTextOf(row)) })
 
 const changing = <T>(store: SqlStore, work: (tx: SqlTransaction) => Promise<T>): Promise<T> =>
   store.transaction(work, { isolated: false })

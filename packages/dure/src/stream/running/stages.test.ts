@@ -15,6 +15,7 @@ import { silentLogger } from '../../telemetry/telemetry.ts'
 import { diff, stream, topology, tumbling } from '../stream.ts'
 import { exchangeRecords } from './exchange-records.ts'
 import { allOf, createReaders, type Readers } from './readers.ts'
+import { askedRecords } from './asked.ts'
 import { streamRecords } from './records.ts'
 import { deliveriesOf, messageOf, MINUTE, START } from './rig.test-support.ts'
 import { MIGRATIONS } from './tables.ts'
@@ -67,12 +68,13 @@ test(
   { timeout: 60_000 },
   async (t) => {
     isBroken = true
-    const { store, runtime, records, copy, drain } = await rigOf(t)
+    const { store, runtime, copy, drain } = await rigOf(t)
     const readers = copy()
     for (const partition of [0, 1]) await readers.assigned(at(partition))
     await readers.deliver(deliveriesOf([sold('a', 1, START), sold('a', 13, START), sold('b', 2, START)], 0), at(0))
     await drain(readers)
-    const sumOf = async (seller: string) => (await records.find('sums', seller, { from: 0, to: 0 }))[0]?.value
+    const sumOf = async (seller: string) =>
+      (await askedRecords(store, 'sales').find('sums', seller, { from: 0, to: 0 }))[0]?.value
     assert.deepEqual([await sumOf('a'), await sumOf('b')], [1, 2])
     const letters = deadLetters({ store, runtime, reactions: [{ kind: 'topic', event: Sold, consumer: 'shop/sales' }] })
     const [letter, ...others] = await letters.list()

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { z } from 'zod'
 import { event, type AnyEvent } from '../../contract/contract.ts'
 import { hopping, session, sliding, stream, table, topology, tumbling, type Output } from '../stream.ts'
-import { streamRecords } from './records.ts'
+import { askedRecords } from './asked.ts'
 import { deliveriesOf, makeRig, messageOf, START } from './rig.test-support.ts'
 
 const Priced = event('item.priced', { schema: z.object({ sku: z.string(), cents: z.int() }), key: ({ sku }) => sku })
@@ -18,7 +18,7 @@ test('a key that is removed and comes again in one batch is in the store', { tim
   await reader.assigned(at(0))
   const told = [5, 0, 7].map((cents) => messageOf(Priced, 'a', START, { sku: 'a', cents }))
   await reader.deliver(deliveriesOf(told, 0), at(0))
-  const [row] = await streamRecords(rig.store, 'prices').find('prices', 'a', { from: 0, to: 0 })
+  const [row] = await askedRecords(rig.store, 'prices').find('prices', 'a', { from: 0, to: 0 })
   assert.deepEqual(row?.value, { sku: 'a', cents: 7 })
 })
 
