@@ -31,7 +31,8 @@ export type SourceOptions<E extends AnyEvent> = {
   readonly ahead?: Duration
   /**
    * When an event cannot be read, or an operator throws at it, it is a dead letter. Those of its key behind it go on without it
-   * (`pass`, the default), or wait until it was tried again, or discarded (`hold`).
+   * (`pass`, the default), or wait until it was tried again, or discarded (`hold`): of the event's key; on copies, behind an operator that
+   * changed it, of the key that it was handed on under.
    */
   readonly failures?: 'pass' | 'hold'
 }

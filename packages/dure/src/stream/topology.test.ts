@@ -128,7 +128,7 @@ test(
 )
 
 test('an answer that is not of now says how far it has come, and what waits', { timeout: 60_000 }, async (t) => {
-  const Standing = contract('standing', {
+  const Asked = contract('report', {
     version: '1.0.0',
     owner: 'tests',
     operations: {
@@ -146,7 +146,7 @@ test('an answer that is not of now says how far it has come, and what waits', { 
     return one
   })
   const sales = topology('sales', [counts, watched.toStream()])
-  const own = service(Standing, {
+  const own = service(Asked, {
     ...{ database: database({ migrations: {} }), extensions: [sales] },
     handlers: {
       count: async (id, context) => [...(await sales.view(context, counts).find(id))],
@@ -159,7 +159,7 @@ test('an answer that is not of now says how far it has come, and what waits', { 
   })
   const run = await makeRig(t)
   const running = await run(own)
-  const { count, progress } = running.client(Standing)
+  const { count, progress } = running.client(Asked)
   const sell = (at: number): Promise<void> => running.client(Shop).sell({ id: 'o-1', seller: 's', cents: 1, at })
   const start = realRuntime().clock.now() - 60_000
   await sell(start)

@@ -26,10 +26,10 @@ export type HandedEntry = {
   readonly cause: Cause | undefined
 }
 export type Failure = { readonly message: Message; readonly error: unknown }
-/** What does not run through: it failed, or it waits behind one that did. */
+/** What does not run through: it failed, with the key that waits behind it where one does; or it waits behind one of its key that did. */
 export type SetAside = { readonly message: Message } & (
-  | { readonly error: unknown; readonly holds: boolean }
-  | { readonly behind: true }
+  | { readonly error: unknown; readonly holds: string | undefined }
+  | { readonly behind: string }
 )
 /** An entry that failed, by its index; -1 where it is nobody's fault. */
 export type Failed = { readonly failed: number; readonly error: unknown }
@@ -63,22 +63,25 @@ export async function decoded(
   return entries
 }
 
-/** What of a batch does not run through, in order. `held`: the keys of which something failed before. */
+/**
+ * What of a batch does not run through, in order. `held`: the keys of which something failed before; `keyOf`: the key of a message that waits
+ * behind what fails, where that is declared.
+ */
 export function setAside(
-  decoders: Decoders,
   batch: readonly Pick<Delivery, 'message'>[],
   failures: readonly Failure[],
-  held: ReadonlySet<string>,
+  { held, keyOf }: { readonly held: ReadonlySet<string>; readonly keyOf: (message: Message) => string | undefined },
 ): ReadonlyMap<Message, SetAside> {
   const all = new Map<Message, SetAside>()
+  if (failures.length + held.size === 0) return all
   const keys = new Set(held)
   const failed = new Map(failures.map(({ message, error }) => [message, error]))
   for (const { message } of batch) {
-    const holds = decoders.get(message.type)?.node.source!.failures === 'hold'
-    if (holds && keys.has(message.key)) all.set(message, { message, behind: true })
+    const key = keyOf(message)
+    if (key !== undefined && keys.has(key)) all.set(message, { message, behind: key })
     else if (failed.has(message)) {
-      all.set(message, { message, error: failed.get(message), holds })
-      if (holds) keys.add(message.key)
+      all.set(message, { message, error: failed.get(message), holds: key })
+      if (key !== undefined) keys.add(key)
     }
   }
   return all

@@ -14,7 +14,6 @@ import { textOfState } from './state-text.ts'
 export type Commit = {
   readonly task: number
   readonly parts: readonly { readonly part: string; readonly held: HeldCells<unknown> }[]
-  readonly watermark: number
   readonly messages: readonly Message[]
   /** Undefined where nothing was read: then all these assignments must still be there. */
   readonly move: Move | undefined
@@ -22,8 +21,8 @@ export type Commit = {
   readonly aside: readonly SetAside[]
   /** Dead letters that were run through once more. */
   readonly tried: readonly ParkedMessage[]
-  /** What else is written with it; `must`: though nothing else is. */
-  readonly also: { readonly must: boolean; readonly write: (tx: SqlTransaction) => Promise<void> } | undefined
+  /** What it says of its time, and to others; `must`: though nothing else is written. */
+  readonly also: { readonly must: boolean; readonly write: (tx: SqlTransaction) => Promise<void> }
 }
 
 /** Milliseconds for the commit of a batch. */
@@ -36,11 +35,11 @@ const COMMIT = 60_000
 export async function commit(
   { store, outbox, runtime }: ExtensionHost,
   { consumer, records }: { readonly consumer: string; readonly records: StreamRecords },
-  { task, parts, watermark, messages, move, assignments, aside, tried, also }: Commit,
+  { task, parts, messages, move, assignments, aside, tried, also }: Commit,
 ): Promise<void> {
   const { parked } = store.records
   const changes = parts.flatMap(changesOf)
-  if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0 && also?.must !== true) return
+  if (move === undefined && changes.length === 0 && messages.length === 0 && tried.length === 0 && !also.must) return
   const added =
     tried.length > 0 ? [] : aside.map((one) => addedOf(one, { consumer, partition: placeOf(move, assignments), runtime }))
   await store.transaction(
@@ -48,8 +47,7 @@ export async function commit(
       if (move !== undefined) await records.move(tx, move)
       else for (const assignment of assignments) await records.check(tx, assignment)
       await records.write(tx, task, changes)
-      if (also === undefined) await records.watermark(tx, task, watermark)
-      else await also.write(tx)
+      await also.write(tx)
       if (added.length > 0) await parked.add(tx, added, undefined)
       for (const one of tried) {
         const its = { consumer, messageId: one.message.id, revision: one.revision, fence: undefined }
@@ -91,8 +89,8 @@ type Who = { readonly consumer: string; readonly runtime: Runtime }
 function addedOf(one: SetAside, { consumer, runtime, partition }: Who & { readonly partition: number }): ParkedMessage {
   const { message } = one
   const of = { consumer, partition, retry: retryPolicy(), runtime }
-  if ('behind' in one) return parkedOf({ message, behind: true }, { ...of, dead: false })
-  return parkedOf({ message, key: one.holds ? message.key : message.id, failure: one.error }, { ...of, dead: true })
+  if ('behind' in one) return parkedOf({ message, key: one.behind, behind: true }, { ...of, dead: false })
+  return parkedOf({ message, key: one.holds ?? message.id, failure: one.error }, { ...of, dead: true })
 }
 
 function againOf({ started, crashes, message }: ParkedMessage, error: unknown, { consumer, runtime }: Who) {

@@ -13,7 +13,7 @@ import { exchangeRecords } from './exchange-records.ts'
 import { startLooks, type Looks } from './looks.ts'
 import { allOf, createReaders, leadOf, stagesOf, type Readers } from './readers.ts'
 import type { Reader } from './reader.ts'
-import { streamRecords, type Standing, type StreamRecords } from './records.ts'
+import { streamRecords, type Committed, type StreamRecords } from './records.ts'
 import { createRates, type Rates } from './rates.ts'
 import { MIGRATIONS } from './tables.ts'
 import type { Trails } from './trail.ts'
@@ -22,11 +22,11 @@ import type { Trails } from './trail.ts'
 export type OpenTopologies = (name: string) => (AskedRecords & { readonly progress: () => Promise<Progress> }) | undefined
 
 /** How far what is committed has come, and what it lacks. */
-export type Progress = Omit<Standing, 'partitions'> & {
+export type Progress = Omit<Committed, 'partitions'> & {
   /** Milliseconds of the watermark behind the clock. */
   readonly behind: number | undefined
   /** `lag`: messages behind the position, as the broker counts them; undefined where it knows nothing of the partition. */
-  readonly partitions: readonly (Standing['partitions'][number] & { readonly lag: number | undefined })[]
+  readonly partitions: readonly (Committed['partitions'][number] & { readonly lag: number | undefined })[]
 }
 
 /** How a topology stands, as people see it: of this copy, and of what is committed. */
@@ -153,17 +153,17 @@ function askedOf(host: ExtensionHost, { topology, records }: Entry): ReturnType<
     ...askedRecords(store, topology.name, stageOf),
     progress: async () => {
       const group = groupOf(host, topology)
-      const [standing, lags] = await Promise.all([records.progress(), broker.lag()])
-      const partitions = standing.partitions.map((one) => {
+      const [committed, lags] = await Promise.all([records.progress(), broker.lag()])
+      const partitions = committed.partitions.map((one) => {
         const found = lags.find((each) => each.group === group && each.topic === one.topic && each.partition === one.partition)
         return { ...one, lag: found?.lag }
       })
-      return { ...standing, behind: behindOf(runtime, standing), partitions }
+      return { ...committed, behind: behindOf(runtime, committed), partitions }
     },
   }
 }
 
-const behindOf = ({ clock }: ExtensionHost['runtime'], { watermark }: Pick<Standing, 'watermark'>): number | undefined =>
+const behindOf = ({ clock }: ExtensionHost['runtime'], { watermark }: Pick<Committed, 'watermark'>): number | undefined =>
   watermark === undefined ? undefined : clock.now() - watermark
 
 /** What is in one piece is spread as its topic is, where copies share it. */
@@ -214,8 +214,8 @@ const topicsOf = ({ nodes }: TopologyNodes): readonly string[] => [
 ]
 
 async function stateOf({ runtime }: ExtensionHost, { topology, records, readers, rates }: Entry): Promise<TopologyState> {
-  const standing = await records.progress()
-  const { watermark, records: read, rows } = standing
+  const committed = await records.progress()
+  const { watermark, records: read, rows } = committed
   const own = (readers?.all() ?? []).map((one) => one.status())
   const sum = (of: 'bytes' | 'aside' | 'late' | 'duplicates' | 'dead'): number => own.reduce((total, one) => total + one[of], 0)
   return {
@@ -223,7 +223,7 @@ async function stateOf({ runtime }: ExtensionHost, { topology, records, readers,
       name: topology.name,
       operators: describe(topology).text,
       watermark,
-      behind: behindOf(runtime, standing),
+      behind: behindOf(runtime, committed),
       records: read,
       rows,
     },

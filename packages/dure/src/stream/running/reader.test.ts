@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { event } from '../../contract/contract.ts'
 import { deadLetters } from '../../messaging/internal.ts'
 import { stream, topology, tumbling } from '../stream.ts'
+import { streamRecords } from './records.ts'
 import { deliveriesOf, makeRig, messageOf, MINUTE, START, type Trouble } from './rig.test-support.ts'
 
 const Sold = event('item.sold', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ seller }) => seller })
@@ -204,6 +205,24 @@ test('an output that its event does not take sets the record aside that led to i
   const large = reader.deliver(deliveriesOf([soldBy('a', 20_000, START), soldBy('b', 1, START + 2 * MINUTE)], 0), place(0))
   await assert.rejects(large, /seller\.total/)
   assert.deepEqual(rig.totals(), [])
+})
+
+test('time that goes on with nothing else is noted, and seldom', { timeout: 60_000 }, async (t) => {
+  const rig = await rigOf(t)
+  const reader = rig.reader('shared', 0)
+  await reader.assigned(assignment(0, 1))
+  await reader.deliver(deliveriesOf([soldBy('a', 1, START)], 0), place(0))
+  const noted: number[] = []
+  for (let second = 0; second < 120; second++) {
+    rig.runtime.jump(1_000)
+    await reader.tick(() => true)
+    const { watermark } = await streamRecords(rig.store, 'sales').progress()
+    // 30 seconds pass before nobody waits for the partition.
+    if (second > 30) assert.ok(rig.runtime.clock.now() - watermark! <= 30_000 + 10_000, `second ${second}`)
+    if (watermark !== noted.at(-1)) noted.push(watermark!)
+  }
+  // What was read, the window that closed, and every ten seconds.
+  assert.ok(noted.length <= 12, `${noted.length}`)
 })
 
 test(

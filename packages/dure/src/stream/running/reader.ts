@@ -1,8 +1,10 @@
+import type { Message } from '../../contract/contract.ts'
 import type { ParkedMessage } from '../../data/data.ts'
 import { FencedError } from '../../data/internal.ts'
 import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
-import type { Task } from '../task.ts'
+import type { Node } from '../graph.ts'
+import { inOrder, type Task } from '../task.ts'
 import {
   decoded,
   decodersOf,
@@ -10,12 +12,13 @@ import {
   runHanded,
   runThrough,
   setAside,
+  type Decoders,
   type Entry,
   type Failed,
   type Failure,
 } from './batch.ts'
 import type { Look } from './exchange-records.ts'
-import { entriesOf, entryOf, runPiece } from './stage-task.ts'
+import { entriesOf, entryOf, runPiece, type StageTask } from './stage-task.ts'
 import { createState, type ReaderOptions, type State } from './state.ts'
 import { createThrough, type Batch } from './through.ts'
 import type { Trails } from './trail.ts'
@@ -65,9 +68,13 @@ export function createReader(options: ReaderOptions): Reader {
   const places = new Map<string, Assignment>()
   const counted = { duplicates: 0, dead: 0, inHand: 0 }
   const inTurn = createTurns()
-  const holds = [...decoders.values()].some(({ node }) => node.source!.failures === 'hold')
-  const heldKeys = async (partition: number): Promise<ReadonlySet<string>> =>
-    new Set((await store.records.parked.keys({ consumer, partition })).map(({ key }) => key))
+  const holding = holdingOf(decoders, stage)
+  /** What waits behind what fails: by the key as it is read here. */
+  const asideOf = async (batch: readonly Pick<Delivery, 'message'>[], partition: number, isTried: boolean) => {
+    const keys = holding.any && !isTried ? await store.records.parked.keys({ consumer, partition }) : []
+    const held = new Set(keys.map(({ key }) => key))
+    return (failures: readonly Failure[]) => setAside(batch, failures, { held, keyOf: holding.keyOf })
+  }
   const state = createState({ ...options, consumer, assignments: () => [...places.values()] })
 
   const through = createThrough({ host, consumer, state, counted })
@@ -80,10 +87,9 @@ export function createReader(options: ReaderOptions): Reader {
     const failures: Failure[] = []
     const all = await decoded(decoders, batch, failures)
     const { partition } = assignment
-    const held = holds && as.tried === undefined ? await heldKeys(partition) : new Set<string>()
     await through({
       ...{ ...as, all, failures, place: placeOf(assignment) },
-      asideOf: (failed) => setAside(decoders, batch, failed, held),
+      asideOf: await asideOf(batch, partition, as.tried !== undefined),
       run: (task, fresh) => {
         state.trail.begin(fresh, partition, task.watermark.now)
         return runThrough(task, fresh, { partition, clock })
@@ -144,11 +150,12 @@ export function createReader(options: ReaderOptions): Reader {
         for (const piece of stage.pieces(look)) {
           const taken = await stage.read(piece)
           const { times } = piece
+          const all = entriesOf(taken, stage)
           await through({
-            all: entriesOf(taken, stage),
-            run: (task, all) => {
-              state.trail.begin(all, options.task, task.watermark.now)
-              return runPiece(task, all, { times, now: clock.now() })
+            ...{ all, asideOf: await asideOf(all, options.task, false) },
+            run: (task, fresh) => {
+              state.trail.begin(fresh, options.task, task.watermark.now)
+              return runPiece(task, fresh, { times, now: clock.now() })
             },
             taken,
           })
@@ -171,11 +178,26 @@ export function createReader(options: ReaderOptions): Reader {
         for (const assignment of places.values())
           for await (const one of dueOf(store, consumer, assignment))
             if (stage === undefined || stage.stage.level === 0) await take([one], assignment, { tried: [one] })
-            else await through({ all: [entryOf(one.message)], run: runHanded, tried: [one] })
+            else {
+              const all = [entryOf(one.message)]
+              await through({ all, run: runHanded, asideOf: await asideOf(all, options.task, true), tried: [one] })
+            }
       }),
     status: () => statusOf(state, counted),
     why: state.trail.find,
   }
+}
+
+/** Which key waits behind a message that fails: that of the event; of what was handed on, the key under which it was. */
+function holdingOf(decoders: Decoders, stage: StageTask | undefined) {
+  const holds = ({ source }: Node): boolean => source?.failures === 'hold'
+  const edges = new Set([...(stage?.stage.takes ?? [])].flatMap(([edge, node]) => (inOrder([node]).some(holds) ? [edge] : [])))
+  const keyOf = ({ type, key }: Message): string | undefined => {
+    if (edges.has(type)) return `${stage!.stage.name} ${key}`
+    const source = decoders.get(type)?.node
+    return source !== undefined && holds(source) ? key : undefined
+  }
+  return { any: edges.size > 0 || [...decoders.values()].some(({ node }) => holds(node)), keyOf }
 }
 
 /** Lets time pass; what throws is nobody's record. */

@@ -21,7 +21,7 @@ export type Move = {
 }
 
 /** Where a topology stands: what no task waits for any more, what was read and how far, and how many rows its state has. */
-export type Standing = {
+export type Committed = {
   readonly watermark: number | undefined
   readonly records: number
   readonly rows: number
@@ -59,7 +59,7 @@ export type StreamRecords = {
   readonly times: (task: number, part: string, from: number | undefined) => Promise<readonly number[]>
   readonly shapes: () => Promise<string | undefined>
   readonly noteShapes: (shapes: string) => Promise<void>
-  readonly progress: () => Promise<Standing>
+  readonly progress: () => Promise<Committed>
 }
 
 /** Rows of one statement: far below what the engines take as parameters. */

@@ -22,23 +22,31 @@ import { MIGRATIONS } from './tables.ts'
 
 const Sold = event('item.sold', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ cents }) => String(cents) })
 const Total = event('seller.total', { schema: z.object({ seller: z.string(), cents: z.int() }), key: ({ seller }) => seller })
-const bySeller = stream(Sold).keyBy(({ seller }) => seller)
-const sums = bySeller.aggregate({
-  name: 'sums',
-  init: () => 0,
-  add: (sum, { cents }) => {
-    if (cents === 13 && isBroken) throw new Error('thirteen')
-    return sum + cents
-  },
-})
 const late = { late: 'drop' } as const
-const totals = bySeller
-  .window(tumbling('1m'), late)
-  .aggregate({ name: 'totals', init: () => 0, add: (sum, { cents }) => sum + cents })
-const sales = topology('sales', [sums, totals.to(Total, ({ key, value }) => ({ seller: key, cents: value }))])
 let isBroken = true
 
-async function rigOf(t: TestContext, { most }: { readonly most?: { readonly bytes: number; readonly rows: number } } = {}) {
+function salesOf(failures: 'pass' | 'hold') {
+  const bySeller = stream(Sold, { failures }).keyBy(({ seller }) => seller)
+  const sums = bySeller.aggregate({
+    name: 'sums',
+    init: () => 0,
+    add: (sum, { cents }) => {
+      if (cents === 13 && isBroken) throw new Error('thirteen')
+      return sum + cents
+    },
+  })
+  const totals = bySeller
+    .window(tumbling('1m'), late)
+    .aggregate({ name: 'totals', init: () => 0, add: (sum, { cents }) => sum + cents })
+  return topology('sales', [sums, totals.to(Total, ({ key, value }) => ({ seller: key, cents: value }))])
+}
+
+async function rigOf(
+  t: TestContext,
+  options: { readonly most?: { readonly bytes: number; readonly rows: number }; readonly failures?: 'hold' } = {},
+) {
+  const { most, failures = 'pass' } = options
+  const sales = salesOf(failures)
   const directory = mkdtempSync(join(tmpdir(), 'dure-stages-'))
   const runtime = virtualRuntime({ start: START })
   const adapter = await testAdapter({ directory, runtime: realRuntime(), log: silentLogger() })
@@ -58,7 +66,10 @@ async function rigOf(t: TestContext, { most }: { readonly most?: { readonly byte
   const drain = async (readers: Readers): Promise<void> => {
     while (await readers.look());
   }
-  return { runtime, store, published, records, copy, drain }
+  const sumOf = async (seller: string): Promise<unknown> =>
+    (await askedRecords(store, 'sales').find('sums', seller, { from: 0, to: 0 }))[0]?.value
+  const letters = deadLetters({ store, runtime, reactions: [{ kind: 'topic', event: Sold, consumer: 'shop/sales' }] })
+  return { runtime, store, published, records, copy, drain, sumOf, letters }
 }
 const at = (partition: number, epoch = 1) => ({ topic: Sold.topic, partition, epoch, broker: 'b' })
 const sold = (seller: string, cents: number, time: number) => messageOf(Sold, String(cents), time, { seller, cents })
@@ -68,21 +79,54 @@ test(
   { timeout: 60_000 },
   async (t) => {
     isBroken = true
-    const { store, runtime, copy, drain } = await rigOf(t)
+    const { copy, drain, sumOf, letters } = await rigOf(t)
     const readers = copy()
     for (const partition of [0, 1]) await readers.assigned(at(partition))
     await readers.deliver(deliveriesOf([sold('a', 1, START), sold('a', 13, START), sold('b', 2, START)], 0), at(0))
     await drain(readers)
-    const sumOf = async (seller: string) =>
-      (await askedRecords(store, 'sales').find('sums', seller, { from: 0, to: 0 }))[0]?.value
     assert.deepEqual([await sumOf('a'), await sumOf('b')], [1, 2])
-    const letters = deadLetters({ store, runtime, reactions: [{ kind: 'topic', event: Sold, consumer: 'shop/sales' }] })
     const [letter, ...others] = await letters.list()
     assert.deepEqual([letter?.message.type, others.length], ['keyBy > sums, totals', 0])
     isBroken = false
     assert.equal(await letters.retry(), 1)
     await readers.retry()
     assert.deepEqual([await sumOf('a'), (await letters.list()).length], [14, 0])
+  },
+)
+
+test(
+  'behind an exchange those of the changed key wait for one that fails, where that is declared, by whichever copy',
+  { timeout: 60_000 },
+  async (t) => {
+    isBroken = true
+    const { copy, drain, sumOf, letters } = await rigOf(t, { failures: 'hold' })
+    const [one, other] = [copy(), copy()]
+    for (const partition of [0, 1]) await one.assigned(at(partition))
+    // Those that wait were under other keys when they were published, and in two partitions.
+    await one.deliver(
+      deliveriesOf([sold('a', 1, START), sold('a', 13, START), sold('b', 2, START), sold('a', 20, START)], 0),
+      at(0),
+    )
+    await drain(one)
+    await one.deliver(deliveriesOf([sold('a', 300, START), sold('b', 40, START)], 1), at(1))
+    await drain(one)
+    assert.deepEqual([await sumOf('a'), await sumOf('b')], [1, 42])
+    const [letter, ...others] = await letters.list()
+    assert.deepEqual([letter?.message.key, letter?.held, others.length], ['a', 2, 0])
+    for (const partition of [0, 1]) await other.assigned(at(partition, 2))
+    await other.deliver(deliveriesOf([sold('a', 4_000, START)], 1), at(1))
+    await drain(other)
+    // Tried again while it still fails, it holds them still.
+    await letters.retry()
+    await other.retry()
+    assert.deepEqual([await sumOf('a'), (await letters.list())[0]?.held], [1, 3])
+    isBroken = false
+    await letters.retry()
+    await other.retry()
+    assert.deepEqual([await sumOf('a'), (await letters.list()).length], [4_334, 0])
+    await other.deliver(deliveriesOf([sold('a', 50_000, START)], 0), at(0))
+    await drain(other)
+    assert.equal(await sumOf('a'), 54_334)
   },
 )
 

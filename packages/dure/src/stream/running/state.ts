@@ -34,6 +34,9 @@ export type State = {
   readonly write: (own: Memory, what: Written) => Promise<void>
 }
 
+/** Milliseconds between what is noted of time for people alone: whoever goes on with it knows as much from the positions. */
+const SHOWN = 10_000
+
 type Written = Pick<Commit, 'messages' | 'move' | 'aside' | 'tried'> & Omit<Made, 'hasMoved'>
 
 export function createState(
@@ -46,6 +49,18 @@ export function createState(
   const counts: TaskCounts = { records: 0, aside: 0, late: new Map(), told: new Map() }
   const events = topology.nodes.flatMap(({ source }) => source?.event ?? [])
   const trail = createTrail(events.some(({ schema }) => privateFieldsOf(schema, 'output') !== undefined))
+  let noted = { watermark: -Infinity, at: -Infinity }
+  /** How far time has come; of a task that hands nothing on. */
+  const timeOf = (watermark: number): Commit['also'] => {
+    const at = host.runtime.clock.now()
+    return {
+      must: watermark > noted.watermark && at - noted.at >= SHOWN,
+      write: async (tx) => {
+        await records.watermark(tx, number, watermark)
+        tx.onCommit(() => void (noted = { watermark, at }))
+      },
+    }
+  }
   return {
     need: async () =>
       (ready ??= await loadMemory({
@@ -61,8 +76,8 @@ export function createState(
     write: async (own, { entries, taken, ...what }) => {
       const { task, parts, out } = own
       out.length = 0
-      const also = stage?.writes(own, { entries, taken, hasMoved: what.move !== undefined })
-      const mine = { task: number, parts, watermark: task.watermark.now(), assignments: assignments(), also }
+      const also = stage?.writes(own, { entries, taken, hasMoved: what.move !== undefined }) ?? timeOf(task.watermark.now())
+      const mine = { task: number, parts, assignments: assignments(), also }
       await commit(host, { consumer, records }, { ...mine, ...what })
       trail.keep()
       takeCounts(task.counts, counts)

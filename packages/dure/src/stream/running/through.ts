@@ -11,8 +11,8 @@ import type { State } from './state.ts'
 export type Batch<E extends Entry | HandedEntry> = {
   readonly all: readonly E[]
   readonly run: (task: Task, entries: readonly E[]) => Failed | undefined
-  /** What does not run through. Default: what failed, alone. */
-  readonly asideOf?: (failures: readonly Failure[]) => ReadonlyMap<Message, SetAside>
+  /** What does not run through. */
+  readonly asideOf: (failures: readonly Failure[]) => ReadonlyMap<Message, SetAside>
   /** Where its messages come from, by which those are known that come again. */
   readonly place?: string
   readonly move?: Move | undefined
@@ -31,7 +31,7 @@ export function createThrough(options: {
 }): <E extends Entry | HandedEntry>(batch: Batch<E>) => Promise<void> {
   const { host, consumer, state, counted } = options
   return async (batch) => {
-    const { all, run, asideOf = failedAlone, place, move, failures = [], tried = [], taken = [] } = batch
+    const { all, run, asideOf, place, move, failures = [], tried = [], taken = [] } = batch
     for (;;) {
       const own = await state.need()
       const aside = asideOf(failures)
@@ -62,6 +62,3 @@ export function createThrough(options: {
     }
   }
 }
-
-const failedAlone = (failures: readonly Failure[]): ReadonlyMap<Message, SetAside> =>
-  new Map(failures.map(({ message, error }) => [message, { message, error, holds: false }]))
