@@ -63,30 +63,6 @@ export async function decoded(
   return entries
 }
 
-/**
- * What of a batch does not run through, in order. `held`: the keys of which something failed before; `keyOf`: the key of a message that waits
- * behind what fails, where that is declared.
- */
-export function setAside(
-  batch: readonly Pick<Delivery, 'message'>[],
-  failures: readonly Failure[],
-  { held, keyOf }: { readonly held: ReadonlySet<string>; readonly keyOf: (message: Message) => string | undefined },
-): ReadonlyMap<Message, SetAside> {
-  const all = new Map<Message, SetAside>()
-  if (failures.length + held.size === 0) return all
-  const keys = new Set(held)
-  const failed = new Map(failures.map(({ message, error }) => [message, error]))
-  for (const { message } of batch) {
-    const key = keyOf(message)
-    if (key !== undefined && keys.has(key)) all.set(message, { message, behind: key })
-    else if (failed.has(message)) {
-      all.set(message, { message, error: failed.get(message), holds: key })
-      if (key !== undefined) keys.add(key)
-    }
-  }
-  return all
-}
-
 /** Runs what is there through; answers the index of what failed, if one did. */
 export function runThrough(
   task: Task,

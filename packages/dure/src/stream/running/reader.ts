@@ -1,24 +1,12 @@
-import type { Message } from '../../contract/contract.ts'
 import type { ParkedMessage } from '../../data/data.ts'
 import { FencedError } from '../../data/internal.ts'
 import type { Assignment, Delivery } from '../../messaging/messaging.ts'
 import type { ExtensionHost } from '../../service/internal.ts'
-import type { Node } from '../graph.ts'
-import { inOrder, type Task } from '../task.ts'
-import {
-  decoded,
-  decodersOf,
-  messagesOf,
-  runHanded,
-  runThrough,
-  setAside,
-  type Decoders,
-  type Entry,
-  type Failed,
-  type Failure,
-} from './batch.ts'
+import type { Task } from '../task.ts'
+import { decoded, decodersOf, messagesOf, runHanded, runThrough, type Entry, type Failed, type Failure } from './batch.ts'
+import { createAside } from './aside.ts'
 import type { Look } from './exchange-records.ts'
-import { entriesOf, entryOf, runPiece, type StageTask } from './stage-task.ts'
+import { entriesOf, entryOf, runPiece } from './stage-task.ts'
 import { createState, type ReaderOptions, type State } from './state.ts'
 import { createThrough, type Batch } from './through.ts'
 import type { Trails } from './trail.ts'
@@ -68,13 +56,7 @@ export function createReader(options: ReaderOptions): Reader {
   const places = new Map<string, Assignment>()
   const counted = { duplicates: 0, dead: 0, inHand: 0 }
   const inTurn = createTurns()
-  const holding = holdingOf(decoders, stage)
-  /** What waits behind what fails: by the key as it is read here. */
-  const asideOf = async (batch: readonly Pick<Delivery, 'message'>[], partition: number, isTried: boolean) => {
-    const keys = holding.any && !isTried ? await store.records.parked.keys({ consumer, partition }) : []
-    const held = new Set(keys.map(({ key }) => key))
-    return (failures: readonly Failure[]) => setAside(batch, failures, { held, keyOf: holding.keyOf })
-  }
+  const asideOf = createAside({ store, consumer, decoders, stage })
   const state = createState({ ...options, consumer, assignments: () => [...places.values()] })
 
   const through = createThrough({ host, consumer, state, counted })
@@ -186,18 +168,6 @@ export function createReader(options: ReaderOptions): Reader {
     status: () => statusOf(state, counted),
     why: state.trail.find,
   }
-}
-
-/** Which key waits behind a message that fails: that of the event; of what was handed on, the key under which it was. */
-function holdingOf(decoders: Decoders, stage: StageTask | undefined) {
-  const holds = ({ source }: Node): boolean => source?.failures === 'hold'
-  const edges = new Set([...(stage?.stage.takes ?? [])].flatMap(([edge, node]) => (inOrder([node]).some(holds) ? [edge] : [])))
-  const keyOf = ({ type, key }: Message): string | undefined => {
-    if (edges.has(type)) return `${stage!.stage.name} ${key}`
-    const source = decoders.get(type)?.node
-    return source !== undefined && holds(source) ? key : undefined
-  }
-  return { any: edges.size > 0 || [...decoders.values()].some(({ node }) => holds(node)), keyOf }
 }
 
 /** Lets time pass; what throws is nobody's record. */
