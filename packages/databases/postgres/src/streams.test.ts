@@ -7,7 +7,8 @@ import { command, contract, event, query } from 'dure/contract'
 import { database } from 'dure/data'
 import { service, start, system, type Running } from 'dure/service'
 import { stream, table, topology } from 'dure/stream'
-import { silentLogger } from 'dure/telemetry'
+import { realRuntime } from 'dure/runtime'
+import { createLogger } from 'dure/telemetry'
 import { z } from 'zod'
 import { postgres } from './postgres.ts'
 import { RELAXED, testServer } from './server.test-support.ts'
@@ -56,21 +57,24 @@ function reportOf(url: string, by: 'seller' | 'id') {
 async function rigOf(t: TestContext) {
   const { url } = await makeRig(t, server.url())
   const directory = mkdtempSync(join(tmpdir(), 'dure-streams-'))
+  const lines: string[] = []
+  const log = createLogger({ clock: realRuntime().clock, write: (line) => void lines.push(line) })
   let running: Running | undefined
   t.after(async () => {
     await running?.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  return async (by: 'seller' | 'id'): Promise<Running> => {
+  const run = async (by: 'seller' | 'id'): Promise<Running> => {
     await running?.stop()
     running = undefined
-    running = await start(system('market', { services: [shop, reportOf(url, by)] }), { directory, log: silentLogger() })
+    running = await start(system('market', { services: [shop, reportOf(url, by)] }), { directory, log })
     return running
   }
+  return { run, lines }
 }
 
 test('a topology with another key, and with two topics, runs on a store that copies share', { timeout: 120_000 }, async (t) => {
-  const run = await rigOf(t)
+  const { run } = await rigOf(t)
   const first = await run('seller')
   await first.client(Shop).name({ seller: 's-1', name: 'Kim' })
   for (let n = 0; n < 20; n++) await first.client(Shop).sell({ id: `o-${n}`, seller: `s-${n % 3}`, cents: n })
@@ -84,3 +88,38 @@ test('a topology with another key, and with two topics, runs on a store that cop
     /operator "sums" of topology "sales" cannot go on with its state: it was spread by its key, in 4 parts and is by the partitions of topic "item\.sold"/,
   )
 })
+
+test(
+  'while PostgreSQL is away nothing is read; when it is back, all goes on, and nothing is lost or twice',
+  { timeout: 240_000 },
+  async (t) => {
+    const { run, lines } = await rigOf(t)
+    const running = await run('seller')
+    let sold = 0
+    const sell = async (some: number): Promise<void> => {
+      for (let n = 0; n < some; n++) await running.client(Shop).sell({ id: `o-${sold}`, seller: `s-${sold++ % 3}`, cents: 1 })
+    }
+    const sum = async (): Promise<number | undefined> => {
+      const sums = await running
+        .client(Report)
+        .sum()
+        .catch(() => undefined)
+      return sums?.reduce((all, one) => all + one, 0)
+    }
+    await sell(30)
+    await until(async () => (await sum()) === 30)
+    for (const leave of [server.stop, server.crash]) {
+      const told = lines.length
+      const before = sold
+      await sell(10)
+      await leave()
+      await sell(30)
+      await until(() =>
+        lines.slice(told).some((line) => /Events could not be taken|could not be taken; it is tried again/.test(line)),
+      )
+      await server.start()
+      await sell(5)
+      await until(async () => (await sum()) === before + 45)
+    }
+  },
+)
