@@ -3,8 +3,10 @@ import type { Operation, Schema } from 'dure/contract'
 import type {
   Application,
   Caller,
+  Feedback,
   GatewayReport,
   KeyInfo,
+  Notice,
   Plan,
   Product,
   Range,
@@ -29,6 +31,9 @@ export type Publication = {
   readonly plans?: readonly Plan[] | undefined
 }
 
+export type Problem = OfApplication &
+  OfProduct & { readonly text: string; readonly trace?: string | undefined; readonly explained?: unknown }
+
 export type ApisOperations = {
   readonly publish: Command<Publication, OfProduct & { readonly line: string; readonly changes: readonly string[] }>
   readonly setPlan: Told<OfProduct & { readonly plan: Plan }>
@@ -50,5 +55,11 @@ export type ApisOperations = {
   readonly keys: Query<OfSubscription, readonly KeyInfo[]>
   readonly revokeKey: Told<OfSubscription & { readonly key: string }>
   readonly usage: Query<OfApplication & Range, readonly Usage[]>
+  readonly notices: Query<OfApplication, readonly Notice[]>
+  readonly rate: Told<OfApplication & OfProduct & { readonly stars: number; readonly text?: string | undefined }>
+  readonly reportProblem: Command<Problem, { readonly id: string }>
+  readonly feedback: Query<OfApplication, readonly Feedback[]>
+  readonly productFeedback: Query<OfProduct, readonly Feedback[]>
+  readonly answer: Told<{ readonly feedback: string; readonly text: string }>
   readonly settle: Command<GatewayReport, SettledAnswer>
 }

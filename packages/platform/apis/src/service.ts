@@ -1,6 +1,7 @@
 /** API management as a service among others: its contract, answered from its own store. */
 import { service, type Service, type StoreAdapter } from 'dure/service'
 import { Apis } from './contract.ts'
+import * as feedback from './feedback.ts'
 import { deprecate, listProducts, publish, setPlan } from './products.ts'
 import { createZones, settle } from './settle.ts'
 import * as subscribers from './subscribers.ts'
@@ -68,6 +69,21 @@ export function apisService({ store }: ApisServiceOptions = {}): Service<typeof 
       revokeKey: (given, { database, principal, clock }) =>
         database.transaction((tx) => subscribers.revokeKey(tx, known(principal), { ...given, now: clock.now() })),
       usage: (given, { database, principal }) => usageOfApplication(database.read, known(principal), given),
+
+      notices: ({ application }, { database, principal, clock }) =>
+        feedback.noticesOf(database.read, known(principal), application, clock.now()),
+      rate: (given, { database, principal, clock, ids }) =>
+        database.transaction((tx) => feedback.rate(tx, known(principal), { ...given, id: ids.next(), now: clock.now() })),
+      reportProblem: (given, { database, principal, clock, ids }) =>
+        database.transaction((tx) =>
+          feedback.reportProblem(tx, known(principal), { ...given, id: ids.next(), now: clock.now() }),
+        ),
+      feedback: ({ application }, { database, principal }) =>
+        feedback.feedbackOfApplication(database.read, known(principal), application),
+      productFeedback: ({ product }, { database, principal }) =>
+        feedback.feedbackOfProduct(database.read, known(principal), product),
+      answer: (given, { database, principal, clock }) =>
+        database.transaction((tx) => feedback.answer(tx, known(principal), { ...given, now: clock.now() })),
 
       settle: (report, { database, clock }) =>
         database.transaction(async (tx) => {

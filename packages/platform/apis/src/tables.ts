@@ -43,6 +43,19 @@ export type ApisTables = {
     bytes_out: number
     buckets: string
   }
+  feedback: {
+    id: string
+    application: string
+    product: string
+    kind: string
+    at: number
+    stars: number | null
+    text: string | null
+    trace: string | null
+    explained: string | null
+    answer: string | null
+    answered: number | null
+  }
 }
 
 export type Reading = Kysely<ApisTables>
@@ -91,6 +104,13 @@ export const apisDatabase: DatabaseDefinition<ApisTables> = database<ApisTables>
         PRIMARY KEY (span, at, subscription, line, operation, status)
       );
       CREATE INDEX counts_subscription ON counts (subscription, span, at);`,
+    '002-feedback': `
+      CREATE TABLE feedback (
+        id TEXT PRIMARY KEY, application TEXT NOT NULL, product TEXT NOT NULL, kind TEXT NOT NULL, at BIGINT NOT NULL, stars INTEGER,
+        text TEXT, trace TEXT, explained TEXT, answer TEXT, answered BIGINT
+      );
+      CREATE INDEX feedback_application ON feedback (application, product, kind);
+      CREATE INDEX feedback_product ON feedback (product, at);`,
   },
 })
 

@@ -8,6 +8,8 @@ import { ownApplication, ownProduct } from './whose.ts'
 const MINUTE = 60_000
 const DAY = 86_400_000
 const RETAINED = { minute: 2 * DAY, day: 400 * DAY } as const
+/** Whoever has called a product so long ago at most is a caller of it. */
+export const CALLED: number = 30 * DAY
 /** Rows of one answer: whoever wants more asks for less time at once. */
 const MOST = 10_000
 
@@ -143,7 +145,7 @@ export async function callersOf(
     ])
     .where('product', '=', product)
     .where('span', '=', 'day')
-    .where('at', '>=', now - 30 * DAY)
+    .where('at', '>=', now - CALLED)
     .groupBy(['application', 'applications.name', 'line'])
   if (line !== undefined) query = query.where('line', '=', line)
   const rows = await query.orderBy('calls', 'desc').limit(1_000).execute()

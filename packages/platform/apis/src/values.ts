@@ -157,3 +157,32 @@ export type Caller = {
   readonly calls: number
   readonly last: number
 }
+
+/** What a caller says of a product: a rating, of which there is one for each application, or a problem. */
+export type Feedback = {
+  readonly id: string
+  readonly kind: 'rating' | 'problem'
+  readonly application: string
+  /** Of the application. */
+  readonly name: string
+  readonly product: string
+  readonly at: number
+  /** Of a rating: 1 to 5. */
+  readonly stars?: number | undefined
+  readonly text?: string | undefined
+  /** Of a problem: the id of the trace in which it came up, and how the request was answered, without what is secret. */
+  readonly trace?: string | undefined
+  readonly explained?: unknown
+  /** Of an owner of the product. */
+  readonly answer?: { readonly text: string; readonly at: number } | undefined
+}
+
+/** A line that is deprecated, and that an application has called in the last 30 days. `last`: as of `Caller`. */
+export type Notice = {
+  readonly product: string
+  readonly line: string
+  readonly deprecated: number
+  readonly sunset?: number | undefined
+  readonly calls: number
+  readonly last: number
+}
