@@ -46,7 +46,7 @@ const MEMBER = join(import.meta.dirname, '../member.ts')
 const [BATCH, LOOK] = [2_000, 50]
 /** How often a process may be begun until it is ready. */
 const STARTS = 5
-/** Milliseconds: five until all partitions are idle, ten of the longest window, and some for those that are slow. */
+/** Milliseconds without a change: five until all partitions are idle, ten of the longest window, and some for those that are slow. */
 const CLOSED = 25_000
 const EVENTS = { person: PersonSeen, auction: AuctionOpened, bid: BidMade, side: SideInput } as const
 type Kind = keyof typeof EVENTS
@@ -89,8 +89,8 @@ export async function runQueries(options: RunningOptions): Promise<Ran> {
         await ghosts.haunt(balanced++)
       } else await sleep(LOOK)
     }
-    // Nothing comes any more: time goes on with the clock, and the last windows close.
-    await sleep(CLOSED)
+    // Nothing comes any more: time goes on with the clock, the last windows close, and what is told is delivered.
+    await untilStill(directory)
     const seconds = (performance.now() - begun) / 1000
     await member.end()
     const told = await withBroker(readTold)
@@ -259,6 +259,18 @@ function select<T>(directory: string, sql: string, values: readonly string[] = [
 function recordsOf(directory: string, names: readonly QueryName[]): number {
   const rows = select<{ topology: string; records: number }>(directory, 'SELECT topology, records FROM dure_stream_positions')
   return rows.reduce((sum, { topology, records }) => sum + (names.includes(topology as QueryName) ? records : 0), 0)
+}
+
+async function untilStill(directory: string): Promise<void> {
+  let before = ''
+  for (let since = performance.now(); performance.now() - since < CLOSED; await sleep(LOOK * 10)) {
+    const now = JSON.stringify([
+      select(directory, 'SELECT count(*), max(position) FROM dure_outbox'),
+      select(directory, 'SELECT count(*) FROM dure_stream_state'),
+    ])
+    if (now !== before) since = performance.now()
+    before = now
+  }
 }
 
 /** The rows of a query whose answer is its state; undefined of another. */
