@@ -23,17 +23,20 @@ export type ShopOptions = {
   readonly split: boolean
   readonly products: number
   readonly database?: 'sqlite' | 'postgres'
+  /** The service of streams runs as well. */
+  readonly insight?: boolean
   /** How many copies of services run. */
   readonly replicas?: Readonly<Record<string, number>>
 }
 
 /** Starts the program users start, and times it to its `ready`. */
 export async function startShop(options: ShopOptions): Promise<Shop> {
-  const { data, split, products, database = 'sqlite', replicas = {} } = options
+  const { data, split, products, database = 'sqlite', insight = false, replicas = {} } = options
   const copies = Object.entries(replicas).map(([service, count]) => `${service}=${count}`)
   const started = performance.now()
   const size = ['--products', String(products), '--customers', String(products)]
-  const words = [MAIN, '--port', '0', '--data', data, ...size, ...(split ? ['--split'] : []), '--database', database]
+  const more = [...(split ? ['--split'] : []), ...(insight ? ['--insight'] : [])]
+  const words = [MAIN, '--port', '0', '--data', data, ...size, ...more, '--database', database]
   const child = spawn(
     process.execPath,
     ['--conditions=dure-source', ...words, ...(copies.length > 0 ? ['--replicas', copies.join(',')] : [])],
