@@ -259,6 +259,7 @@ export const data: Readonly<Record<`D${number}`, Proof>> = {
       'packages/tools/cli/src/dead.test.ts',
       'packages/tools/cli/src/forget.test.ts',
       'packages/dure/src/query/read-model.test.ts',
+      'packages/dure/src/stream/topology.test.ts',
       'packages/brokers/kafka/src/kafka.conformance.test.ts',
       'packages/brokers/nats/src/nats.conformance.test.ts',
       'packages/tools/cli/src/model.test.ts',

@@ -110,6 +110,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/tools/cli/src/streams.test.ts',
       'packages/dure/src/stream/running/reader.test.ts',
       'packages/dure/src/stream/quiet.test.ts',
+      'packages/dure/src/stream/running/asked.test.ts',
       'packages/brokers/nats/src/nats.conformance.test.ts',
     ],
   },
@@ -131,6 +132,7 @@ export const events: Readonly<Record<`E${number}`, Proof>> = {
       'packages/dure/src/stream/running/exchange.test.ts',
       'packages/dure/src/stream/running/state.test.ts',
       'packages/databases/postgres/src/streams.test.ts',
+      'packages/dure/src/stream/running/full-disk.test.ts',
     ],
   },
   E6: {
