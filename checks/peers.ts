@@ -46,7 +46,7 @@
  * `npm run peers -- streams`: Kafka Streams' TopologyTestDriver and ours run the same random records through the same joins and windows.
  * `npm run peers -- image`: skopeo, umoci, crane and Go's registry on our images; podman runs two of them, one is stopped under load and killed.
  * `npm run peers -- vm`: a release in virtual machines of Debian's packages under QEMU, by systemd: killed, hung, shut down under load, rolled back (root, minutes).
- * `npm run peers -- systemd`: the suite of targets with units of systemd, in such a machine (root, many minutes).
+ * `npm run peers -- systemd`: the suite of targets with units of Debian's systemd, the first process of a container of podman (root).
  * `npm run peers -- marketplace-vm`: the marketplace in such a machine, the workload from outside, and its invariants (root, minutes).
  * `npm run peers -- lambda`: a service as a function behind AWS's emulator, under podman: batches, frozen, killed, two at once; its outbox is empty behind each call (root, go).
  * `npm run peers -- component`: three services of the marketplace pass their component tests in their images, by podman: on embedded parts and on real servers.
@@ -159,7 +159,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   lambda,
   vm: () => machine('vm'),
   'marketplace-vm': () => machine('marketplace'),
-  systemd: () => machine('systemd'),
+  systemd: systemdInContainer,
   component,
   pact,
   streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
@@ -416,9 +416,14 @@ async function withCrane(program: string, words: readonly string[] = []): Promis
   return ourProgram(program, [join(crane.folder, 'crane'), ...words])
 }
 
-async function machine(which: 'vm' | 'marketplace' | 'systemd'): Promise<boolean> {
+async function machine(which: 'vm' | 'marketplace'): Promise<boolean> {
   need('QEMU', ['qemu-system-x86', 'debootstrap', 'e2fsprogs'])
   return ourProgram(`tools/deploy/src/vm/${which}.peers.test-support.ts`, [])
+}
+
+async function systemdInContainer(): Promise<boolean> {
+  need('podman and debootstrap', [...CONTAINERS, 'debootstrap'])
+  return ourProgram('tools/deploy/src/vm/systemd.peers.test-support.ts', [])
 }
 
 async function lambda(): Promise<boolean> {

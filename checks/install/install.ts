@@ -15,7 +15,8 @@ export type Tried = { readonly what: string; readonly wrong: string | undefined 
 /** Beside the tarballs, in every project: what their first pages import, and the types of Node. */
 const BESIDE = ['zod@4', '@types/node@24']
 const DURE = 'node_modules/@dure/cli/bin/dure.js'
-const REFUSED = /Cannot load "(?:dure|@dure\/\w+)" on Node [\d.]+: this part of it needs Node [\d.]+ or later\. Install Node 26, /
+const REFUSED =
+  /Cannot load "(?:dure|@dure\/[\w-]+)" on Node [\d.]+: this part of it needs Node [\d.]+ or later\. Install Node 26, /
 /** What is usable alone: without the chassis, without SQLite, and on Node 22 as well. */
 const ALONE = [
   ...['dure/contract', 'dure/inbox', 'dure/resilience', 'dure/telemetry', 'dure/call', 'dure/discovery', 'dure/runtime'],

@@ -32,6 +32,10 @@ import { join } from 'node:path';
 export const a = 1;
 `,
   )
+  assert.equal(
+    askLate(`import { argon2, randomBytes as bytes } from 'node:crypto';\nimport { readFileSync } from 'node:fs';\n`),
+    `const { argon2, randomBytes: bytes } = process.getBuiltinModule('node:crypto');\nimport { readFileSync } from 'node:fs';\n`,
+  )
 })
 
 test('a door says what it needs before anything else of it is loaded, and opens where it can', async (t) => {

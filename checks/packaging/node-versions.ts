@@ -10,8 +10,10 @@ import type { Manifest } from './workspace.ts'
 const OLDEST = { alone: '22.13', chassis: '24.12' } as const
 const CHASSIS = /\/dure\/dist\/service\//
 
-/** What old versions of Node lack in part or altogether. */
-const LATE = /^import \{ ([^}]+) \} from '(node:(?:sqlite|module))';$/gm
+/** What old versions of Node lack: in part or altogether, and names of modules that they have. */
+const LATE_MODULES = /^node:(?:sqlite|module)$/
+const LATE_NAMES = /\b(?:argon2|globSync|createZstdCompress|createZstdDecompress)\b/
+const NAMED = /^import \{ ([^}]+) \} from '(node:\w+)';$/gm
 
 /** What is left of an import of types alone would still load the module. */
 const TYPES_ALONE = /^(?:import|export) \{\} from '[^']+';\n/gm
@@ -23,10 +25,10 @@ const TYPES_ALONE = /^(?:import|export) \{\} from '[^']+';\n/gm
 export function askLate(code: string): string {
   return code
     .replace(TYPES_ALONE, '')
-    .replace(
-      LATE,
-      (_, names: string, from: string) =>
-        `const { ${names.replaceAll(/(\w+) as (\w+)/g, '$1: $2')} } = process.getBuiltinModule('${from}');`,
+    .replace(NAMED, (whole, names: string, from: string) =>
+      LATE_MODULES.test(from) || LATE_NAMES.test(names)
+        ? `const { ${names.replaceAll(/(\w+) as (\w+)/g, '$1: $2')} } = process.getBuiltinModule('${from}');`
+        : whole,
     )
 }
 

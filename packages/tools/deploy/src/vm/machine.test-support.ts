@@ -8,17 +8,13 @@ import { until } from '../containers.test-support.ts'
 import { buildImage, buildVmDisk, debianBase, vm, type ImageOptions, type Release } from '../deploy.ts'
 import { idOf } from '../target/target.ts'
 
-const BASE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'dure', 'debian-12')
+export const BASE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'dure', 'debian-12')
 /** Without a processor's help everything takes long. */
 const TIMES = { readiness: 600_000, shutdownTimeout: 120_000 }
 
 export async function openMachines(
   image: Pick<ImageOptions, 'folder' | 'program' | 'command'>,
-  {
-    memory,
-    watchdog = 120_000,
-    options = [],
-  }: { readonly memory?: number; readonly watchdog?: number; readonly options?: readonly string[] } = {},
+  { memory, watchdog = 120_000 }: { readonly memory?: number; readonly watchdog?: number } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'dure-vm-'))
   const layout = join(folder, 'layout')
@@ -34,7 +30,6 @@ export async function openMachines(
     kernelOptions: ['systemd.debug_shell=ttyS1'],
     options: (release) => [
       ...['-chardev', `socket,id=shell,path=${shellOf(release)},server=on,wait=off`, '-serial', 'chardev:shell'],
-      ...options,
     ],
   })
   return {

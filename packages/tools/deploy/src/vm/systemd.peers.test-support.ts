@@ -1,38 +1,50 @@
 /**
- * `npm run peers -- systemd`: the suite of targets with units of a systemd that has a whole machine: a virtual one, under QEMU without the processor's
- * help. Many minutes; root. The lines of the suite.
+ * `npm run peers -- systemd`: the suite of targets with units of Debian's systemd, which is the first process of a container. Root; a minute
+ * or two. The lines of the suite.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check } from '@dure/testing/foreign'
-import { releaseOf } from '../releases.test-support.ts'
-import { openMachines } from './machine.test-support.ts'
+import { openPodman } from '@dure/testing/podman'
+import { until } from '../containers.test-support.ts'
+import { debianBase } from '../deploy.ts'
+import { BASE } from './machine.test-support.ts'
 
-const sources = join(import.meta.dirname, '..')
-/** What is no part of an image: tests, and what they alone need. */
-const TESTS = ['systemd/systemd.long.test.ts', 'host/program.child.test-support.ts', 'releases.test-support.ts']
-const folder = mkdtempSync(join(tmpdir(), 'dure-systemd-tests-'))
-const app = join(folder, 'packages/tools/deploy/src')
-for (const path of TESTS) cpSync(join(sources, path), join(app, path), { recursive: true })
-cpSync(join(sources, '../../../../node_modules/zod'), join(folder, 'node_modules/zod'), { recursive: true })
-
-const { target, inside, close } = await openMachines(
-  // It ends at once: what is in it is all that counts.
-  { folder: join(sources, '..'), program: ['src/target/target.ts'] },
-  { memory: 2_048, options: ['-drive', `driver=vvfat,dir=${folder},label=TESTS,read-only=on,if=virtio`] },
-)
-const release = releaseOf('1.0.0')
-await target.apply({ release, copies: 1 })
-const lines = [
-  ...['systemctl is-system-running --wait >/dev/null; systemctl disable --quiet --now dure-rest.socket dure.service'],
-  ...['mount LABEL=TESTS /mnt && cp -r /mnt/. /app && cd /app/packages/tools/deploy'],
-  'PATIENCE=20 /usr/bin/node --conditions=dure-source --test src/systemd/systemd.long.test.ts 2>&1; cd /',
-]
-const said = await inside(release, lines.join('; '))
-console.log(said.replaceAll(/^(?=[✔✖])/gm, '  '))
-await check('the suite of targets passes with units of systemd', () => {
-  if (!/^ℹ fail 0$/m.test(said) || !/^ℹ pass [1-9]/m.test(said)) throw new Error('see above')
-})
-await close()
-rmSync(folder, { recursive: true, force: true })
+const root = join(import.meta.dirname, '../../../../..')
+const folder = mkdtempSync(join(tmpdir(), 'dure-systemd-'))
+const { podman, words, env, close } = openPodman(folder)
+await debianBase(BASE)
+const name = 'dure-systemd'
+const machine = ['run', '--detach', '--name', name, '--systemd=always', '--privileged', '--network=host', '--tmpfs=/tmp:exec']
+await podman(...machine, `--volume=${root}:${root}:ro`, '--rootfs', `${BASE}:O`, '/sbin/init')
+try {
+  const inside = (...line: readonly string[]): Promise<string> => podman('exec', name, ...line)
+  await until(() => inside('systemctl', 'is-system-running', '--wait').then(Boolean, () => false))
+  // A systemd that is no container's does this itself. Else what it mounts for a service, as credentials are, is seen by nobody.
+  await inside('mount', '--make-rshared', '/')
+  const tests = join(import.meta.dirname, '../systemd/systemd.long.test.ts')
+  const [program = '', ...before] = words
+  const line = [
+    'exec',
+    '--workdir',
+    root,
+    '--env=PATIENCE=3',
+    name,
+    process.execPath,
+    '--conditions=dure-source',
+    '--test',
+    tests,
+  ]
+  const said = await new Promise<string>((resolve) => {
+    execFile(program, [...before, ...line], { env: { ...process.env, ...env } }, (_, out, wrong) => resolve(out + wrong))
+  })
+  console.log(said.replaceAll(/^(?=[✔✖])/gm, '  '))
+  await check('the suite of targets passes with units of systemd', () => {
+    if (!/^ℹ fail 0$/m.test(said) || !/^ℹ pass [1-9]/m.test(said)) throw new Error('see above')
+  })
+} finally {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+}
