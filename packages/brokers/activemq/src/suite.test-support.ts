@@ -2,6 +2,7 @@ import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
+import { streamConformance } from 'dure/stream/conformance'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { ACTIVEMQ, activeMqBroker } from './activemq.ts'
 import { startProxy } from './proxy.test-support.ts'
@@ -54,10 +55,13 @@ export async function conformanceOn(kind: Kind): Promise<void> {
   )
 }
 
-/** The cases of requests over queues. */
+/** The cases of requests over queues, and of streams. */
 export async function requestsOn(kind: Kind): Promise<void> {
   const server = await serverFor(kind, 'the cases of requests')
-  if (server !== undefined) requestConformance(kind, activeMqBroker({ url: server.url }))
+  if (server === undefined) return
+  requestConformance(kind, activeMqBroker({ url: server.url }))
+  // Ten seconds in which partitions are idle.
+  if (process.env['DURE_TEST_LONG'] === '1') streamConformance(kind, activeMqBroker({ url: server.url, prefix: 'streams' }))
 }
 
 /** The cases of several processes with an adapter each. */

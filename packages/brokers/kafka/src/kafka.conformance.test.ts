@@ -3,6 +3,7 @@ import { after, before, describe } from 'node:test'
 import { missingServer, startLocalServer, type LocalServer, type Proxy } from '@dure/testing/servers'
 import { brokerConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
+import { streamConformance } from 'dure/stream/conformance'
 import { KAFKA } from './capabilities.ts'
 import { kafkaBroker } from './kafka.ts'
 import { published, startKafkaProxy } from './proxy.test-support.ts'
@@ -35,4 +36,7 @@ describe('kafka', { skip: missingServer('kafka') }, () => {
     KAFKA,
   )
   requestConformance('kafka', (world) => kafkaBroker({ url: server.url, ...QUICK_MEMBERS })(world))
+  // Ten seconds in which partitions are idle.
+  if (process.env['DURE_TEST_LONG'] === '1')
+    streamConformance('kafka', (world) => kafkaBroker({ url: server.url, prefix: 'streams.', ...QUICK_MEMBERS })(world))
 })

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { after, before, describe } from 'node:test'
 import { brokerConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
+import { streamConformance } from 'dure/stream/conformance'
 import { missingServer, startLocalServer, type LocalServer } from '@dure/testing/servers'
 import { RABBITMQ, rabbitmqBroker } from './rabbitmq.ts'
 import { startProxy, type Proxy } from './proxy.test-support.ts'
@@ -30,4 +31,7 @@ describe('rabbitmq', { skip: missingServer('rabbitmq') }, () => {
     RABBITMQ,
   )
   requestConformance('rabbitmq', (world) => rabbitmqBroker({ ...at(server), prefix: 'requests' })(world))
+  // Ten seconds in which partitions are idle.
+  if (process.env['DURE_TEST_LONG'] === '1')
+    streamConformance('rabbitmq', (world) => rabbitmqBroker({ ...at(server), prefix: 'streams' })(world))
 })

@@ -2,6 +2,7 @@ import { after, test } from 'node:test'
 import type { Message } from 'dure/contract'
 import { brokerConformance, processConformance } from 'dure/messaging/conformance'
 import { requestConformance } from 'dure/service/conformance'
+import { streamConformance } from 'dure/stream/conformance'
 import { REDIS, redisBroker } from './redis.ts'
 import { missingServer, startLocalServer, startProxy } from '@dure/testing/servers'
 
@@ -40,13 +41,15 @@ export async function conformanceOn(kind: Kind): Promise<void> {
   )
 }
 
-/** The cases of requests over queues. */
+/** The cases of requests over queues, and of streams. */
 export async function requestsOn(kind: Kind): Promise<void> {
   const missing = missingServer(kind)
   if (missing !== false) return void test(`${kind}: the cases of requests`, { skip: missing }, () => {})
   const server = await startLocalServer(kind)
   after(() => server.close())
   requestConformance(kind, redisBroker({ url: server.url }))
+  // Ten seconds in which partitions are idle.
+  if (process.env['DURE_TEST_LONG'] === '1') streamConformance(kind, redisBroker({ url: server.url, prefix: 'streams' }))
 }
 
 /** The cases of several processes with an adapter each. */

@@ -9,7 +9,7 @@ import { command, contract, event, query } from '../contract/contract.ts'
 import { database, sqlite } from '../data/data.ts'
 import type { Broker } from '../messaging/messaging.ts'
 import { realRuntime, type Runtime } from '../runtime/runtime.ts'
-import { service, start, system, type Service } from '../service/service.ts'
+import { service, start, system, type Running, type Service } from '../service/service.ts'
 import { silentLogger, type Logger } from '../telemetry/telemetry.ts'
 import { stream, topology, tumbling } from './stream.ts'
 
@@ -64,19 +64,20 @@ function books(): Service {
   })
 }
 
-/** Registers what streams need of a broker, with `node:test`: that a partition on which nothing comes holds nothing up. */
+/** Registers what streams need of a broker, with `node:test`: that a partition on which nothing comes holds nothing up, and that it reads on where the state stands. */
 export function streamConformance(name: string, makeBroker: MakeStreamBroker): void {
   test(
     `${name}: windows of a partition on which nothing comes close by idleness, and what is late is where it is declared`,
     { timeout: 120_000 },
     async () => {
       const directory = await mkdtemp(join(tmpdir(), 'dure-quiet-'))
-      const running = await start(
-        system('quiet', { services: [books()], broker: makeBroker, database: sqlite({ durability: 'process' }) }),
-        { directory, log: silentLogger() },
-      )
+      const run = (): Promise<Running> =>
+        start(system('quiet', { services: [books()], broker: makeBroker, database: sqlite({ durability: 'process' }) }), {
+          ...{ directory, log: silentLogger() },
+        })
+      let running = await run()
       try {
-        const client = running.client(Books)
+        let client = running.client(Books)
         const begun = Math.floor(realRuntime().clock.now() / 60_000) * 60_000 - 600_000
         const until = async (lines: readonly string[]): Promise<void> => {
           while ((await client.told()).length < lines.length) await sleep(20)
@@ -91,7 +92,14 @@ export function streamConformance(name: string, makeBroker: MakeStreamBroker): v
         while (!(await client.told()).includes(own)) await sleep(20)
         await client.sell({ seller: 'a', cents: 5, at: begun + 1 })
         // The last window of all closes though nothing comes any more.
-        await until([`missed a 5 @${begun + 1}`, own, ...first, `total b 2 @${begun + 30_000}`])
+        const all = [`missed a 5 @${begun + 1}`, own, ...first, `total b 2 @${begun + 30_000}`]
+        await until(all)
+        // After a restart it is read on from where the state stands: nothing is told again, and what was late is late.
+        await running.stop()
+        running = await run()
+        client = running.client(Books)
+        await client.sell({ seller: 'b', cents: 6, at: begun + 2 })
+        await until([`missed a 5 @${begun + 1}`, `missed b 6 @${begun + 2}`, ...all.slice(1)])
       } finally {
         await running.stop()
         await rm(directory, { recursive: true, force: true })
