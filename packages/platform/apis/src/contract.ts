@@ -1,21 +1,11 @@
 /** API management as a contract: what owners of products, their subscribers and gateways ask. */
 import { command, contract, query, type Contract } from 'dure/contract'
 import { z } from 'zod'
+import { feedbackOperations } from './contract-feedback.ts'
+import { webhookOperations } from './contract-webhooks.ts'
 import type { ApisOperations } from './operations.ts'
+import { access, Count, Id, Line, Moment, Name } from './schemas.ts'
 import { BOUNDS } from './values.ts'
-
-/** A name that may stand in a URL, a header and a line of a log. */
-const Name = z.string().regex(/^[a-z][a-z0-9.-]{0,62}$/)
-const Id = z.string().min(1).max(64)
-/** What people read: no control characters, so that it is one line wherever it is shown. */
-const Line = z
-  .string()
-  .min(1)
-  .max(200)
-  .regex(/^\P{Cc}*$/u)
-const Count = z.int().min(0)
-/** Milliseconds since the epoch. */
-const Moment = z.int().min(0)
 
 /** A time zone is looked at when the plan is set: the machine knows which there are. */
 const Quota = z.object({ calls: z.int().min(1).max(1_000_000_000_000), per: z.enum(['day', 'month']), zone: z.string().max(64) })
@@ -47,6 +37,7 @@ const Product = z.object({
   summary: z.string().optional(),
   versions: z.array(VersionAnswer),
   plans: z.array(Plan),
+  events: z.array(z.string()),
 })
 
 const Application = z.object({ id: Id, name: Line, made: Moment })
@@ -132,25 +123,6 @@ const Usage = z.object({
 const Range = z.object({ from: Moment, to: Moment, by: z.enum(['minute', 'day']) })
 const Caller = z.object({ application: Id, name: Line, line: z.string(), calls: Count, last: Moment })
 
-/** What people write: lines and tabulators, and no other control characters. */
-const Text = z
-  .string()
-  .min(1)
-  .max(4_000)
-  .regex(/^(?:\P{Cc}|[\n\r\t])*$/u)
-const Feedback = z.object({
-  ...{ id: Id, kind: z.enum(['rating', 'problem']), application: Id, name: Line, product: Name, at: Moment },
-  stars: z.int().min(1).max(5).optional(),
-  text: z.string().optional(),
-  trace: z.string().optional(),
-  explained: z.unknown().optional(),
-  answer: z.object({ text: z.string(), at: Moment }).optional(),
-})
-const Notice = z.object({
-  ...{ product: Name, line: z.string(), deprecated: Moment, sunset: Moment.optional(), calls: Count, last: Moment },
-})
-
-const access = 'authenticated'
 const ofProduct = z.object({ product: Name })
 const ofApplication = z.object({ application: Id })
 const ofSubscription = z.object({ subscription: Id })
@@ -218,19 +190,6 @@ export const Apis: Contract<'apis', ApisOperations> = contract('apis', {
       output: z.array(Usage),
       description: 'Calls of a product, of all its subscribers',
     }),
-    productFeedback: query({
-      access,
-      input: ofProduct,
-      output: z.array(Feedback),
-      http: 'GET /apis/products/{product}/feedback',
-      description: 'What callers have said of a product, the last first',
-    }),
-    answer: command({
-      access,
-      input: z.object({ feedback: Id, text: Text }),
-      http: 'PUT /apis/feedback/{feedback}/answer',
-      description: 'Answers what a caller has said; the last answer is shown',
-    }),
     // For everybody.
     products: query({ output: z.array(Product), http: 'GET /apis/products', description: 'What can be subscribed to' }),
     // For subscribers.
@@ -278,42 +237,8 @@ export const Apis: Contract<'apis', ApisOperations> = contract('apis', {
       output: z.array(Usage),
       description: 'Calls of an application',
     }),
-    notices: query({
-      access,
-      input: ofApplication,
-      output: z.array(Notice),
-      http: 'GET /apis/applications/{application}/notices',
-      description: 'Deprecated lines that an application has called in the last 30 days, those that end first first',
-    }),
-    rate: command({
-      access,
-      input: ofApplication.extend({ product: Name, stars: z.int().min(1).max(5), text: Text.optional() }),
-      http: 'PUT /apis/applications/{application}/ratings/{product}',
-      description: 'Says how good a product is; the last time counts. Who has not called it in the last 30 days cannot',
-    }),
-    reportProblem: command({
-      access,
-      input: ofApplication.extend({
-        product: Name,
-        text: Text,
-        trace: z
-          .string()
-          .regex(/^[0-9a-f]{32}$/)
-          .optional(),
-        explained: z.unknown().optional(),
-      }),
-      output: z.object({ id: Id }),
-      http: 'POST /apis/applications/{application}/problems',
-      description:
-        'Tells the owner of a product of a problem. What is named like a secret in the record of the request is not kept',
-    }),
-    feedback: query({
-      access,
-      input: ofApplication,
-      output: z.array(Feedback),
-      http: 'GET /apis/applications/{application}/feedback',
-      description: 'What was said for an application, and what owners have answered',
-    }),
+    ...feedbackOperations,
+    ...webhookOperations,
     // For gateways.
     settle: command({
       scope: 'apis:gateway',

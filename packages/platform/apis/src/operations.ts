@@ -3,6 +3,7 @@ import type { Operation, Schema } from 'dure/contract'
 import type {
   Application,
   Caller,
+  Delivery,
   Feedback,
   GatewayReport,
   KeyInfo,
@@ -13,6 +14,7 @@ import type {
   SettledAnswer,
   Subscription,
   Usage,
+  Webhook,
 } from './values.ts'
 
 type Command<Input, Output> = Operation<'command', Schema<Input>, Schema<Output>, {}>
@@ -61,5 +63,13 @@ export type ApisOperations = {
   readonly feedback: Query<OfApplication, readonly Feedback[]>
   readonly productFeedback: Query<OfProduct, readonly Feedback[]>
   readonly answer: Told<{ readonly feedback: string; readonly text: string }>
+  readonly addWebhook: Command<
+    OfSubscription & { readonly address: string; readonly events: readonly string[] },
+    { readonly id: string; readonly secret: string }
+  >
+  readonly webhooks: Query<OfSubscription, readonly Webhook[]>
+  readonly removeWebhook: Told<OfSubscription & { readonly webhook: string }>
+  readonly deliveries: Query<OfSubscription & { readonly webhook: string }, readonly Delivery[]>
+  readonly redeliver: Told<OfSubscription & { readonly webhook: string; readonly delivery: string }>
   readonly settle: Command<GatewayReport, SettledAnswer>
 }

@@ -2,6 +2,7 @@
 import { CallError, compareContracts, versionTrouble, type Change, type ContractDescription, type Principal } from 'dure/contract'
 import { isZone } from './period.ts'
 import { nextChange, type ApisTables, type Reading } from './tables.ts'
+import type { OfferedEvent } from './webhooks/webhooks.ts'
 import type { Plan, Product, Version } from './values.ts'
 import { isOwner, ownProduct } from './whose.ts'
 
@@ -170,7 +171,7 @@ export const versionOf = ({ line, version, published, deprecated, sunset }: Vers
   ...(sunset !== null && { sunset }),
 })
 
-export async function listProducts(read: Reading): Promise<Product[]> {
+export async function listProducts(read: Reading, offered: readonly OfferedEvent[]): Promise<Product[]> {
   const [products, versions, plans] = await Promise.all([
     read.selectFrom('products').selectAll().orderBy('name').execute(),
     read
@@ -186,5 +187,6 @@ export async function listProducts(read: Reading): Promise<Product[]> {
     ...(summary !== null && { summary }),
     versions: (versionsOf.get(name) ?? []).map(versionOf),
     plans: (plansOf.get(name) ?? []).map(planOf),
+    events: offered.filter(({ product }) => product === name).map(({ event }) => event.name),
   }))
 }

@@ -8,10 +8,14 @@ import * as subscribers from './subscribers.ts'
 import { apisDatabase } from './tables.ts'
 import { callersOf, sweepCounts, usageOfApplication, usageOfProduct } from './usage.ts'
 import { known } from './whose.ts'
+import * as hooks from './webhooks/webhooks.ts'
+import type { WebhookOptions } from './webhooks/webhooks.ts'
 
 export type ApisServiceOptions = {
   /** Where it keeps what it knows: `postgres({ url })`. Default: as the system says. */
   readonly store?: StoreAdapter
+  /** Events of products that subscribers may have sent to addresses of theirs. Default: none. */
+  readonly webhooks?: WebhookOptions
 }
 
 /** Reports between two looks for counts that are too old. */
@@ -28,12 +32,18 @@ const SWEEP = 1_000
  * console.log(apis.contract.name) // → apis
  * ```
  */
-export function apisService({ store }: ApisServiceOptions = {}): Service<typeof Apis> {
+export function apisService({ store, webhooks }: ApisServiceOptions = {}): Service<typeof Apis> {
   const zones = createZones()
   let reports = 0
+  const { events: offered = [], internal = false } = webhooks ?? {}
   return service(Apis, {
     database: apisDatabase,
     ...(store !== undefined && { store }),
+    ...(webhooks !== undefined && { extensions: [hooks.deliveries(webhooks)] }),
+    subscriptions: ({ on }) =>
+      offered.map(({ event, ...of }) =>
+        on(event, (received, { tx, clock, ids }) => hooks.enqueue(tx, received, { ...of, clock, ids })),
+      ),
     handlers: {
       publish: (given, { database, principal, clock }) =>
         database.transaction((tx) => publish(tx, known(principal), given, clock.now())),
@@ -47,7 +57,7 @@ export function apisService({ store }: ApisServiceOptions = {}): Service<typeof 
         callersOf(database.read, known(principal), { ...given, now: clock.now() }),
       productUsage: (given, { database, principal }) => usageOfProduct(database.read, known(principal), given),
 
-      products: (_input, { database }) => listProducts(database.read),
+      products: (_input, { database }) => listProducts(database.read, offered),
 
       addApplication: ({ name }, { database, principal, clock, ids }) => {
         const made = { id: ids.next(), name, made: clock.now() }
@@ -84,6 +94,17 @@ export function apisService({ store }: ApisServiceOptions = {}): Service<typeof 
         feedback.feedbackOfProduct(database.read, known(principal), product),
       answer: (given, { database, principal, clock }) =>
         database.transaction((tx) => feedback.answer(tx, known(principal), { ...given, now: clock.now() })),
+
+      addWebhook: (given, { database, principal, clock, ids, random }) => {
+        const world = { id: ids.next(), now: clock.now(), random, offered, internal }
+        return database.transaction((tx) => hooks.addWebhook(tx, known(principal), given, world))
+      },
+      webhooks: ({ subscription }, { database, principal }) => hooks.listWebhooks(database.read, known(principal), subscription),
+      removeWebhook: (given, { database, principal }) =>
+        database.transaction((tx) => hooks.removeWebhook(tx, known(principal), given)),
+      deliveries: (given, { database, principal }) => hooks.listDeliveries(database.read, known(principal), given),
+      redeliver: (given, { database, principal, clock }) =>
+        database.transaction((tx) => hooks.redeliver(tx, known(principal), { ...given, now: clock.now() })),
 
       settle: (report, { database, clock }) =>
         database.transaction(async (tx) => {

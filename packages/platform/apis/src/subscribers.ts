@@ -5,6 +5,7 @@ import type { Random } from 'dure/runtime'
 import { planOf } from './products.ts'
 import { nextChange, type Reading } from './tables.ts'
 import type { Application, KeyInfo, Subscription } from './values.ts'
+import { endWebhooks } from './webhooks/webhooks.ts'
 import { isOwner, ownApplication, ownProduct, ownSubscription, type SubscriptionRow } from './whose.ts'
 
 const MOST_APPLICATIONS = 100
@@ -133,6 +134,7 @@ export async function unsubscribe(tx: Reading, principal: Principal, id: string,
     .where('subscription', '=', id)
     .where('revoked', 'is', null)
     .execute()
+  await endWebhooks(tx, id)
 }
 
 export const digestOf = (key: string): string => hash('sha256', Buffer.from(key, 'latin1'), 'hex')

@@ -56,6 +56,35 @@ export type ApisTables = {
     answer: string | null
     answered: number | null
   }
+  webhooks: {
+    id: string
+    subscription: string
+    address: string
+    secret: string
+    events: string
+    made: number
+    /** The number of the last delivery. */
+    said: number
+    delivered: number | null
+    /** Of what has failed last. */
+    failed: number | null
+    status: number | null
+    why: string | null
+  }
+  deliveries: {
+    id: string
+    webhook: string
+    number: number
+    event: string
+    key: string
+    body: string
+    at: number
+    due: number
+    attempts: number
+    state: string
+    status: number | null
+    why: string | null
+  }
 }
 
 export type Reading = Kysely<ApisTables>
@@ -111,6 +140,18 @@ export const apisDatabase: DatabaseDefinition<ApisTables> = database<ApisTables>
       );
       CREATE INDEX feedback_application ON feedback (application, product, kind);
       CREATE INDEX feedback_product ON feedback (product, at);`,
+    '003-webhooks': `
+      CREATE TABLE webhooks (
+        id TEXT PRIMARY KEY, subscription TEXT NOT NULL, address TEXT NOT NULL, secret TEXT NOT NULL, events TEXT NOT NULL,
+        made BIGINT NOT NULL, said BIGINT NOT NULL, delivered BIGINT, failed BIGINT, status INTEGER, why TEXT
+      );
+      CREATE INDEX webhooks_subscription ON webhooks (subscription);
+      CREATE TABLE deliveries (
+        id TEXT PRIMARY KEY, webhook TEXT NOT NULL, number BIGINT NOT NULL, event TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+        at BIGINT NOT NULL, due BIGINT NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL, status INTEGER, why TEXT
+      );
+      CREATE INDEX deliveries_key ON deliveries (webhook, key, number);
+      CREATE INDEX deliveries_due ON deliveries (state, due);`,
   },
 })
 

@@ -33,6 +33,8 @@ export type Product = {
   readonly summary?: string | undefined
   readonly versions: readonly Version[]
   readonly plans: readonly Plan[]
+  /** Those that webhooks may have. */
+  readonly events: readonly string[]
 }
 
 /** A program of somebody's that calls products. */
@@ -185,4 +187,32 @@ export type Notice = {
   readonly sunset?: number | undefined
   readonly calls: number
   readonly last: number
+}
+
+/** Where events of a product go, for one subscription. */
+export type Webhook = {
+  readonly id: string
+  readonly subscription: string
+  readonly address: string
+  readonly events: readonly string[]
+  readonly made: number
+  /** `failing`: the last one that was sent was not taken. */
+  readonly state: 'active' | 'failing'
+  readonly waiting: number
+  readonly dead: number
+  readonly failed?: { readonly at: number; readonly status?: number | undefined; readonly why: string } | undefined
+}
+
+/** An event that has not arrived: it is sent again, or was given up (`dead`). */
+export type Delivery = {
+  /** `webhook-id`: the same each time it is sent. */
+  readonly id: string
+  readonly event: string
+  readonly key: string
+  /** When it happened. */
+  readonly at: number
+  readonly attempts: number
+  readonly state: 'waiting' | 'dead'
+  readonly status?: number | undefined
+  readonly why?: string | undefined
 }
