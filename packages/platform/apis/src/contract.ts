@@ -192,6 +192,12 @@ export const Apis: Contract<'apis', ApisOperations> = contract('apis', {
     }),
     // For everybody.
     products: query({ output: z.array(Product), http: 'GET /apis/products', description: 'What can be subscribed to' }),
+    described: query({
+      input: ofProduct.extend({ line: z.string().optional() }),
+      output: VersionAnswer.extend({ contract: z.unknown() }),
+      http: 'GET /apis/products/{product}/contract',
+      description: 'The contract of a line of a product, as it was published; of its newest line when none is said',
+    }),
     // For subscribers.
     addApplication: command({ access, input: z.object({ name: Line }), output: Application, http: 'POST /apis/applications' }),
     applications: query({ access, output: z.array(Application), http: 'GET /apis/applications' }),

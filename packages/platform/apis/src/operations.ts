@@ -4,6 +4,7 @@ import type {
   Application,
   Caller,
   Delivery,
+  Described,
   Feedback,
   GatewayReport,
   KeyInfo,
@@ -45,6 +46,7 @@ export type ApisOperations = {
   readonly callers: Query<OfProduct & { readonly line?: string | undefined }, readonly Caller[]>
   readonly productUsage: Query<OfProduct & Range, readonly Usage[]>
   readonly products: Asked<readonly Product[]>
+  readonly described: Query<OfProduct & { readonly line?: string | undefined }, Described>
   readonly addApplication: Command<{ readonly name: string }, Application>
   readonly applications: Asked<readonly Application[]>
   readonly subscribe: Command<OfApplication & OfProduct & { readonly plan: string }, Subscription>

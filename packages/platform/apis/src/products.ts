@@ -3,7 +3,7 @@ import { CallError, compareContracts, versionTrouble, type Change, type Contract
 import { isZone } from './period.ts'
 import { nextChange, type ApisTables, type Reading } from './tables.ts'
 import type { OfferedEvent } from './webhooks/webhooks.ts'
-import type { Plan, Product, Version } from './values.ts'
+import type { Described, Plan, Product, Version } from './values.ts'
 import { isOwner, ownProduct } from './whose.ts'
 
 /** Bytes of a contract as it is kept, and how many products there may be. */
@@ -189,4 +189,18 @@ export async function listProducts(read: Reading, offered: readonly OfferedEvent
     plans: (plansOf.get(name) ?? []).map(planOf),
     events: offered.filter(({ product }) => product === name).map(({ event }) => event.name),
   }))
+}
+
+/** @throws {CallError} NOT_FOUND */
+export async function contractOf(
+  read: Reading,
+  { product, line }: { readonly product: string; readonly line?: string | undefined },
+): Promise<Described> {
+  const rows = await read.selectFrom('versions').selectAll().where('product', '=', product).execute()
+  // As numbers: line 10 is newer than line 9, and an old line may have been published last.
+  const newest = rows.toSorted((a, b) => a.line.localeCompare(b.line, 'en', { numeric: true })).at(-1)
+  const row = line === undefined ? newest : rows.find((each) => each.line === line)
+  if (row === undefined)
+    throw new CallError('NOT_FOUND', `There is no ${line === undefined ? '' : `line "${line}" of a `}product "${product}"`)
+  return { ...versionOf(row), contract: JSON.parse(row.contract) as unknown }
 }

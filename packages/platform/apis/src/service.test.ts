@@ -33,6 +33,23 @@ test('a contract is published by its owner; within a line nothing breaks, and a 
   assert.deepEqual(product!.plans, [FREE])
 })
 
+test('anybody reads the contract of a line as it was published; without a line that of the newest', async (t) => {
+  const system = await managing(t)
+  const kim = system.as(KIM)
+  const ana = system.as(ANA)
+  // An old line is mended after a newer one came: it is no newer for that.
+  for (const version of ['9.0.0', '10.0.0', '9.0.1']) await kim.publish({ contract: described(version) })
+  const newest = await ana.described({ product: 'orders' })
+  assert.deepEqual([newest.line, newest.version, newest.contract], ['10', '10.0.0', described('10.0.0')])
+  const nine = await ana.described({ product: 'orders', line: '9' })
+  assert.deepEqual([nine.version, nine.contract], ['9.0.1', described('9.0.1')])
+  await assert.rejects(ana.described({ product: 'orders', line: '8' }), {
+    code: 'NOT_FOUND',
+    message: /line "8" of a product "orders"/,
+  })
+  assert.equal(await code(ana.described({ product: 'none' })), 'NOT_FOUND')
+})
+
 test('what is no contract, no plan or no time zone is refused with what to do', async (t) => {
   const system = await managing(t)
   const kim = system.as(KIM)

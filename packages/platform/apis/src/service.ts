@@ -2,7 +2,7 @@
 import { service, type Service, type StoreAdapter } from 'dure/service'
 import { Apis } from './contract.ts'
 import * as feedback from './feedback.ts'
-import { deprecate, listProducts, publish, setPlan } from './products.ts'
+import { contractOf, deprecate, listProducts, publish, setPlan } from './products.ts'
 import { createZones, settle } from './settle.ts'
 import * as subscribers from './subscribers.ts'
 import { apisDatabase } from './tables.ts'
@@ -58,6 +58,7 @@ export function apisService({ store, webhooks }: ApisServiceOptions = {}): Servi
       productUsage: (given, { database, principal }) => usageOfProduct(database.read, known(principal), given),
 
       products: (_input, { database }) => listProducts(database.read, offered),
+      described: (given, { database }) => contractOf(database.read, given),
 
       addApplication: ({ name }, { database, principal, clock, ids }) => {
         const made = { id: ids.next(), name, made: clock.now() }

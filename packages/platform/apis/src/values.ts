@@ -26,6 +26,12 @@ export type Version = {
   readonly sunset?: number | undefined
 }
 
+/** A version with its contract. */
+export type Described = Version & {
+  /** What `describeContract` says of it. */
+  readonly contract?: unknown
+}
+
 export type Product = {
   readonly name: string
   /** The team that answers for it. */
