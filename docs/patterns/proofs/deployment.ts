@@ -49,7 +49,7 @@ export const deployment: Readonly<Record<`P${number}` | 'T1' | 'T2', Proof>> = {
     state: 'works',
     part: {
       en: 'in one process, or each in its own under a supervisor; several releases side by side behind one address, as processes or as units of systemd',
-      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서. 여러 릴리스가 한 주소 뒤에 프로세스나 systemd 유닛으로 나란히. 유닛으로는 테스트 모음 일곱 가운데 셋을 돌렸다',
+      ko: '한 프로세스에서, 또는 수퍼바이저 아래 각자의 프로세스에서. 여러 릴리스가 한 주소 뒤에 프로세스나 systemd 유닛으로 나란히',
     },
     code: [
       'packages/dure/src/service/start.ts',
