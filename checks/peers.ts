@@ -37,6 +37,7 @@
  * `npm run peers -- kafka-cluster`: three brokers of Kafka, each killed in turn under load; nothing is lost, and keys keep their order.
  * `npm run peers -- tokens`: tokens of jwcrypto and of a real Keycloak are taken as they are, through a gateway too, while its key is rotated.
  * `npm run peers -- telemetry`: services in Python, Node and Java (by OpenTelemetry's SDK, its agent and Sentry's SDKs) and rsyslog tell the collector of one trace; Debian's Prometheus and Zipkin's pages read it.
+ * `npm run peers -- apis`: curl and Python subscribe to an API and call two gateways; the service that manages it and both gateways are killed; webhooks in Python.
  * `npm run peers -- oidc`: openid-client on our authorization server: the code flow, refresh, reuse, revocation, keys rotated under load, a kill.
  * `npm run peers -- thrift`: clients that Thrift's compiler makes of our IDL, in Python and Go, call our door; it compiles for eight more languages.
  * `npm run peers -- interop`: the marketplace with every door at once; clients of others ask each protocol the same, pass or fail per case.
@@ -145,6 +146,10 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   threads: () => judged('tools/cli/src/threads.system.test-support.ts', [autocannon, '']),
   tokens,
   telemetry,
+  apis: () => {
+    need('curl', ['curl'])
+    return ourProgram('platform/apis/src/peers/peers.test-support.ts', [])
+  },
   oidc: () => ourProgram('platform/auth/src/peers.test-support.ts', []),
   soap: soapClients,
   hosts: () => ourProgram('../examples/hosts/proof.ts', []),

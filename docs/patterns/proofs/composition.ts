@@ -126,4 +126,20 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'examples/marketplace/frontends.test.ts',
     ],
   },
+  X6: {
+    state: 'works',
+    code: [
+      'packages/platform/apis/src/service.ts',
+      'packages/platform/apis/src/settle.ts',
+      'packages/platform/apis/src/managed/managed.ts',
+      'packages/platform/apis/src/webhooks/deliver.ts',
+    ],
+    guide: 'docs/guides/api-management.md',
+    tests: [
+      'packages/platform/apis/src/service.test.ts',
+      'packages/platform/apis/src/managed/managed.test.ts',
+      'packages/platform/apis/src/feedback.test.ts',
+      'packages/platform/apis/src/webhooks/webhooks.test.ts',
+    ],
+  },
 }
