@@ -142,4 +142,11 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
       'packages/platform/apis/src/webhooks/webhooks.test.ts',
     ],
   },
+  X7: {
+    state: 'begun',
+    part: { en: 'find and read', ko: '찾기와 읽기' },
+    code: ['packages/platform/portal/src/portal.ts', 'packages/platform/portal/src/search.ts'],
+    guide: 'docs/guides/portal.md',
+    tests: ['packages/platform/portal/src/portal.test.ts', 'packages/platform/portal/src/search.test.ts'],
+  },
 }

@@ -34,7 +34,9 @@ export { routesOf, type Route } from './route.ts'
 export { isWithin } from './bounds.ts'
 export type { ArrayVariant, ObjectVariant, Type, Variant } from './type.ts'
 export { typeOf } from './type-of.ts'
+export { sampleFor } from './sample.ts'
 export {
+  typeReader,
   typesOf,
   type NamedField,
   type NamedType,

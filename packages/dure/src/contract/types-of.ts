@@ -70,14 +70,26 @@ export type TypeTable = {
 
 const NOTHING: TypeRef = { kind: 'nothing', nullable: false }
 
-/** Reads the types of contracts' operations. Equal types of one name are one; others of that name get a number. */
-export function typesOf(contracts: readonly AnyContract[]): TypeTable {
+/** Takes the types of schemas into one table. Equal types of one name are one; others of that name get a number. */
+export type TypeReader = {
+  readonly types: ReadonlyMap<string, NamedType>
+  /** @param hint what makes its name, where the schema has none */
+  readonly read: (schema: JsonSchema | undefined, ...hint: readonly string[]) => TypeRef
+}
+
+export function typeReader(): TypeReader {
   const types = new Map<string, NamedType>()
-  const read = (schema: AnySchema | undefined, side: Side, ...hint: readonly string[]): TypeRef => {
-    if (schema === undefined) return NOTHING
-    const found = readTypes(typeOf(drawing(schema, side).annotated), pascal(...hint))
-    return settle(found, types)
+  return {
+    types,
+    read: (schema, ...hint) => (schema === undefined ? NOTHING : settle(readTypes(typeOf(schema), pascal(...hint)), types)),
   }
+}
+
+/** Reads the types of contracts' operations. */
+export function typesOf(contracts: readonly AnyContract[]): TypeTable {
+  const reader = typeReader()
+  const read = (schema: AnySchema | undefined, side: Side, ...hint: readonly string[]): TypeRef =>
+    reader.read(schema && drawing(schema, side).annotated, ...hint)
   const operations = contracts.flatMap((contract) =>
     Object.entries(contract.operations as Readonly<Record<string, AnyOperation>>).map(([name, operation]): OperationTypes => {
       const errors = Object.values(operation.errors as ErrorTypes)
@@ -90,7 +102,7 @@ export function typesOf(contracts: readonly AnyContract[]): TypeTable {
       }
     }),
   )
-  return { types, operations }
+  return { types: reader.types, operations }
 }
 
 type Found = { readonly ref: TypeRef; readonly named: ReadonlyMap<string, NamedType> }

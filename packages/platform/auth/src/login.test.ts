@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { AuditLine } from 'dure/audit'
 import { asking, browser, configure, logIn, PASSWORD, saidBy, SHOP, started, typing, type Browser } from './auth.test-support.ts'
-import { languageOf } from './pages/pages.ts'
+import { languageOf } from 'dure/door/internal'
 
 const titleOf = (text: string): string => /<h1>(.*?)<\/h1>/.exec(text)![1]!
 const faultOf = (text: string): string | undefined => /role="alert">(.*?)</.exec(text)?.[1]

@@ -1,23 +1,14 @@
 /** Login and consent: the two questions that a person is asked on the way to an application. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AuditLine } from 'dure/audit'
+import { languageOf } from 'dure/door/internal'
 import type { Logger } from 'dure/telemetry'
 import type { Client, Interaction, Provider } from 'oidc-provider'
 import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js'
 import type { Attempts } from './attempts.ts'
 import type { ClientStore } from './clients.ts'
 import { textOf, type AuthOptions } from './options.ts'
-import {
-  consentPage,
-  errorPage,
-  expiredPage,
-  languageOf,
-  loginPage,
-  WORDS,
-  type LoginFault,
-  type Page,
-  type Setting,
-} from './pages/pages.ts'
+import { consentPage, errorPage, expiredPage, loginPage, WORDS, type LoginFault, type Page, type Setting } from './pages/pages.ts'
 import { plainName, type UserStore } from './users.ts'
 
 export type LoginOptions = {

@@ -3,10 +3,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, Server } from 'node:http'
 import { join } from 'node:path'
 import { openOperator, operatorParts, operatorRoutes, type OperatorPart } from '@dure/operator'
+import { hostsOf } from 'dure/door/internal'
 import type { Door, DoorHost, OpenDoor, World } from 'dure/service'
 import { admissionOf, type Access, type Admission } from './access.ts'
 import { clientFiles } from './files.ts'
-import { createConsoleServer, hostsOf, listen } from './server.ts'
+import { createConsoleServer, listen } from './server.ts'
 
 export type { Access } from './access.ts'
 

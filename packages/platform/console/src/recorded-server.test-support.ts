@@ -1,12 +1,13 @@
 /** The console's own server, in front of answers that were recorded. */
 import type { AddressInfo } from 'node:net'
 import { readJson, sendJson } from '@dure/operator/internal'
+import { hostsOf } from 'dure/door/internal'
 import { silentLogger } from 'dure/telemetry'
 import type { Admission } from './access.ts'
 import { clientFiles } from './files.ts'
 import { recorded } from './recorded.test-support.ts'
 import type { Answers } from './recorded/basis.test-support.ts'
-import { createConsoleServer, hostsOf } from './server.ts'
+import { createConsoleServer } from './server.ts'
 
 export type Recorded = {
   readonly url: string

@@ -3,6 +3,7 @@ import type { AddressInfo, ListenOptions } from 'node:net'
 import type { OperatorRoutes } from '@dure/operator'
 import { failureOf, readJson, sendJson } from '@dure/operator/internal'
 import { CallError } from 'dure/contract'
+import { pageHeaders, refuseForeign } from 'dure/door/internal'
 import type { Logger } from 'dure/telemetry'
 import type { Admission } from './access.ts'
 import type { ClientFiles } from './files.ts'
@@ -17,17 +18,9 @@ export type ConsoleServerOptions = {
   readonly log: Logger
 }
 
-/** Nothing from outside, no script or style in the page, in no frame. */
-const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
-}
+const HEADERS: Readonly<Record<string, string>> = pageHeaders(
+  "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'none'",
+)
 const LONGEST_TOKEN = 1_000
 
 export function createConsoleServer(options: ConsoleServerOptions): Server {
@@ -45,32 +38,14 @@ export function createConsoleServer(options: ConsoleServerOptions): Server {
 
 async function answer(options: ConsoleServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
-  refuseForeign(options, request)
   const path = (request.url ?? '/').split('?')[0]!
+  refuseForeign(request, { name: 'console', hosts: options.hosts, asks: path.startsWith('/api/') || request.method !== 'GET' })
   if (path === '/api/session') return session(options, request, response)
   if (path.startsWith('/api/')) {
     if (await options.operator(request, response)) return
     throw new CallError('UNIMPLEMENTED', `Cannot ${request.method} "${path.slice(0, 200)}": nothing is served there`)
   }
   await options.files.serve(path, request, response)
-}
-
-/**
- * A name of somebody else that leads to this machine (DNS rebinding), and pages of other origins: their browsers say so.
- * @throws {CallError} PERMISSION_DENIED
- */
-function refuseForeign({ hosts }: ConsoleServerOptions, { headers, method, url = '/' }: IncomingMessage): void {
-  const { host = '', origin, 'sec-fetch-site': site } = headers
-  if (!hosts.has(host.toLowerCase()))
-    throw new CallError(
-      'PERMISSION_DENIED',
-      `Cannot serve "${host.slice(0, 200)}": the console is reached as ${[...hosts].join(', ')}`,
-    )
-  if (origin !== undefined && origin.replace(/^https?:\/\//, '').toLowerCase() !== host.toLowerCase())
-    throw new CallError('PERMISSION_DENIED', `Cannot take a request of "${origin.slice(0, 200)}": it is another origin`)
-  const asks = url.startsWith('/api/') || method !== 'GET'
-  if (asks && site !== undefined && site !== 'same-origin' && site !== 'none')
-    throw new CallError('PERMISSION_DENIED', 'Cannot take a request that a page of another origin sends')
 }
 
 /** Who looks, and at what; `POST` takes the token of a link for a cookie. */
@@ -93,8 +68,6 @@ async function session(options: ConsoleServerOptions, request: IncomingMessage, 
     throw new CallError('UNAUTHENTICATED', 'Nobody has said who asks; open the link that "dure console" says')
   sendJson(response, 200, { ...options.about, role: who.role, subject: who.name })
 }
-
-export const hostsOf = (port: number): readonly string[] => ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
 
 /**
  * @param address `elsewhere`: on any free port where this one is taken

@@ -1,6 +1,7 @@
 /** What pages are made of: login, consent, logout, and what went wrong. */
-import { html, page, type Html, type Page } from './layout.ts'
-import { WORDS, type Language } from './words.ts'
+import { html, type Html, type Language } from 'dure/door/internal'
+import { page, type Page } from './layout.ts'
+import { WORDS } from './words.ts'
 
 /** To whom a page speaks, and for whom. */
 export type Setting = {

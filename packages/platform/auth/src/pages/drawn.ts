@@ -1,10 +1,10 @@
 /** Pages that oidc-provider asks for in the middle of a request. */
+import { languageOf, type Language } from 'dure/door/internal'
 import type { Context } from 'oidc-provider'
 import { textOf, type AuthOptions } from '../options.ts'
 import type { Pages } from '../provider.ts'
 import type { Page } from './layout.ts'
 import { errorPage, expiredPage, loggedOutPage, logoutPage } from './content.ts'
-import { languageOf, type Language } from './words.ts'
 
 export function drawPages(options: AuthOptions): Pages {
   const setting = ({ req, oidc }: Context): { readonly language: Language; readonly system: string } => {

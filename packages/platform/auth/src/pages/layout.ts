@@ -1,21 +1,6 @@
 /** What every page is made of: one card, no script, colours of light and of dark. */
 import { createHash } from 'node:crypto'
-import type { Language } from './words.ts'
-
-/** Text that is HTML already. */
-export type Html = { readonly html: string }
-
-const SIGNS: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-
-/** HTML of a template: whatever is not HTML already is escaped. */
-export function html(parts: TemplateStringsArray, ...values: readonly (string | Html | readonly Html[] | undefined)[]): Html {
-  const shown = (value: (typeof values)[number]): string => {
-    if (value === undefined) return ''
-    if (typeof value === 'string') return value.replace(/[&<>"']/g, (sign) => SIGNS[sign]!)
-    return 'html' in value ? value.html : value.map((each) => each.html).join('')
-  }
-  return { html: parts.map((part, at) => `${part}${at < values.length ? shown(values[at]) : ''}`).join('') }
-}
+import { html, type Html, type Language } from 'dure/door/internal'
 
 const STYLE = `
 :root { color-scheme: light dark; --back: #f4f5f7; --card: #fff; --text: #1b1f24; --soft: #57606a; --line: #8c959f; --edge: #d9dde2;

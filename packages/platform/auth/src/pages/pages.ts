@@ -2,4 +2,4 @@
 export { consentPage, errorPage, expiredPage, loginPage, type LoginFault, type Setting } from './content.ts'
 export { drawPages } from './drawn.ts'
 export type { Page } from './layout.ts'
-export { languageOf, WORDS } from './words.ts'
+export { WORDS } from './words.ts'

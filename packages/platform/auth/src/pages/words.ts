@@ -1,6 +1,5 @@
 /** What pages say, in the languages they speak. */
-
-export type Language = 'en' | 'ko'
+import type { Language } from 'dure/door/internal'
 
 export type Words = {
   readonly logIn: string
@@ -91,21 +90,4 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     expiredText: '원래 애플리케이션으로 돌아가 다시 로그인하세요.',
     refused: '애플리케이션이 보낸 요청에 답할 수 없습니다. 애플리케이션 운영자에게 다음 내용을 알려 주세요.',
   },
-}
-
-/** The first language that is asked for and spoken here: of `ui_locales`, then of the browser. */
-export function languageOf(accepted: string | undefined, locales: string | undefined): Language {
-  const wanted = [
-    ...(locales ?? '').split(' ').map((name) => ({ name, quality: 2 })),
-    ...(accepted ?? '').split(',').map((part) => {
-      const [name = '', ...rest] = part.trim().split(';')
-      const quality = rest.map((each) => /^\s*q=([\d.]+)\s*$/.exec(each)?.[1]).find((each) => each !== undefined)
-      return { name, quality: quality === undefined ? 1 : Number(quality) }
-    }),
-  ]
-  const known = wanted
-    .map(({ name, quality }) => ({ language: name.toLowerCase().split('-')[0], quality }))
-    .filter(({ language, quality }) => (language === 'en' || language === 'ko') && quality > 0)
-    .sort((one, other) => other.quality - one.quality)
-  return (known[0]?.language as Language | undefined) ?? 'en'
 }

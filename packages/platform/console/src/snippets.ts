@@ -39,8 +39,17 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : JS
 /** One word of a shell, whatever is in it. */
 export const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
-/** With `$URL`, where the system is reached, which the console does not know. */
-export function curl(call: Callable, input: unknown): string | undefined {
+const BEARER = 'authorization: Bearer $TOKEN'
+
+/**
+ * With `$URL`, where the system is reached, which the console does not know.
+ * @param credential the header that says who calls; undefined: none
+ */
+export function curl(
+  call: Callable,
+  input: unknown,
+  credential: string | undefined = call.access === 'authenticated' ? BEARER : undefined,
+): string | undefined {
   const request = requestOf(call, input)
   if (request === undefined) return undefined
   const { method, path, body } = request
@@ -48,7 +57,7 @@ export function curl(call: Callable, input: unknown): string | undefined {
     'curl',
     ...(method === 'GET' ? [] : ['-X', method]),
     `"$URL"${quoted(path)}`,
-    ...(call.access === 'authenticated' ? ['-H', '"authorization: Bearer $TOKEN"'] : []),
+    ...(credential === undefined ? [] : ['-H', `"${credential}"`]),
     ...(body === undefined ? [] : ['-H', "'content-type: application/json'", '-d', quoted(body)]),
   ].join(' ')
 }
