@@ -10,6 +10,7 @@ export type Counting = {
   ) => void
   /** What was counted since the last time: the oldest minutes, where there are too many. */
   readonly report: () => CallCounts[]
+  readonly waiting: () => boolean
   /** Calls that were counted by nobody, since more than could be kept had to wait for the service. */
   readonly lost: () => number
 }
@@ -46,6 +47,7 @@ export function createCounting(): Counting {
       for (const [id] of first) counts.delete(id)
       return first.map(([, count]) => count)
     },
+    waiting: () => counts.size > 0,
     lost: () => lost,
   }
 }

@@ -1,4 +1,4 @@
-/** A gateway and the service that manages APIs: every 100 ms they say what has changed at either, while something has. */
+/** A gateway and the service that manages APIs: 100 ms after a call at the latest they say what has changed at either. */
 import type { Runtime } from 'dure/runtime'
 import { inTime } from 'dure/runtime/internal'
 import type { Logger } from 'dure/telemetry'
@@ -28,6 +28,8 @@ export function createLink(given: {
   readonly log: Logger
   /** What there is to say, which is then gone from where it was. */
   readonly gather: () => Pick<GatewayReport, 'used' | 'keys' | 'counts'>
+  /** Whether there is something of it. */
+  readonly waiting: () => boolean
   readonly learn: (answer: SettledAnswer, sent: number) => void
 }): Link {
   const { runtime, log, gather, learn } = given
@@ -69,7 +71,10 @@ export function createLink(given: {
   const loop = async (): Promise<void> => {
     while (!stopped) {
       await run()
-      await timers.sleep(informed && !down && calm > 0 ? CALM : BUSY, over.signal)
+      const settled = clock.monotonic()
+      const isCalm = (): boolean => informed && !down && calm > 0 && !given.waiting() && clock.monotonic() - settled < CALM
+      do await timers.sleep(BUSY, over.signal)
+      while (!stopped && isCalm())
     }
   }
   const over = new AbortController()

@@ -67,7 +67,10 @@ function hubOf(world: FilterWorld, apis: ManagedOptions['apis']): Hub {
     hub = {
       known,
       counting,
-      link: createLink({ settle: (report) => settle(report), runtime, log, gather, learn: known.learn }),
+      link: createLink({
+        ...{ settle: (report) => settle(report), runtime, log },
+        ...{ gather, waiting: counting.waiting, learn: known.learn },
+      }),
       users: 0,
     }
     ofWorld.set(apis, hub)
