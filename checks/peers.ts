@@ -108,14 +108,15 @@ import { PAGES } from './tutorial/page.ts'
 import { playTutorial } from './tutorial/play.ts'
 
 const PYTHON = 'venv/bin/python'
+const EUREKA_JAR = 'target/eureka-1.jar'
 const THRIFT = ['thrift-compiler', 'python3-thrift']
 const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<boolean>>> = {
   openapi,
   reply,
-  emmett,
+  emmett: () => judged('dure/src/eventsourcing/emmett.test-support.ts', [emmettJudge, '']),
   install,
   tutorial,
-  '2pc': twoPhase,
+  '2pc': () => ourProgram('databases/postgres/src/two-phase/psql.test-support.ts', []),
   nats: () => withClients('brokers/nats', [natsPy, PYTHON]),
   grpc: () => withClients('protocols/grpc', [grpcio, PYTHON], [grpcGo, ''], [connect, '']),
   graphql: () => judged('../examples/marketplace/interop/federated.ts', [federation, '']),
@@ -128,16 +129,16 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   session: () => withClients('sessions/memcached', [sessionClients, PYTHON]),
   schemas,
   socket: (cases) => withClients('protocols/socket', [sockets, ''], [gatewayJudges.autobahn, ''], ...cases),
-  eureka,
-  'spring-config': springConfigServer,
-  'gateway-import': gatewayImport,
+  eureka: () => judged('platform/registry/src/peers.test-support.ts', [eurekaJudge, EUREKA_JAR]),
+  'spring-config': () => judged('platform/config/src/peers.test-support.ts', [springConfig, 'target/config-1.jar']),
+  'gateway-import': () => judged('platform/gateway/src/import/peers.test-support.ts', [springGateway, 'target/gateway-1.jar']),
   gateway,
   etcd: () => ourProgram('registries/etcd/src/foreign.test-support.ts', []),
   kubernetes,
   balance,
   'gateway-h2': () => withH2spec('platform/gateway/src/peers.test-support.ts'),
   h2spec: () => withH2spec('protocols/http2/src/peers.test-support.ts'),
-  hystrix,
+  hystrix: () => judged('../examples/marketplace/hystrix.test-support.ts', [hystrixJudge, 'lib']),
   login: () => ourProgram('../examples/marketplace/login.test-support.ts', []),
   console: () => ourProgram('../examples/marketplace/console.test-support.ts', []),
   operated: () => ourProgram('../examples/marketplace/operated.test-support.ts', []),
@@ -145,7 +146,8 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   audit,
   threads: () => judged('tools/cli/src/threads.system.test-support.ts', [autocannon, '']),
   tokens,
-  telemetry,
+  telemetry: () =>
+    judged('platform/collector/src/peers/peers.test-support.ts', [telemetryJudges, ''], [telemetryJava, ''], [rsyslog, '']),
   apis: () => {
     need('curl', ['curl'])
     return ourProgram('platform/apis/src/peers/peers.test-support.ts', [])
@@ -166,7 +168,7 @@ const proofs: Readonly<Record<string, (words: readonly string[]) => Promise<bool
   'marketplace-vm': () => machine('marketplace'),
   systemd: systemdInContainer,
   component,
-  pact,
+  pact: () => judged('tools/testing/src/contracts/peers.test-support.ts', [pactJudges.js, ''], [pactJudges.jvm, '']),
   streams: () => judged('tools/testing/src/streams/peers.test-support.ts', [kafkaStreams, '']),
   deploy: () => ourProgram('tools/deploy/src/rollouts.test-support.ts', []),
 }
@@ -193,22 +195,6 @@ async function reply(): Promise<boolean> {
   })
 }
 
-async function emmett(): Promise<boolean> {
-  const said = emmettJudge.there() ? 'installed' : emmettJudge.install()
-  if (said !== 'installed') throw new Error(`Cannot ask Emmett: it ${said}.`)
-  const program = join(import.meta.dirname, '../packages/dure/src/eventsourcing/emmett.test-support.ts')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, emmettJudge.folder])
-  console.log(output.trim())
-  return code === 0
-}
-
-async function twoPhase(): Promise<boolean> {
-  const program = join(import.meta.dirname, '../packages/databases/postgres/src/two-phase/psql.test-support.ts')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program])
-  console.log(output.trim())
-  return code === 0
-}
-
 /** A client that is installed and told of by this place in its folder, or a word that is passed on. */
 type Asked = readonly [client: Judges, place: string] | string
 
@@ -216,14 +202,30 @@ type Asked = readonly [client: Judges, place: string] | string
 const withClients = (home: string, ...asked: readonly Asked[]): Promise<boolean> =>
   judged(`${home}/src/foreign.test-support.ts`, ...asked)
 
+/** Why one cannot be asked; undefined once it is there. */
+function lacking(judge: Judges): string | undefined {
+  const said = judge.there() ? 'installed' : judge.install()
+  return said === 'installed' ? undefined : said
+}
+
+function needJudges(all: readonly Judges[]): void {
+  for (const judge of all) {
+    const why = lacking(judge)
+    if (why !== undefined) throw new Error(`Cannot ask ${judge.name}: it ${why}.`)
+  }
+}
+
+/** Those that are not there are said, and the others are asked. */
+function sayMissing(all: readonly Judges[]): void {
+  for (const judge of all) {
+    const why = lacking(judge)
+    if (why !== undefined) console.log(`✖ ${judge.name}: ${why}`)
+  }
+}
+
 /** A program of ours that has programs of others judge it. */
 async function judged(program: string, ...asked: readonly Asked[]): Promise<boolean> {
-  for (const one of asked) {
-    if (typeof one === 'string') continue
-    const [client] = one
-    const said = client.there() ? 'installed' : client.install()
-    if (said !== 'installed') throw new Error(`Cannot ask ${client.name}: it ${said}.`)
-  }
+  needJudges(asked.flatMap((one) => (typeof one === 'string' ? [] : [one[0]])))
   return ourProgram(
     program,
     asked.map((one) => (typeof one === 'string' ? one : join(one[0].folder, one[1]))),
@@ -232,50 +234,11 @@ async function judged(program: string, ...asked: readonly Asked[]): Promise<bool
 
 async function schemas(): Promise<boolean> {
   const { kafkajs, python, apicurio } = schemaJudges
-  for (const judge of [kafkajs, python, apicurio]) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
-  }
-  const program = join(import.meta.dirname, '../packages/platform/registry-schemas/src/peers.test-support.ts')
+  sayMissing([kafkajs, python, apicurio])
   const serializers = join(import.meta.dirname, 'judges/schemas/serializers.py')
-  const words = [kafkajs.folder, join(python.folder, 'venv/bin/python'), serializers, apicurio.folder]
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, ...words])
-  console.log(output.trim())
-  return code === 0
-}
-
-async function eureka(): Promise<boolean> {
-  const answer = eurekaJudge.there() ? 'installed' : eurekaJudge.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask Spring: it ${answer}.`)
-  const program = join(import.meta.dirname, '../packages/platform/registry/src/peers.test-support.ts')
-  const jar = join(eurekaJudge.folder, 'target/eureka-1.jar')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, jar])
-  console.log(output.trim())
-  return code === 0
-}
-
-async function springConfigServer(): Promise<boolean> {
-  const answer = springConfig.there() ? 'installed' : springConfig.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Config: it ${answer}.`)
-  return ourProgram('platform/config/src/peers.test-support.ts', [join(springConfig.folder, 'target/config-1.jar')])
-}
-
-async function telemetry(): Promise<boolean> {
-  const all = [telemetryJudges, telemetryJava, rsyslog]
-  for (const judge of all) {
-    const answer = judge.there() ? 'installed' : judge.install()
-    if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
-  }
-  return ourProgram(
-    'platform/collector/src/peers/peers.test-support.ts',
-    all.map(({ folder }) => folder),
-  )
-}
-
-async function gatewayImport(): Promise<boolean> {
-  const answer = springGateway.there() ? 'installed' : springGateway.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask Spring Cloud Gateway: it ${answer}.`)
-  return ourProgram('platform/gateway/src/import/peers.test-support.ts', [join(springGateway.folder, 'target/gateway-1.jar')])
+  return ourProgram('platform/registry-schemas/src/peers.test-support.ts', [
+    ...[kafkajs.folder, join(python.folder, PYTHON), serializers, apicurio.folder],
+  ])
 }
 
 /** What the parts of the proof need to be installed, those first that are done first. */
@@ -301,14 +264,11 @@ async function gateway(words: readonly string[]): Promise<boolean> {
   const all = Object.keys(GATEWAY_PARTS).filter((part) => part !== 'ingress')
   const parts = named.length > 0 ? named : cases.length > 0 ? ['autobahn'] : all
   if (parts.includes('ingress')) await withApiserver()
-  for (const judge of parts.flatMap((part) => GATEWAY_PARTS[part]!)) {
-    const answer = judge.there() ? 'installed' : judge.install()
-    if (answer !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${answer}.`)
-  }
+  needJudges(parts.flatMap((part) => GATEWAY_PARTS[part]!))
   const { readers, websocket, autobahn, redbot } = gatewayJudges
   const folders = [readers, websocket, autobahn, redbot].map(({ folder }) => folder)
   return ourProgram('platform/gateway/src/peers/peers.test-support.ts', [
-    ...[parts.join(','), join(eurekaJudge.folder, 'target/eureka-1.jar'), ...folders],
+    ...[parts.join(','), join(eurekaJudge.folder, EUREKA_JAR), ...folders],
     ...[parts.includes('redbot') ? nginx() : '', ...cases],
   ])
 }
@@ -337,25 +297,11 @@ async function balance(): Promise<boolean> {
 
 async function withH2spec(program: string): Promise<boolean> {
   need('curl and h2load', ['curl', 'nghttp2-client'])
-  const answer = h2spec.there() ? 'installed' : h2spec.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask h2spec: it ${answer}.`)
-  return ourProgram(program, [join(h2spec.folder, 'h2spec')])
-}
-
-async function hystrix(): Promise<boolean> {
-  const answer = hystrixJudge.there() ? 'installed' : hystrixJudge.install()
-  if (answer !== 'installed') throw new Error(`Cannot ask the dashboard: it ${answer}.`)
-  const program = join(import.meta.dirname, '../examples/marketplace/hystrix.test-support.ts')
-  const { code, output } = await run(process.execPath, ['--conditions=dure-source', program, join(hystrixJudge.folder, 'lib')])
-  console.log(output.trim())
-  return code === 0
+  return judged(program, [h2spec, 'h2spec'])
 }
 
 async function tokens(): Promise<boolean> {
-  for (const judge of [jwcrypto, keycloak]) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
-  }
+  sayMissing([jwcrypto, keycloak])
   const python = join(jwcrypto.folder, PYTHON)
   return ourProgram('platform/gateway/src/filters/peers.test-support.ts', [
     ...[python, join(import.meta.dirname, 'judges/tokens.py')],
@@ -365,8 +311,7 @@ async function tokens(): Promise<boolean> {
 
 async function audit(): Promise<boolean> {
   // It brings the cryptography that the script needs.
-  const said = jwcrypto.there() ? 'installed' : jwcrypto.install()
-  if (said !== 'installed') throw new Error(`Cannot ask Python: it ${said}.`)
+  needJudges([jwcrypto])
   const script = join(import.meta.dirname, 'judges/audit.py')
   return goJudge('audit', 'dure/src/audit/foreign.test-support.ts', [join(jwcrypto.folder, PYTHON), script])
 }
@@ -382,14 +327,7 @@ function need(whom: string, packages: readonly string[]): void {
 async function interop(): Promise<boolean> {
   need('Thrift', THRIFT)
   const all = [grpcio, grpcGo, soapJudges.zeep, sockets]
-  for (const judge of all) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${said}.`)
-  }
-  return ourProgram(
-    '../examples/marketplace/interop/main.ts',
-    all.map(({ folder }) => folder),
-  )
+  return judged('../examples/marketplace/interop/main.ts', ...all.map((judge) => [judge, ''] as const))
 }
 
 async function thrift(): Promise<boolean> {
@@ -402,23 +340,12 @@ async function mail(): Promise<boolean> {
   return ourProgram('protocols/mail/src/foreign.test-support.ts', [])
 }
 
-async function pact(): Promise<boolean> {
-  const { js, jvm } = pactJudges
-  for (const judge of [js, jvm]) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') throw new Error(`Cannot ask ${judge.name}: it ${said}.`)
-  }
-  return ourProgram('tools/testing/src/contracts/peers.test-support.ts', [js.folder, jvm.folder])
-}
-
 const CONTAINERS = ['podman', 'runc', 'conmon', 'catatonit', 'netavark', 'aardvark-dns', 'skopeo', 'umoci']
 
 /** A program of ours that needs containers, and crane, which is a registry as well. */
 async function withCrane(program: string, words: readonly string[] = []): Promise<boolean> {
   need('podman, skopeo and umoci', CONTAINERS)
-  const said = crane.there() ? 'installed' : crane.install()
-  if (said !== 'installed') throw new Error(`Cannot ask crane: it ${said}.`)
-  return ourProgram(program, [join(crane.folder, 'crane'), ...words])
+  return judged(program, [crane, 'crane'], ...words)
 }
 
 async function machine(which: 'vm' | 'marketplace'): Promise<boolean> {
@@ -433,9 +360,7 @@ async function systemdInContainer(): Promise<boolean> {
 
 async function lambda(): Promise<boolean> {
   need('podman', CONTAINERS)
-  const said = lambdaRie.there() ? 'installed' : lambdaRie.install()
-  if (said !== 'installed') throw new Error(`Cannot ask AWS's emulator: it ${said}.`)
-  return ourProgram('tools/deploy/src/lambda.test-support.ts', [join(lambdaRie.folder, 'bin', 'aws-lambda-rie')])
+  return judged('tools/deploy/src/lambda.test-support.ts', [lambdaRie, 'bin/aws-lambda-rie'])
 }
 
 async function component(): Promise<boolean> {
@@ -454,10 +379,7 @@ async function oldServers(): Promise<boolean> {
 
 async function soapClients(): Promise<boolean> {
   const { zeep, jaxws, gsoap } = soapJudges
-  for (const judge of [zeep, jaxws, gsoap]) {
-    const said = judge.there() ? 'installed' : judge.install()
-    if (said !== 'installed') console.log(`✖ ${judge.name}: ${said}`)
-  }
+  sayMissing([zeep, jaxws, gsoap])
   return ourProgram(
     'protocols/soap/src/foreign.test-support.ts',
     [zeep, jaxws, gsoap].map(({ folder }) => folder),
