@@ -147,6 +147,10 @@ export const composition: Readonly<Record<`X${number}`, Proof>> = {
     part: { en: 'find and read', ko: '찾기와 읽기' },
     code: ['packages/platform/portal/src/portal.ts', 'packages/platform/portal/src/search.ts'],
     guide: 'docs/guides/portal.md',
-    tests: ['packages/platform/portal/src/portal.test.ts', 'packages/platform/portal/src/search.test.ts'],
+    tests: [
+      'packages/platform/portal/src/portal.test.ts',
+      'packages/platform/portal/src/browser.test.ts',
+      'packages/platform/portal/src/search.test.ts',
+    ],
   },
 }

@@ -1,7 +1,8 @@
 /** Every page of the console, on what was recorded, in one look. */
 import assert from 'node:assert/strict'
 import type { Browser } from 'playwright-core'
-import { accessible, fits, goTo, openPage, picture, type Look } from './browser.test-support.ts'
+import { accessible, fits, openPage, picture, type Look } from '@dure/testing/browser'
+import { goTo } from './go-to.test-support.ts'
 import { openRecorded } from './recorded-server.test-support.ts'
 import { recorded } from './recorded.test-support.ts'
 

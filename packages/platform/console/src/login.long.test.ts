@@ -10,7 +10,7 @@ import { security } from 'dure/security'
 import { sqliteSessions } from 'dure/session'
 import { silentLogger } from 'dure/telemetry'
 import type { Browser, Page } from 'playwright-core'
-import { accessible, openBrowser, openPage, picture, skip } from './browser.test-support.ts'
+import { accessible, openBrowser, openPage, picture, skip } from '@dure/testing/browser'
 import { openShop, POISON, type Shop } from './shop.test-support.ts'
 
 const PASSWORD = 'correct horse battery'

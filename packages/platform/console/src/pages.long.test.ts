@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import { lookAtEmptyPages, lookAtPages, LOOKS } from './all-pages.test-support.ts'
-import { openBrowser, skip } from './browser.test-support.ts'
+import { openBrowser, skip } from '@dure/testing/browser'
 import { openOnce } from './open-once.test-support.ts'
 
 const browser = openOnce(openBrowser)

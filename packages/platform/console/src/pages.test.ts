@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lookAtPages, TRACE } from './all-pages.test-support.ts'
-import { accessible, openBrowser, openPage, skip } from './browser.test-support.ts'
+import { accessible, openBrowser, openPage, skip } from '@dure/testing/browser'
 import { openRecorded } from './recorded-server.test-support.ts'
 import { recorded } from './recorded.test-support.ts'
 import { openOnce } from './open-once.test-support.ts'

@@ -29,6 +29,8 @@ export function openCatalogue({ apis, clock, log }: CatalogueWorld): Catalogue {
   const search = openSearch()
   /** By product: what the index was made of. */
   const indexed = new Map<string, string>()
+  /** What contracts say of themselves, for products that say nothing. */
+  const told = new Map<string, string | undefined>()
   let known: readonly Product[] = []
   let until = -Infinity
   let reading: Promise<void> | undefined
@@ -41,6 +43,7 @@ export function openCatalogue({ apis, clock, log }: CatalogueWorld): Catalogue {
       if (!names.has(name)) {
         search.drop(name)
         indexed.delete(name)
+        told.delete(name)
       }
     for (const product of products) {
       const mark = JSON.stringify([
@@ -55,7 +58,10 @@ export function openCatalogue({ apis, clock, log }: CatalogueWorld): Catalogue {
         log.warn('Cannot find all of a product by search: the index is full', { product: product.name })
       indexed.set(product.name, mark)
     }
-    known = products
+    known = products.map((product) => {
+      const summary = product.summary ?? told.get(product.name)
+      return summary === undefined ? product : { ...product, summary }
+    })
     until = clock.monotonic() + FRESH
   }
 
@@ -63,7 +69,9 @@ export function openCatalogue({ apis, clock, log }: CatalogueWorld): Catalogue {
   async function entriesFor(product: Product): Promise<readonly Entry[]> {
     const version = await apis.described({ product: product.name })
     try {
-      return entriesOf(product, publishedIn(version, product.name))
+      const contract = publishedIn(version, product.name)
+      told.set(product.name, contract.description)
+      return entriesOf(product, contract)
     } catch (error) {
       log.warn('Cannot find a product by what is in its contract', { product: product.name, error })
       return entriesOf(product, undefined)

@@ -85,13 +85,15 @@ function typeTables(words: Words, types: Types, ref: TypeRef, shown: Set<string>
     for (const part of type.kind === 'union' ? type.members : type.fields) visit(part.type)
   }
   visit(ref)
-  return html`<p class="type">${typeText(words, ref)}</p>
-    ${names.map((name) => {
-      const type = types.get(name)!
-      return html`<h3 id="${encodeURIComponent(name)}">${name}</h3>
-        <p>${type.description}</p>
-        ${fieldsTable(words, type)}`
-    })}`
+  // One that is shown at once needs no link to itself.
+  const isHere = ref.kind === 'named' && !ref.nullable && names[0] === ref.name
+  return html`${isHere ? undefined : html`<p class="type">${typeText(words, ref)}</p>`}
+  ${names.map((name) => {
+    const type = types.get(name)!
+    return html`<h3 id="${encodeURIComponent(name)}">${name}</h3>
+      <p>${type.description}</p>
+      ${fieldsTable(words, type)}`
+  })}`
 }
 
 /** Undefined where nothing goes in, or where an example needs thought. */

@@ -51,20 +51,23 @@ export function layout({ language, words, system }: Setting, content: Content, h
     </html> `.html
 }
 
-/** A table that is as wide as it needs to be, and can be reached by the keyboard where that is wider than the page. */
+/**
+ * A table that can be reached by the keyboard where it is wider than the page. On a phone each row is a block with the head before each
+ * cell, which takes its roles from it: they are said again.
+ */
 export function table(label: string, heads: readonly string[], rows: readonly (readonly (string | Html)[])[]): Html {
   return html`<div class="table" tabindex="0" role="region" aria-label="${label}">
-    <table>
-      <thead>
-        <tr>
-          ${heads.map((head) => html`<th scope="col">${head}</th>`)}
+    <table role="table">
+      <thead role="rowgroup">
+        <tr role="row">
+          ${heads.map((head) => html`<th scope="col" role="columnheader">${head}</th>`)}
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${rows.map(
           (row) =>
-            html`<tr>
-              ${row.map((cell) => html`<td>${cell}</td>`)}
+            html`<tr role="row">
+              ${row.map((cell, at) => html`<td role="cell" data-head="${heads[at]!}">${cell === '' ? '' : html`<div>${cell}</div>`}</td>`)}
             </tr>`,
         )}
       </tbody>

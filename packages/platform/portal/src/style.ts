@@ -43,6 +43,15 @@ table { width: 100%; border-collapse: collapse }
 th, td { padding: .5rem .75rem; text-align: start; vertical-align: top; border-bottom: 1px solid var(--line); min-width: 5rem }
 tr:last-child td { border-bottom: 0 }
 th { color: var(--quiet); font-weight: 600 }
+@media (max-width: 40rem) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  table, tbody, tr, td { display: block }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line) }
+  tr:last-child { border-bottom: 0 }
+  td { display: grid; grid-template-columns: 6.5rem 1fr; gap: .75rem; padding: .125rem .75rem; border: 0 }
+  td::before { content: attr(data-head); color: var(--quiet) }
+  td:empty { display: none }
+}
 pre, code { font: .875rem/1.5 ui-monospace, "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono", Menlo, monospace }
 pre { margin: .5rem 0; padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; background: var(--surface);
   border: 1px solid var(--line); border-radius: .375rem }

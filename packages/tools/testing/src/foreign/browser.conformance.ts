@@ -1,4 +1,4 @@
-/** Chromium on the console's pages, which notes whatever a page should not do. */
+/** Chromium on pages of ours, which notes whatever a page should not do. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -67,16 +67,6 @@ export async function accessible(page: Page, rules: keyof typeof RULES = 'all'):
       violations.map(({ id, help, nodes }) => id + ': ' + help + ' ' + nodes.slice(0, 3).map(({ target, failureSummary }) => target.join(' ') + ' ' + failureSummary).join(' | ')))`,
   )
   assert.deepEqual(found, [])
-}
-
-/** Goes to another page of the console as its links do: nothing is loaded anew. */
-export async function goTo(page: Page, path: string): Promise<void> {
-  // What is there now may look like what is waited for.
-  await page.evaluate<void>(`document.querySelector('#page > *')?.setAttribute('data-left', '')`)
-  await page.evaluate<void>(
-    `history.pushState(null, '', ${JSON.stringify(path)}), void dispatchEvent(new PopStateEvent('popstate'))`,
-  )
-  await page.locator('#page > :not([data-left])').first().waitFor()
 }
 
 /** Nothing is wider than the page. */
